@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+#
+# The everyday commands. All work is done by CMake; this file only says which presets and scripts.
+#
+#   make            the library, both kinds, and the examples (build/release)
+#   make run        a tour of the examples
+#   make test       every test: plain, under the sanitizers, under valgrind, and the CPU layer for aarch64
+#   make check      format, linters, layers, barrier labels, exported symbols, headers
+#   make format     lets clang-format have its way
+#   make bench      the benchmarks, beside Go's where there is a `go` (bench/README.md)
+#   make coverage   which lines the tests reach
+#   make install    PREFIX=/usr/local DESTDIR=
+#   make deps       installs what all of these need
+#
+# Each target installs the Debian packages it misses, or prints the command to do so (tools/deps.sh).
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+
+CMAKE_BUILD = cmake --build --parallel $(JOBS) --preset
+CTEST = ctest --parallel $(JOBS) --preset
+
+# One after the other: the tests want the machine for themselves, and each step uses all of it.
+.NOTPARALLEL:
+
+.PHONY: all run format test test-release test-debug test-asan test-tsan test-valgrind test-aarch64 \
+	test-aarch64-arch check bench coverage install deps deps-build deps-test clean
+
+all: configure-release
+	@$(CMAKE_BUILD) release --target tuza_static tuza_shared examples
+
+# Configures a preset once; afterwards CMake notices by itself what changed.
+configure-%: deps-build
+	@test -f build/$*/build.ninja || cmake --preset $*
+
+run: all
+	@tools/tour.sh build/release
+
+test: test-release test-asan test-tsan test-valgrind test-aarch64-arch
+
+test-release: deps-test configure-release
+	@$(CMAKE_BUILD) release
+	@$(CTEST) release
+
+test-debug: deps-test configure-debug
+	@$(CMAKE_BUILD) debug
+	@$(CTEST) debug
+
+test-asan: deps-test configure-asan
+	@$(CMAKE_BUILD) asan
+	@$(CTEST) asan
+
+test-tsan: deps-test configure-tsan
+	@$(CMAKE_BUILD) tsan
+	@$(CTEST) tsan
+
+test-valgrind: deps-test configure-release
+	@$(CMAKE_BUILD) release
+	@$(CTEST) memcheck
+
+test-aarch64: deps-test configure-aarch64
+	@$(CMAKE_BUILD) aarch64
+	@$(CTEST) aarch64
+
+# The CPU layer alone: the part that differs.
+test-aarch64-arch: deps-test configure-aarch64
+	@$(CMAKE_BUILD) aarch64 --target unit_arch
+	@$(CTEST) aarch64 --tests-regex '^unit/arch/'
+
+check: deps-check all
+	@tools/check.sh build/release
+
+format: deps-check
+	@find include src tests examples bench -name '*.[ch]' -o -name '*.cpp' | \
+		xargs clang-format -i
+
+bench: configure-release
+	@bench/run.sh
+
+coverage: deps-test configure-coverage
+	@$(CMAKE_BUILD) coverage
+	@$(CTEST) coverage
+	@tools/coverage.sh build/coverage
+
+# The prefix is part of the package files, so it is configured in first.
+install: all
+	@cmake --preset release -DCMAKE_INSTALL_PREFIX="$(PREFIX)" >/dev/null
+	@$(CMAKE_BUILD) release --target tuza_static tuza_shared
+	@DESTDIR="$(DESTDIR)" cmake --install build/release
+
+deps: deps-check
+
+deps-build:
+	@tools/deps.sh build
+
+deps-test:
+	@tools/deps.sh test
+
+deps-check:
+	@tools/deps.sh check
+
+clean:
+	rm -rf build

@@ -1,0 +1,3 @@
+module tuza/bench
+
+go 1.23

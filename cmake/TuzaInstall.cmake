@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+#
+# What `make install` puts where: headers, both libraries, the pkg-config file and the CMake package
+# (targets tuza::tuza and tuza::static). Both describe paths relative to themselves, so the tree may be moved.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tuza" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILES_MATCHING PATTERN "*.h")
+install(TARGETS ${tuza_public_targets} EXPORT tuzaTargets
+        LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+
+set(tuza_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/tuza")
+install(EXPORT tuzaTargets NAMESPACE tuza:: DESTINATION "${tuza_cmake_dir}")
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/tuzaConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/tuzaConfig.cmake" INSTALL_DESTINATION "${tuza_cmake_dir}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/tuzaConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/tuzaConfig.cmake"
+              "${PROJECT_BINARY_DIR}/tuzaConfigVersion.cmake" DESTINATION "${tuza_cmake_dir}")
+
+# From lib[/<triplet>]/pkgconfig back to the prefix.
+file(RELATIVE_PATH tuza_pc_to_prefix "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+string(REGEX REPLACE "/$" "" tuza_pc_to_prefix "${tuza_pc_to_prefix}")
+configure_file("${PROJECT_SOURCE_DIR}/cmake/tuza.pc.in" "${PROJECT_BINARY_DIR}/tuza.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/tuza.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+#
+# Tests and examples, found by where they lie. One file is one program. A test's name is its
+# path; its label is its kind, the folder under tests/:
+#
+#   unit/**/X_test.c   white box: links the plain objects as they are needed
+#   api/ blocks/ go/ stress/   black box: links libtuza.a, runs once per TUZA_MAXPROCS
+#   fault/X_fault.c    the n-th allocation or system call fails; links the plain objects
+#   model/X_model.c    all interleavings of a protocol; stands alone
+#   die/X.c            must end as its first comment says (tools/run_die.sh)
+#   meta/X.sh          about the tree or the installed package, not about one program
+#   examples/X.c       prints what its last comment says (tools/run_example.sh)
+#   memcheck           a selection of api tests again, under valgrind
+#
+# Exit status 77 is "skipped". A source with a line "// not-under: address thread why" is left out of builds
+# with one of these sanitizers. A source with a line "// run-alone: why" runs with no other
+# test beside it.
+# Sources next to the harness (tests/*.c) are linked into every test.
+include(CheckLanguage)
+
+set(TUZA_TEST_KINDS "unit;api;blocks;go;stress;fault;model;die;meta;examples;memcheck"
+    CACHE STRING "The kinds of tests that this build has")
+set(TUZA_TEST_EXCLUDE "" CACHE STRING "Tests whose paths match are not built")
+set(TUZA_TEST_TIMEOUT 120 CACHE STRING "Seconds after which a test has failed")
+set(TUZA_MEMCHECK_TESTS "^(goroutine|chan|select|sync|mutex|waitgroup|time|panic)"
+    CACHE STRING "Names of the api tests that valgrind runs too")
+
+# C++ tests need a compiler for the same machine; a cross build has none unless its toolchain file names one.
+if(NOT CMAKE_CROSSCOMPILING)
+  check_language(CXX)
+endif()
+if(CMAKE_CXX_COMPILER)
+  enable_language(CXX)
+  set(CMAKE_CXX_STANDARD 17)
+  set(CMAKE_CXX_STANDARD_REQUIRED ON)
+endif()
+
+set(tuza_tests_dir "${PROJECT_SOURCE_DIR}/tests")
+set(tuza_test_extensions c)
+if(CMAKE_CXX_COMPILER)
+  list(APPEND tuza_test_extensions cpp)
+endif()
+
+add_library(tuza_test_support INTERFACE)
+target_include_directories(tuza_test_support INTERFACE "${tuza_tests_dir}")
+file(GLOB tuza_test_support_sources CONFIGURE_DEPENDS "${tuza_tests_dir}/*.c")
+if(tuza_test_support_sources)
+  add_library(tuza_test_support_objects OBJECT ${tuza_test_support_sources})
+  target_include_directories(tuza_test_support_objects PRIVATE
+    "${tuza_tests_dir}" "${PROJECT_SOURCE_DIR}/include")
+  target_link_libraries(tuza_test_support_objects PRIVATE tuza_warnings tuza_sanitizers)
+  target_link_libraries(tuza_test_support INTERFACE
+    tuza_test_support_objects "$<TARGET_OBJECTS:tuza_test_support_objects>")
+endif()
+
+# The sources of one kind in `result`, below tests/<kind> or, for examples, below examples.
+function(tuza_find_sources result kind pattern)
+  set(folder "${tuza_tests_dir}/${kind}")
+  if(kind STREQUAL "examples")
+    set(folder "${PROJECT_SOURCE_DIR}/${kind}")
+  endif()
+  set(sources "")
+  if(kind IN_LIST TUZA_TEST_KINDS)
+    foreach(extension IN LISTS tuza_test_extensions)
+      file(GLOB_RECURSE found CONFIGURE_DEPENDS "${folder}/${pattern}.${extension}")
+      list(APPEND sources ${found})
+    endforeach()
+    foreach(source IN LISTS sources)
+      file(STRINGS "${source}" not_under REGEX "^// not-under:" LIMIT_COUNT 1)
+      string(REGEX MATCHALL "address|thread" not_under "${not_under}")
+      string(REGEX MATCHALL "address|thread" under "${TUZA_SANITIZE}")
+      if(under AND under IN_LIST not_under)
+        list(REMOVE_ITEM sources "${source}")
+      endif()
+    endforeach()
+    if(TUZA_TEST_EXCLUDE)
+      list(FILTER sources EXCLUDE REGEX "${TUZA_TEST_EXCLUDE}")
+    endif()
+  endif()
+  set(${result} "${sources}" PARENT_SCOPE)
+endfunction()
+
+# Builds `source` against `libraries`; gives the target and the test's name (tests/unit/base/x.c: unit/base/x).
+function(tuza_add_program source target_result name_result)
+  cmake_path(RELATIVE_PATH source BASE_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE name)
+  cmake_path(REMOVE_EXTENSION name)
+  set(path "${name}")
+  string(REGEX REPLACE "^tests/" "" name "${name}")
+  string(REPLACE "/" "-" target "${name}")
+  cmake_path(GET path PARENT_PATH folder)
+  cmake_path(GET path FILENAME file)
+  add_executable(${target} "${source}")
+  set_target_properties(${target} PROPERTIES
+    OUTPUT_NAME "${file}" RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${folder}"
+    POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(${target} PRIVATE tuza_warnings tuza_sanitizers ${ARGN})
+  set(${target_result} ${target} PARENT_SCOPE)
+  set(${name_result} "${name}" PARENT_SCOPE)
+endfunction()
+
+# What all tests share; further arguments are NAME=VALUE for the environment. `source` may say "// run-alone: why".
+# Under AddressSanitizer a huge malloc returns NULL, as it does without.
+function(tuza_set_test_properties name kind source)
+  set_tests_properties("${name}" PROPERTIES
+    LABELS "${kind}" TIMEOUT ${TUZA_TEST_TIMEOUT} SKIP_RETURN_CODE 77
+    ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1;UBSAN_OPTIONS=print_stacktrace=1;${ARGN}")
+  file(STRINGS "${source}" run_alone REGEX "^(//|#) run-alone:" LIMIT_COUNT 1)
+  if(run_alone)
+    set_tests_properties("${name}" PROPERTIES RUN_SERIAL ON)
+  endif()
+endfunction()
+
+foreach(kind IN ITEMS unit fault)
+  tuza_find_sources(sources ${kind} "*_*")
+  foreach(source IN LISTS sources)
+    tuza_add_program("${source}" target name tuza_plain tuza_test_support)
+    add_test(NAME "${name}" COMMAND ${target})
+    tuza_set_test_properties("${name}" ${kind} "${source}")
+    if(name MATCHES "^unit/arch/")
+      list(APPEND tuza_arch_targets ${target})
+    endif()
+  endforeach()
+endforeach()
+add_custom_target(unit_arch DEPENDS ${tuza_arch_targets})
+
+tuza_find_sources(sources model "*_model")
+foreach(source IN LISTS sources)
+  tuza_add_program("${source}" target name Threads::Threads tuza_test_support)
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+  add_test(NAME "${name}" COMMAND ${target})
+  tuza_set_test_properties("${name}" model "${source}")
+endforeach()
+
+find_program(TUZA_VALGRIND valgrind)
+foreach(kind IN ITEMS api blocks go stress)
+  tuza_find_sources(sources ${kind} "*_*")
+  foreach(source IN LISTS sources)
+    tuza_add_program("${source}" target name tuza::static tuza_test_support)
+    foreach(processors IN LISTS TUZA_TEST_MAXPROCS)
+      add_test(NAME "${name}.p${processors}" COMMAND ${target})
+      tuza_set_test_properties("${name}.p${processors}" ${kind} "${source}"
+        TUZA_MAXPROCS=${processors})
+      # With more than ctest's -j it runs with no other test beside it.
+      set_tests_properties("${name}.p${processors}" PROPERTIES PROCESSORS ${processors})
+    endforeach()
+    cmake_path(GET source FILENAME file)
+    if(kind STREQUAL "api" AND "memcheck" IN_LIST TUZA_TEST_KINDS AND TUZA_VALGRIND
+       AND file MATCHES "${TUZA_MEMCHECK_TESTS}")
+      string(REGEX REPLACE "^api/" "memcheck/" memcheck "${name}")
+      add_test(NAME "${memcheck}" COMMAND "${TUZA_VALGRIND}" --quiet --error-exitcode=99
+        --leak-check=full "--errors-for-leak-kinds=definite,possible" --fair-sched=yes
+        $<TARGET_FILE:${target}>)
+      tuza_set_test_properties("${memcheck}" memcheck "${source}" TUZA_MAXPROCS=2)
+    endif()
+  endforeach()
+endforeach()
+
+tuza_find_sources(sources die "*")
+foreach(source IN LISTS sources)
+  tuza_add_program("${source}" target name tuza::static tuza_test_support)
+  add_test(NAME "${name}" COMMAND "${PROJECT_SOURCE_DIR}/tools/run_die.sh" "${source}"
+    ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:${target}>)
+  tuza_set_test_properties("${name}" die "${source}")
+endforeach()
+
+tuza_find_sources(sources examples "*")
+foreach(source IN LISTS sources)
+  tuza_add_program("${source}" target name tuza::static)
+  add_test(NAME "${name}" COMMAND "${PROJECT_SOURCE_DIR}/tools/run_example.sh" "${source}"
+    ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:${target}>)
+  tuza_set_test_properties("${name}" examples "${source}")
+  list(APPEND tuza_example_targets ${target})
+endforeach()
+add_custom_target(examples DEPENDS ${tuza_example_targets})
+
+if("meta" IN_LIST TUZA_TEST_KINDS AND NOT CMAKE_CROSSCOMPILING)
+  file(GLOB sources CONFIGURE_DEPENDS "${tuza_tests_dir}/meta/*.sh")
+  foreach(source IN LISTS sources)
+    cmake_path(GET source STEM name)
+    add_test(NAME "meta/${name}" COMMAND sh "${source}")
+    tuza_set_test_properties("meta/${name}" meta "${source}"
+      "TUZA_SOURCE_DIR=${PROJECT_SOURCE_DIR}" "TUZA_BUILD_DIR=${PROJECT_BINARY_DIR}"
+      "CC=${CMAKE_C_COMPILER}")
+  endforeach()
+endif()

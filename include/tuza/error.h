@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Error codes: how tuza reports failures of the world. A function returns 0 or a count, else a
+ * negative code: a negated errno value (-ECANCELED, -ENOMEM …) or one of tuza's own below, which
+ * lie beyond the range of errno. errno itself is never set. Misuse by the program panics instead.
+ */
+#ifndef TUZA_ERROR_H
+#define TUZA_ERROR_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * tuza's own codes: TUZA_ERRORS(X) expands X(name, value, text) for each.
+ */
+#define TUZA_ERRORS(X)                                                                             \
+	X(TUZA_ECLOSED, -10001, "channel closed")                                                  \
+	X(TUZA_EPANIC, -10002, "goroutine panicked")                                               \
+	X(TUZA_EOF, -10003, "EOF")                                                                 \
+	X(TUZA_EIOTIMEOUT, -10004, "i/o timeout")                                                  \
+	X(TUZA_ECONNTIMEOUT, -10005, "connection timed out")
+
+enum tuza_error {
+#define TUZA_ERROR_ENUM_(name, value, text) name = value,
+	TUZA_ERRORS(TUZA_ERROR_ENUM_)
+#undef TUZA_ERROR_ENUM_
+};
+
+/*
+ * The text of a code: "context canceled" for -ECANCELED, "context deadline exceeded" for
+ * -ETIMEDOUT, tuza's own words for its own codes, the C library's for other negated errno values,
+ * "success" for 0.
+ *
+ *   code  any int; a positive one is read as its negative.
+ *
+ * Returns  a string that is never freed nor changed; "unknown error" for a code that nobody gives.
+ */
+const char *tuza_strerror(int code);
+
+/*
+ * The name of a code: "ECANCELED", "TUZA_ECLOSED"; "?" if it has none. Never freed nor changed.
+ */
+const char *tuza_error_name(int code);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the public headers share: attributes and the counting of macro arguments. Everything here is
+ * private to tuza's headers (names end in an underscore), except TUZA_MUST_USE.
+ */
+#ifndef TUZA_MACROS_H
+#define TUZA_MACROS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A result that must not be ignored.
+#define TUZA_MUST_USE __attribute__((warn_unused_result))
+#define TUZA_NORETURN_ __attribute__((noreturn))
+#define TUZA_PRINTF_(at, first) __attribute__((format(printf, at, first)))
+
+/*
+ * A function whose short way is compiled into the caller, and in the library an ordinary one: that
+ * is what programs link against, and what tells the race detector, which does not see the library's
+ * atomics.
+ */
+#if defined(TUZA_LIBRARY_)
+#define TUZA_INLINE_
+#elif defined(__cplusplus)
+#define TUZA_INLINE_ inline
+#else
+#define TUZA_INLINE_ __inline__
+#endif
+#define TUZA_LIKELY_(x) __builtin_expect(!!(x), 1)
+
+// Clang's thread-safety analysis (-Wthread-safety); nothing elsewhere.
+#if defined(__clang__) && !defined(SWIG)
+#define TUZA_TSA_(x) __attribute__((x))
+#else
+#define TUZA_TSA_(x)
+#endif
+
+#define TUZA_CAT2_(a, b) a##b
+#define TUZA_CAT_(a, b) TUZA_CAT2_(a, b)
+
+// The number of arguments after the first, 0 to 8.
+#define TUZA_COUNT_(...) TUZA_COUNT2_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0, _)
+#define TUZA_COUNT2_(a0, a1, a2, a3, a4, a5, a6, a7, a8, n, ...) n
+#define TUZA_FIRST_(...) TUZA_FIRST2_(__VA_ARGS__, _)
+#define TUZA_FIRST2_(first, ...) first
+
+#endif

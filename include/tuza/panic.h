@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Defer, panic and try: Go's defer, panic and recover.
+ *
+ *	FILE *f = fopen(path, "r");
+ *	if (!f)
+ *		return -errno;
+ *	TUZA_DEFER(fclose, f);      // runs when the block is left, however it is left
+ *
+ * A panic runs the deferred calls of its goroutine, innermost first, up to the nearest tuza_try,
+ * which returns TUZA_EPANIC; without one the process ends with Go's text and status 2.
+ */
+#ifndef TUZA_PANIC_H
+#define TUZA_PANIC_H
+
+#include <tuza/macros.h>
+
+// A jump into a block past a TUZA_DEFER would run a call that was never deferred. (clang knows
+// nothing else.)
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__cplusplus)
+#pragma GCC diagnostic error "-Wjump-misses-init"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Panics with a message in printf's format.
+ *
+ * Runs the deferred calls of the goroutine, innermost first. If a tuza_try is under way, it returns
+ * TUZA_EPANIC; else the text "panic: …", the goroutine and its stack go to standard error and the
+ * process ends with status 2. What stdout holds in its buffer is lost then. A panic in a deferred
+ * call supersedes the one that made it.
+ *
+ * Errors   fatal where giving up the frames would skip a C++ destructor or foreign cleanup.
+ * Callable from  any goroutine or thread. Not from a signal handler.
+ * Go       panic(v)
+ */
+TUZA_NORETURN_ void tuza_panic(const char *format, ...) TUZA_PRINTF_(1, 2);
+
+// What tuza_try contained. Owns nothing; both texts are cut to fit.
+typedef struct tuza_panic_info {
+	char message[256];
+	char stack[2048]; // where the panic was raised, in the words of a dump
+} tuza_panic_info;
+
+/*
+ * Calls fn(arg) and contains a panic that it raises.
+ *
+ *   info  filled after a panic; may be NULL.
+ *
+ * Returns  0 when fn returned; TUZA_EPANIC after a panic. The frames given up have run their
+ *          TUZA_DEFERs, nothing else: a C++ destructor or foreign cleanup among them makes the
+ *          panic fatal instead. Blocking sections that were begun in them are ended.
+ * Panics   never because of fn; faults and fatal errors are not contained.
+ * Blocks   as fn does.
+ * Callable from  any goroutine or thread.
+ * Go       recover()
+ */
+int tuza_try(void (*fn)(void *), void *arg, tuza_panic_info *info);
+
+enum {
+	// Also SIGSEGV, SIGBUS and SIGFPE raised by the program's own code under fn; not by the C
+	// library's, whose locks nobody would release. Needs a dynamically linked program.
+	TUZA_RECOVER_FAULTS = 1,
+};
+
+// tuza_try with flags.
+int tuza_try_with(void (*fn)(void *), void *arg, unsigned flags, tuza_panic_info *info);
+
+/*
+ * Defers f(x) until the enclosing block is left: by its end, return, break, continue, goto, panic
+ * or tuza_goexit. Each turn of a loop is a block. Several run in reverse order. f and x are
+ * evaluated now.
+ *
+ *   f  a function of one pointer or integer; its result is discarded. fclose, close, free and
+ *      tuza_waitgroup_done fit.
+ *   x  converted and checked by the compiler as in the call f(x).
+ *
+ * Panics   when the call is made: Go's words for a nil dereference, if f is NULL.
+ * Go       defer f(x)
+ *
+ * In a `case` use braces. longjmp over it is undefined.
+ */
+#define TUZA_DEFER(f, x) TUZA_DEFER2_(TUZA_CAT_(tuza_deferred_, __COUNTER__), f, x)
+
+// ---- how TUZA_DEFER works: private -----------------------------------------------------------
+
+typedef struct tuza_defer_record {
+	struct tuza_defer_record *outer; // the goroutine's list, innermost first
+	void (*fn)(void);
+	uintptr_t arg;
+	void *owner; // the goroutine
+} tuza_defer_record;
+
+// Links the record into the goroutine's list.
+void tuza_defer_push_(tuza_defer_record *record);
+// Unlinks the record and makes its call: the cleanup of the block.
+void tuza_defer_run_(tuza_defer_record *record);
+
+#ifndef __cplusplus
+// The address of assembler that pretends to be f and stores its argument in the record; see
+// tuza_go_capture_.
+extern const uintptr_t tuza_defer_capture_;
+#define TUZA_DEFER2_(name, f, x)                                                                   \
+	tuza_defer_record name                                                                     \
+		__attribute__((cleanup(tuza_defer_run_))) = {NULL, (void (*)(void))(f), 0, NULL};  \
+	(void)__builtin_call_with_static_chain(                                                    \
+		((__typeof__(&*(f)))tuza_defer_capture_)(x), (void *)&name);                       \
+	tuza_defer_push_(&name)
+#else
+}
+
+#include <type_traits>
+
+namespace tuza_detail {
+template <typename F, typename X> struct deferred {
+	tuza_defer_record record;
+	F f;
+	X x;
+	deferred(F f_, X x_)
+	    : record{nullptr, reinterpret_cast<void (*)(void)>(&call), 0, nullptr}, f(f_), x(x_)
+	{
+		record.arg = reinterpret_cast<uintptr_t>(this);
+		tuza_defer_push_(&record);
+	}
+	~deferred() { tuza_defer_run_(&record); }
+	deferred(const deferred &) = delete;
+	deferred &operator=(const deferred &) = delete;
+	static void call(void *self)
+	{
+		deferred *d = static_cast<deferred *>(self);
+		d->f(d->x);
+	}
+};
+} // namespace tuza_detail
+// Decayed: a copy is kept, of an array its address, never a reference.
+#define TUZA_DEFER2_(name, f, x)                                                                   \
+	::tuza_detail::deferred<decltype(&*(f)), std::decay_t<decltype(x)>> name((f), (x))
+extern "C" {
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

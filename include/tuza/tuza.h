@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+/*
+ * All of tuza's headers, except go.h, which defines the bare word `go`, and errno.h, which
+ * redefines `errno`: both are for those who ask for them.
+ */
+#ifndef TUZA_TUZA_H
+#define TUZA_TUZA_H
+
+#define TUZA_VERSION_MAJOR 0
+#define TUZA_VERSION_MINOR 1
+#define TUZA_VERSION_PATCH 0
+
+// One number to compare: TUZA_VERSION >= TUZA_VERSION_NUMBER(0, 1, 0).
+#define TUZA_VERSION_NUMBER(major, minor, patch) ((major)*10000 + (minor)*100 + (patch))
+#define TUZA_VERSION TUZA_VERSION_NUMBER(TUZA_VERSION_MAJOR, TUZA_VERSION_MINOR, TUZA_VERSION_PATCH)
+
+#include <tuza/chan.h>
+#include <tuza/debug.h>
+#include <tuza/error.h>
+#include <tuza/goroutine.h>
+#include <tuza/panic.h>
+#include <tuza/select.h>
+#include <tuza/sync.h>
+#include <tuza/time.h>
+
+#endif

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Offsets that switch.S shares with the C structures; arch.h asserts that both agree.
+ */
+#ifndef TUZA_ARCH_OFFSETS_H
+#define TUZA_ARCH_OFFSETS_H
+
+// struct arch_saved, from the lowest address on.
+#define ARCH_SAVED_MXCSR 0
+#define ARCH_SAVED_X87_CONTROL 4
+#define ARCH_SAVED_R15 8
+#define ARCH_SAVED_R14 16
+#define ARCH_SAVED_R13 24
+#define ARCH_SAVED_R12 32
+#define ARCH_SAVED_RBX 40
+#define ARCH_SAVED_RBP 48
+#define ARCH_SAVED_PC 56
+#define ARCH_SAVED_BYTES 64
+
+// struct arch_capture
+#define ARCH_CAPTURE_FN 0
+#define ARCH_CAPTURE_STACK_ARGS 8
+#define ARCH_CAPTURE_STACK_BYTES 16
+#define ARCH_CAPTURE_FLAGS 20
+#define ARCH_CAPTURE_GPR 24
+#define ARCH_CAPTURE_FPR 72
+
+// struct arch_registers
+#define ARCH_REGISTERS_GPR 0
+#define ARCH_REGISTERS_FPR 48
+#define ARCH_REGISTERS_BYTES 112
+
+// tuza_defer_record.arg
+#define ARCH_DEFER_ARG 16
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/*
+ * x86-64: what a signal handler reads and changes in the context that it interrupted.
+ *
+ *   uintptr_t arch_signal_pc(const ucontext_t *c)
+ *   uintptr_t arch_signal_sp(const ucontext_t *c)
+ *   uintptr_t arch_signal_caller(const ucontext_t *c)
+ *                                       where a function that has no frame yet will return to
+ *   void arch_signal_return(ucontext_t *c)
+ *                                       makes the context one that stands in the call before that
+ *   void arch_signal_call(ucontext_t *c, void (*fn)(void *), const void *data, size_t bytes)
+ *
+ * After arch_signal_call and the end of the handler the thread calls fn with a copy of `data` on
+ * the interrupted stack. fn must not return. Its caller, as unwinders see it, is the interrupted
+ * instruction.
+ */
+#ifndef TUZA_ARCH_SIGNAL_H
+#define TUZA_ARCH_SIGNAL_H
+
+#ifndef _GNU_SOURCE
+#error "registers in ucontext.h need _GNU_SOURCE"
+#endif
+
+#include "base/compiler.h"
+
+#include <string.h>
+#include <ucontext.h>
+
+// signal.S: calls rsi(rdi); the interrupted rip and rsp lie at rsp.
+void arch_signal_entry(void) __attribute__((visibility("hidden")));
+
+static inline uintptr_t arch_signal_pc(const ucontext_t *c)
+{
+	return (uintptr_t)c->uc_mcontext.gregs[REG_RIP];
+}
+
+static inline uintptr_t arch_signal_sp(const ucontext_t *c)
+{
+	return (uintptr_t)c->uc_mcontext.gregs[REG_RSP];
+}
+
+static inline uintptr_t arch_signal_caller(const ucontext_t *c)
+{
+	return *(const uintptr_t *)arch_signal_sp(c);
+}
+
+static inline void arch_signal_return(ucontext_t *c)
+{
+	c->uc_mcontext.gregs[REG_RIP] = (greg_t)(arch_signal_caller(c) - 1);
+	c->uc_mcontext.gregs[REG_RSP] += 8;
+}
+
+static inline void arch_signal_call(
+	ucontext_t *c, void (*fn)(void *), const void *data, size_t bytes)
+{
+	enum { RED_ZONE = 128, DIRECTION_FLAG = 0x400 };
+	greg_t *registers = c->uc_mcontext.gregs;
+	uintptr_t copy = (arch_signal_sp(c) - RED_ZONE - bytes) & ~(uintptr_t)15;
+	uintptr_t *frame = (uintptr_t *)copy - 2;
+
+	memcpy((void *)copy, data, bytes);
+	frame[0] = arch_signal_pc(c);
+	frame[1] = arch_signal_sp(c);
+	registers[REG_RSP] = (greg_t)(uintptr_t)frame;
+	registers[REG_RDI] = (greg_t)copy;
+	registers[REG_RSI] = (greg_t)(uintptr_t)fn;
+	registers[REG_RIP] = (greg_t)(uintptr_t)arch_signal_entry;
+	registers[REG_EFL] &= ~(greg_t)DIRECTION_FLAG;
+}
+
+#endif

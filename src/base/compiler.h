@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Attributes and builtins used anywhere, and the one place (with arch/ and sys/) for compiler #if.
+ */
+#ifndef TUZA_BASE_COMPILER_H
+#define TUZA_BASE_COMPILER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define NOINLINE __attribute__((noinline))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NORETURN __attribute__((noreturn))
+#define MUST_USE __attribute__((warn_unused_result))
+#define COLD __attribute__((cold, noinline))
+#define PRINTF(at, first) __attribute__((format(printf, at, first)))
+// A symbol of the public API: everything else is hidden.
+#define EXPORT __attribute__((visibility("default")))
+// Resolved only where a sanitizer's runtime (or libstdc++) is in the program; NULL otherwise.
+#define WEAK __attribute__((weak))
+
+// 64 bytes on every supported CPU; two lines are kept apart where the neighbour prefetcher matters.
+#define CACHE_LINE 64
+#define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define CONTAINER_OF(pointer, type, member)                                                        \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+static ALWAYS_INLINE size_t align_up(size_t n, size_t to) { return (n + to - 1) & ~(to - 1); }
+
+#endif

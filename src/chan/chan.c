@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Channels: making, sending, receiving, closing, releasing.
+ *
+ * One lock per channel, held for a copy and a few links. A send that finds a receiver waiting
+ * copies straight to its variable (no barging: a value that was handed over cannot be taken by
+ * somebody else). A receive from a full buffer takes the oldest value and moves the first waiting
+ * sender's to the end, so the order is global.
+ *
+ * Last touch: the woken side does not look at the channel again, and the waker unlocks before it
+ * makes ready; the last release takes the lock once more, so that it is behind the unlock of
+ * whoever woke the releaser.
+ *
+ * Rejected: lock-free rings (a select needs to undo), a wake-up through the buffer (one more copy,
+ * and barging). Go: src/runtime/chan.go
+ */
+#include "chan/chan.h"
+
+#include "base/fatal.h"
+#include "base/race_hooks.h"
+#include "sched/upcalls.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static uint64_t chan_count; // atomic: the last creation number
+
+#define CHAN_ELEM_LIMIT ((size_t)65536)    // Go: element size must be below 64 KiB
+#define CHAN_BYTES_LIMIT ((size_t)1 << 47) // all addresses there are
+
+// ---- making and releasing -----------------------------------------------------------------
+
+// NULL when out of memory. Needs: the size is checked.
+static tuza_chan *make(size_t elem_bytes, size_t capacity, enum chan_kind kind, size_t tail_bytes)
+{
+	tuza_chan *c = malloc(sizeof *c + elem_bytes * capacity + tail_bytes);
+	if (!c)
+		return NULL;
+	c->lock.word = 0;
+	c->elem_bytes = (uint32_t)elem_bytes;
+	c->number = add_relaxed(&chan_count, 1); // unique is all that is wanted
+	c->kind = kind;
+	c->closed = 0;
+	c->count = 0;
+	c->capacity = capacity;
+	c->send_at = c->recv_at = 0;
+	c->buffer = (char *)(c + 1);
+	list_init(&c->receivers);
+	list_init(&c->senders);
+	c->references = 1;
+	c->drop = NULL;
+	c->on_free = NULL;
+	return c;
+}
+
+static void check_size(size_t elem_bytes, size_t capacity)
+{
+	if (elem_bytes >= CHAN_ELEM_LIMIT ||
+		capacity > CHAN_BYTES_LIMIT / (elem_bytes ? elem_bytes : 1))
+		tuza_panic("makechan: size out of range");
+}
+
+EXPORT tuza_chan *tuza_chan_new(size_t elem_bytes, size_t capacity)
+{
+	check_size(elem_bytes, capacity);
+	tuza_chan *c = make(elem_bytes, capacity, CHAN_PLAIN, 0);
+	if (!c)
+		tuza_panic("tuza: out of memory");
+	return c;
+}
+
+EXPORT int tuza_chan_try_new(size_t elem_bytes, size_t capacity, tuza_chan **out)
+{
+	check_size(elem_bytes, capacity);
+	*out = make(elem_bytes, capacity, CHAN_PLAIN, 0);
+	return *out ? 0 : -ENOMEM;
+}
+
+EXPORT tuza_chan *tuza_chan_new_unbounded(size_t elem_bytes)
+{
+	check_size(elem_bytes, 0);
+	tuza_chan *c = make(elem_bytes, 0, CHAN_UNBOUNDED, 0);
+	if (!c)
+		tuza_panic("tuza: out of memory");
+	c->buffer = NULL;
+	return c;
+}
+
+tuza_chan *chan_new_timer(size_t tail_bytes, void (*on_free)(tuza_chan *c))
+{
+	tuza_chan *c = make(sizeof(int64_t), 1, CHAN_TIMER, tail_bytes);
+	if (!c)
+		tuza_panic("tuza: out of memory");
+	c->on_free = on_free;
+	return c;
+}
+
+EXPORT void tuza_chan_on_drop(tuza_chan *c, void (*drop)(void *elem)) { c->drop = drop; }
+
+EXPORT tuza_chan *tuza_chan_retain(tuza_chan *c)
+{
+	if (c)
+		add_relaxed(&c->references, 1); // the caller has one: it cannot go away
+	return c;
+}
+
+static char *slot(const tuza_chan *c, size_t i) { return c->buffer + i * c->elem_bytes; }
+
+static size_t after(const tuza_chan *c, size_t i) { return i + 1 == c->capacity ? 0 : i + 1; }
+
+// Whether somebody waits who could still be served. *losers: others are on the way to unlink
+// themselves.
+static bool somebody_waits(const struct link *queue, bool *losers)
+{
+	for (const struct link *l = queue->next; l != queue; l = l->next) {
+		const struct chan_waiter *w = CONTAINER_OF(l, const struct chan_waiter, link);
+		if (w->select == NULL || selection_waits(w))
+			return true;
+		*losers = true;
+	}
+	return false;
+}
+
+EXPORT void tuza_chan_release(tuza_chan *c)
+{
+	if (!c)
+		return;
+	race_release(&c->references);
+	// (chan-release) each release pairs with the last one, which frees: what was done with the
+	// channel is done. (chan-release) The retains need no order: who retains has a reference.
+	if (sub_acq_rel(&c->references, 1) != 1)
+		return;
+	race_acquire(&c->references);
+	bool waited_on, losers;
+	for (;;) {
+		losers = false;
+		lock_acquire(&c->lock); // behind the last unlock of whoever made us the last one
+		waited_on = somebody_waits(&c->receivers, &losers) ||
+			    somebody_waits(&c->senders, &losers);
+		lock_release(&c->lock);
+		if (waited_on || !losers)
+			break;
+		yield_to_others(); // their selects have ended: they come at their next turn
+	}
+	if (waited_on) {
+		add_relaxed(&c->references, 1); // it stays: those who wait on it may be looked at
+		tuza_panic("tuza: release of a channel that a goroutine waits on");
+	}
+	if (c->drop)
+		for (size_t left = c->count, i = c->recv_at; left > 0; left--, i = after(c, i))
+			c->drop(slot(c, i));
+	if (c->kind == CHAN_UNBOUNDED)
+		free(c->buffer);
+	if (c->on_free)
+		c->on_free(c);
+	free(c);
+}
+
+EXPORT size_t tuza_chan_len(const tuza_chan *c)
+{
+	return !c || c->kind == CHAN_TIMER ? 0 : load_relaxed(&c->count); // a snapshot
+}
+
+EXPORT size_t tuza_chan_cap(const tuza_chan *c)
+{
+	if (!c || c->kind == CHAN_TIMER)
+		return 0;
+	return c->kind == CHAN_UNBOUNDED ? SIZE_MAX : c->capacity;
+}
+
+// ---- panics -------------------------------------------------------------------------------
+
+void chan_panic_closed(void) { tuza_panic("send on closed channel"); }
+
+void chan_panic_size(const char *verb, size_t bytes, const tuza_chan *c)
+{
+	tuza_panic("tuza: %s of %zu bytes on a channel of %u", verb, bytes, c->elem_bytes);
+}
+
+// ---- the operations, under the lock -------------------------------------------------------
+
+/*
+ * Takes the first waiter that is still to be had, or NULL. Losers of selects are passed by: each
+ * unlinks itself, so that a channel is not freed while one has yet to come. Needs: the channel's
+ * lock.
+ */
+static ALWAYS_INLINE struct chan_waiter *take_waiter(struct link *queue)
+{
+	for (struct link *l = queue->next; l != queue; l = l->next) {
+		struct chan_waiter *w = CONTAINER_OF(l, struct chan_waiter, link);
+		if (likely(w->select == NULL) || selection_win(w)) {
+			list_remove(l);
+			return w;
+		}
+	}
+	return NULL;
+}
+
+static ALWAYS_INLINE void put(tuza_chan *c, const void *value)
+{
+	char *at = slot(c, c->send_at);
+	race_acquire(at); // the receive that emptied the slot
+	chan_copy(at, value, c->elem_bytes);
+	race_release(at);
+	c->send_at = after(c, c->send_at);
+	store_relaxed(&c->count, c->count + 1); // under the lock; others read hints
+}
+
+static ALWAYS_INLINE void get(tuza_chan *c, void *value)
+{
+	char *at = slot(c, c->recv_at);
+	race_acquire(at); // the send that filled the slot
+	if (value)
+		chan_copy(value, at, c->elem_bytes);
+	race_release(at);
+	c->recv_at = after(c, c->recv_at);
+	store_relaxed(&c->count, c->count - 1); // under the lock; others read hints
+}
+
+// A value passes a channel with a buffer without touching it: the slot's turn is over all the same,
+// for the race detector.
+static ALWAYS_INLINE void skip_slot(tuza_chan *c)
+{
+	if (race_is_on() && c->capacity) {
+		char *at = slot(c, c->send_at);
+		race_acquire(at);
+		race_release(at);
+		c->send_at = c->recv_at = after(c, c->send_at);
+	}
+}
+
+enum chan_result chan_send_locked(tuza_chan *c, const void *value, struct goroutine **wake)
+{
+	*wake = NULL;
+	if (unlikely(c->closed))
+		return CHAN_CLOSED;
+	if (c->receivers.next != &c->receivers) {
+		struct chan_waiter *w = take_waiter(&c->receivers);
+		if (w) {
+			race_acquire(w);
+			skip_slot(c);
+			if (w->value)
+				chan_copy(w->value, value, c->elem_bytes);
+			race_release(w);
+			w->success = true;
+			*wake = w->g;
+			return CHAN_DONE;
+		}
+	}
+	if (c->count < c->capacity) {
+		put(c, value);
+		return CHAN_DONE;
+	}
+	return CHAN_WOULD_BLOCK;
+}
+
+enum chan_result chan_recv_locked(tuza_chan *c, void *value, struct goroutine **wake)
+{
+	*wake = NULL;
+	if (c->count != 0) {
+		get(c, value);
+		if (c->senders.next != &c->senders) {
+			// There is room now for the first of those who wait.
+			struct chan_waiter *w = take_waiter(&c->senders);
+			if (w) {
+				race_acquire(w);
+				put(c, w->value);
+				race_release(w);
+				w->success = true;
+				*wake = w->g;
+			}
+		}
+		return CHAN_DONE;
+	}
+	if (c->senders.next != &c->senders) {
+		struct chan_waiter *w = take_waiter(&c->senders);
+		if (w) {
+			race_acquire(w);
+			if (value)
+				chan_copy(value, w->value, c->elem_bytes);
+			race_release(w);
+			w->success = true;
+			*wake = w->g;
+			return CHAN_DONE;
+		}
+	}
+	if (c->closed) {
+		race_acquire(c);
+		if (value)
+			memset(value, 0, c->elem_bytes);
+		return CHAN_CLOSED;
+	}
+	return CHAN_WOULD_BLOCK;
+}
+
+// ---- waiting ------------------------------------------------------------------------------
+
+bool chan_send_woken(struct chan_waiter *w)
+{
+	race_acquire(w);
+	return w->success;
+}
+
+bool chan_recv_woken(struct chan_waiter *w)
+{
+	race_acquire(w);
+	race_write(w->value, w->elem_bytes);
+	if (likely(w->success))
+		return true;
+	if (w->value)
+		memset(w->value, 0, w->elem_bytes);
+	return false;
+}
+
+// Makes an unbounded channel's buffer larger. c->lock is held before and after, dropped in between.
+static void grow(tuza_chan *c)
+{
+	size_t capacity = c->capacity ? c->capacity * 2 : 16;
+	lock_release(&c->lock);
+	char *buffer = capacity <= CHAN_BYTES_LIMIT / (c->elem_bytes ? c->elem_bytes : 1)
+			       ? malloc(capacity * c->elem_bytes + 1)
+			       : NULL;
+	if (!buffer)
+		tuza_panic("tuza: out of memory");
+	lock_acquire(&c->lock);
+	char *old = buffer;
+	if (c->capacity < capacity) { // nobody else did it meanwhile
+		old = c->buffer;
+		size_t first =
+			c->count < c->capacity - c->recv_at ? c->count : c->capacity - c->recv_at;
+		// Receivers may have emptied it meanwhile; what they read is freed below.
+		for (size_t i = 0; i < c->capacity; i++)
+			race_acquire(slot(c, i));
+		if (c->count) {
+			memcpy(buffer, slot(c, c->recv_at), first * c->elem_bytes);
+			memcpy(buffer + first * c->elem_bytes, c->buffer,
+				(c->count - first) * c->elem_bytes);
+		}
+		c->buffer = buffer;
+		c->capacity = capacity;
+		c->recv_at = 0;
+		c->send_at = c->count;
+		for (size_t i = 0; i < c->count; i++)
+			race_release(slot(c, i));
+	}
+	lock_release(&c->lock);
+	free(old);
+	lock_acquire(&c->lock);
+}
+
+NOINLINE void chan_make_room(tuza_chan *c)
+{
+	while (c->count == c->capacity && !c->closed)
+		grow(c);
+}
+
+static NOINLINE void send_waiting(tuza_chan *c, const void *value)
+{
+	struct chan_waiter w = {
+		.g = goroutine_current(), .value = (void *)(uintptr_t)value, .chan = c};
+	w.g->waiting = &w;
+	race_release(&w);
+	list_push_back(&c->senders, &w.link);
+	park_unlocking(&c->lock, WAIT_CHAN_SEND, c);
+	if (unlikely(!chan_send_woken(&w)))
+		chan_panic_closed();
+}
+
+static NOINLINE bool recv_waiting(tuza_chan *c, void *value)
+{
+	struct chan_waiter w = {
+		.g = goroutine_current(), .value = value, .elem_bytes = c->elem_bytes, .chan = c};
+	w.g->waiting = &w;
+	race_release(&w);
+	list_push_back(&c->receivers, &w.link);
+	park_unlocking(&c->lock, WAIT_CHAN_RECV, c);
+	return chan_recv_woken(&w);
+}
+
+void chan_unlink_waiter(void *waiting)
+{
+	struct chan_waiter *w = waiting;
+	lock_acquire(&w->chan->lock);
+	if (link_is_linked(&w->link))
+		list_remove(&w->link);
+	lock_release(&w->chan->lock);
+}
+
+EXPORT void tuza_chan_send(tuza_chan *c, const void *v)
+{
+	if (unlikely(!c))
+		park_for_ever(WAIT_CHAN_SEND_NIL);
+	race_read(v, c->elem_bytes);
+	bool checked = false;
+	for (;;) {
+		struct goroutine *wake;
+		lock_acquire(&c->lock);
+		if (unlikely(c->kind == CHAN_UNBOUNDED))
+			chan_make_room(c);
+		enum chan_result r = chan_send_locked(c, v, &wake);
+		if (likely(r == CHAN_DONE)) {
+			lock_release(&c->lock);
+			if (wake)
+				ready(wake);
+			return;
+		}
+		if (unlikely(r == CHAN_CLOSED)) {
+			lock_release(&c->lock);
+			chan_panic_closed();
+		}
+		if (likely(checked || park_is_allowed())) {
+			send_waiting(c, v);
+			return;
+		}
+		// May panic, so not with the lock; if not, the caller is a plain thread.
+		lock_release(&c->lock);
+		park_check(WAIT_CHAN_SEND);
+		checked = true;
+	}
+}
+
+EXPORT bool tuza_chan_recv(tuza_chan *c, void *v)
+{
+	if (unlikely(!c))
+		park_for_ever(WAIT_CHAN_RECV_NIL);
+	bool checked = false;
+	for (;;) {
+		struct goroutine *wake;
+		lock_acquire(&c->lock);
+		enum chan_result r = chan_recv_locked(c, v, &wake);
+		if (likely(r != CHAN_WOULD_BLOCK)) {
+			if (race_is_on())
+				race_write(v, c->elem_bytes);
+			lock_release(&c->lock);
+			if (wake)
+				ready(wake);
+			return r == CHAN_DONE;
+		}
+		if (likely(checked || park_is_allowed()))
+			return recv_waiting(c, v);
+		lock_release(&c->lock);
+		park_check(WAIT_CHAN_RECV);
+		checked = true;
+	}
+}
+
+EXPORT void tuza_chan_send_sized(tuza_chan *c, const void *v, size_t bytes)
+{
+	if (c && unlikely(bytes != c->elem_bytes))
+		chan_panic_size("send", bytes, c);
+	tuza_chan_send(c, v);
+}
+
+EXPORT bool tuza_chan_recv_sized(tuza_chan *c, void *v, size_t bytes)
+{
+	if (c && v && unlikely(bytes != c->elem_bytes))
+		chan_panic_size("receive", bytes, c);
+	return tuza_chan_recv(c, v);
+}
+
+// ---- without waiting ----------------------------------------------------------------------
+
+EXPORT int tuza_chan_try_send(tuza_chan *c, const void *v)
+{
+	if (!c || !chan_may_send(c))
+		return -EAGAIN;
+	struct goroutine *wake;
+	race_read(v, c->elem_bytes);
+	lock_acquire(&c->lock);
+	if (unlikely(c->kind == CHAN_UNBOUNDED))
+		chan_make_room(c);
+	enum chan_result r = chan_send_locked(c, v, &wake);
+	lock_release(&c->lock);
+	if (r == CHAN_CLOSED)
+		chan_panic_closed();
+	if (wake)
+		ready(wake);
+	return r == CHAN_DONE ? 0 : -EAGAIN;
+}
+
+EXPORT int tuza_chan_try_recv(tuza_chan *c, void *v)
+{
+	if (!c || !chan_may_recv(c))
+		return -EAGAIN;
+	struct goroutine *wake;
+	lock_acquire(&c->lock);
+	enum chan_result r = chan_recv_locked(c, v, &wake);
+	if (r != CHAN_WOULD_BLOCK)
+		race_write(v, c->elem_bytes);
+	lock_release(&c->lock);
+	if (r == CHAN_WOULD_BLOCK)
+		return -EAGAIN;
+	if (wake)
+		ready(wake);
+	return r == CHAN_DONE ? 0 : TUZA_ECLOSED;
+}
+
+// ---- closing ------------------------------------------------------------------------------
+
+EXPORT void tuza_chan_close(tuza_chan *c)
+{
+	if (unlikely(!c))
+		tuza_panic("close of nil channel");
+	lock_acquire(&c->lock);
+	if (unlikely(c->closed)) {
+		lock_release(&c->lock);
+		tuza_panic("close of closed channel");
+	}
+	store_relaxed(&c->closed, 1); // under the lock; others read a hint
+	race_release(c);
+	// Receivers first, then senders; made ready after the unlock, linked through their
+	// descriptors meanwhile.
+	struct goroutine *first = NULL;
+	struct goroutine **last = &first;
+	struct link *const queues[] = {&c->receivers, &c->senders};
+	for (size_t i = 0; i < COUNT_OF(queues); i++) {
+		struct chan_waiter *w;
+		while ((w = take_waiter(queues[i])) != NULL) {
+			w->success = false;
+			race_release(w);
+			*last = w->g;
+			last = &w->g->next;
+		}
+	}
+	*last = NULL;
+	lock_release(&c->lock);
+	ready_list(first);
+}
+
+// ---- timers -------------------------------------------------------------------------------
+
+struct goroutine *chan_timer_fire(tuza_chan *c, int64_t value)
+{
+	struct goroutine *wake;
+	lock_acquire(&c->lock);
+	chan_send_locked(c, &value,
+		&wake); // would block: the last value is still there, this one is dropped
+	lock_release(&c->lock);
+	return wake;
+}
+
+bool chan_timer_drain(tuza_chan *c)
+{
+	// The timer heap's lock is held: nobody can put a value in, only take one out.
+	if (load_relaxed(&c->count) == 0)
+		return false;
+	lock_acquire(&c->lock);
+	bool had = c->count != 0;
+	if (had) {
+		c->send_at = c->recv_at = 0;
+		store_relaxed(&c->count, 0); // under the lock; others read hints
+	}
+	lock_release(&c->lock);
+	return had;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Names and texts of error codes: tuza's own from the table in tuza/error.h, the C library's for
+ * errno values.
+ */
+#define _GNU_SOURCE
+#include <tuza/error.h>
+
+#include "base/compiler.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct error_words {
+	int code;
+	const char *name, *text;
+};
+
+static const struct error_words own_errors[] = {
+#define ERROR_WORDS(name, value, text) {value, #name, text},
+	TUZA_ERRORS(ERROR_WORDS)
+#undef ERROR_WORDS
+	// Go's words for what a context says.
+	{-ECANCELED, "ECANCELED", "context canceled"},
+	{-ETIMEDOUT, "ETIMEDOUT", "context deadline exceeded"},
+};
+
+// The negative form; INT_MIN has no positive one and stays.
+static int error_normalise(int code) { return code > 0 ? -code : code; }
+
+static const struct error_words *error_find(int code)
+{
+	for (size_t i = 0; i < COUNT_OF(own_errors); i++)
+		if (own_errors[i].code == code)
+			return &own_errors[i];
+	return NULL;
+}
+
+// Whether -code can be an errno value: above is nothing of the kernel's, and no overflow.
+static bool error_is_errno(int code) { return code < 0 && code > -4096; }
+
+EXPORT const char *tuza_strerror(int code)
+{
+	code = error_normalise(code);
+	const struct error_words *own = error_find(code);
+	const char *text = NULL;
+
+	if (code == 0)
+		return "success";
+	if (own)
+		return own->text;
+	if (error_is_errno(code))
+		text = strerrordesc_np(-code);
+	return text ? text : "unknown error";
+}
+
+EXPORT const char *tuza_error_name(int code)
+{
+	code = error_normalise(code);
+	const struct error_words *own = error_find(code);
+	const char *name = NULL;
+
+	if (own)
+		return own->name;
+	if (error_is_errno(code))
+		name = strerrorname_np(-code);
+	return name ? name : "?";
+}

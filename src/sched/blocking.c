@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Blocking sections, and goroutines tied to their thread.
+ *
+ * Entering costs a few stores: the processor is only marked BLOCKED and left behind. If nobody took
+ * it meanwhile, leaving swaps the mark back; else the goroutine needs another processor. The
+ * monitor takes it when there is work for it (monitor.c), at once if there is work right now and a
+ * machine asleep. Go: entersyscall, exitsyscall, retake.
+ */
+#include "sched/blocking.h"
+
+#include "sched/idle.h"
+#include "sched/machine.h"
+#include "sched/processor.h"
+#include "sched/runtime.h"
+#include "sched/schedule.h"
+#include "sched/start.h"
+
+bool blocking_is_inside(void)
+{
+	struct goroutine *g = goroutine_current_or_null();
+	return g && g->blocking != 0;
+}
+
+EXPORT void tuza_blocking_begin(void)
+{
+	struct machine *m = machine_here();
+	struct goroutine *g = m->current;
+	if (g->blocking++ != 0 || !m->processor)
+		return; // nested, or a plain thread
+	if (unlikely(load_relaxed(&m->leave)))
+		machine_leave_from_goroutine(m);
+	struct processor *p = m->processor;
+	store_relaxed(&g->state, GOROUTINE_BLOCKED); // for dumps
+	m->blocked_processor = p;
+	m->processor = NULL;
+	store_relaxed(&m->in_blocking, 1); // for the monitor
+	bool work = runq_length(&p->runq) != 0 || timer_heap_earliest(&p->timers) != INT64_MAX;
+	// (blocked) pairs with the swap of whoever takes the processor: all that we did with it is
+	// seen.
+	store_release(&p->status, PROCESSOR_BLOCKED);
+	if (work || load_relaxed(&rt.global_count) != 0) { // hint
+		uint32_t blocked = PROCESSOR_BLOCKED;
+		// (blocked) Work is here: hand it on now rather than when the monitor looks.
+		if (cas_acq_rel(&p->status, &blocked, PROCESSOR_RUNNING))
+			processor_hand_off(p);
+	} else {
+		monitor_wake();
+	}
+}
+
+EXPORT void tuza_blocking_end(void)
+{
+	struct machine *m = machine_here();
+	struct goroutine *g = m->current;
+	if (unlikely(g->blocking == 0))
+		tuza_panic("tuza_blocking_end without tuza_blocking_begin");
+	if (--g->blocking != 0 || (g->flags & GOROUTINE_THREAD))
+		return;
+	store_relaxed(&m->in_blocking, 0); // for the monitor
+	if (unlikely(load_relaxed(&m->leave)))
+		machine_leave_from_goroutine(m);
+	struct processor *p = m->blocked_processor;
+	uint32_t blocked = PROCESSOR_BLOCKED;
+	// (blocked) pairs with the store in tuza_blocking_begin, ours or another machine's that
+	// lost it since.
+	if (likely(cas_acq_rel(&p->status, &blocked, PROCESSOR_RUNNING))) {
+		p->machine = m;
+		m->processor = p;
+		store_relaxed(&g->state, GOROUTINE_RUNNING); // for dumps
+		return;
+	}
+	lock_acquire(&rt.lock);
+	bool got = idle_take_processor(m);
+	lock_release(&rt.lock);
+	if (got) {
+		store_relaxed(&g->state, GOROUTINE_RUNNING); // for dumps
+		return;
+	}
+	g->wait_reason = WAIT_PROCESSOR;
+	schedule_leave(m, g, schedule_unblocked);
+}
+
+EXPORT void tuza_blocking(void (*fn)(void *), void *arg)
+{
+	tuza_blocking_begin();
+	fn(arg);
+	tuza_blocking_end();
+}
+
+EXPORT void tuza_lock_os_thread(void)
+{
+	struct machine *m = machine_here();
+	struct goroutine *g = m->current;
+	if (g->flags & GOROUTINE_THREAD)
+		return; // it is its thread
+	g->lock_count++;
+	g->flags |= GOROUTINE_LOCKED;
+	m->locked = g;
+}
+
+EXPORT void tuza_unlock_os_thread(void)
+{
+	struct machine *m = machine_here();
+	struct goroutine *g = m->current;
+	if ((g->flags & GOROUTINE_THREAD) || g->lock_count == 0)
+		return; // as Go: unlocking too often does nothing
+	if (--g->lock_count == 0) {
+		g->flags &= ~(uint32_t)GOROUTINE_LOCKED;
+		m->locked = NULL;
+	}
+}

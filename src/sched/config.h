@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the environment says: variables, CPUs, limits (config.c).
+ *
+ *	TUZA_MAXPROCS     how many goroutines run at once
+ *	TUZA_STACK_BYTES  default stack, with an optional k, m or g
+ *	TUZA_TRACEBACK    none, single, all, system, crash: what the end of a program prints
+ */
+#ifndef TUZA_SCHED_CONFIG_H
+#define TUZA_SCHED_CONFIG_H
+
+#include "base/compiler.h"
+
+struct config {
+	uint32_t maxprocs;
+	bool maxprocs_set; // by the environment: never adjusted
+	uint32_t stack_class;
+	int cpu_count;
+};
+extern struct config config;
+
+// Reads it all. Called once per start of the runtime.
+void config_read(void);
+
+// How many processors the affinity and the cgroup's quota allow now. Go: at least 2 unless there is
+// but one CPU.
+uint32_t config_automatic_maxprocs(void);
+
+// CPUs that the cgroup's quota allows, rounded up; 0: no quota. Reads the leaf and its ancestors,
+// v2 or v1.
+uint32_t config_cgroup_cpus(void);
+
+/*
+ * May the process use `bytes` more of memory, by the cgroup's limit? True without a limit. Reads
+ * two small files, only where a limit exists.
+ */
+bool config_memory_allows(size_t bytes);
+
+#endif

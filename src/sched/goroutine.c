@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Making and unmaking goroutines: descriptors, ids, the go statement.
+ *
+ * Descriptors come from chunks of 256, mapped until the runtime ends. A dead one goes to its
+ * processor's cache, from there in halves to the common list (rt.free, guarded by rt.lock). Ids are
+ * handed out in batches, so they are unique and only roughly increasing, as in Go.
+ */
+#include "sched/goroutine_list.h"
+
+#include "base/race_hooks.h"
+#include "sched/idle.h"
+#include "sched/machine.h"
+#include "sched/park.h"
+#include "sched/sanitizer.h"
+#include "sched/schedule.h"
+#include "sched/stack.h"
+#include "sched/start.h"
+#include "sched/upcalls.h"
+#include "sched/waitqueue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct goroutine) <= ARCH_GOROUTINE_BYTES,
+	"a goroutine that has not started costs no more");
+
+const char *wait_reason_text(enum wait_reason reason)
+{
+	static const char *const texts[] = {
+#define WAIT_REASON_TEXT(name, text) [name] = text,
+		WAIT_REASONS(WAIT_REASON_TEXT)
+#undef WAIT_REASON_TEXT
+	};
+	return (size_t)reason < COUNT_OF(texts) ? texts[reason] : "?";
+}
+
+// ---- descriptors --------------------------------------------------------------------------
+
+// A new chunk's descriptors go to the common list. False when out of memory.
+static bool add_chunk(void)
+{
+	// Each of them will probably want a page of stack as well.
+	if (!config_memory_allows(
+		    sizeof(struct goroutine_chunk) + GOROUTINES_PER_CHUNK * (size_t)4096))
+		return false;
+	struct goroutine_chunk *chunk = sys_pages_alloc(sizeof *chunk);
+	if (!chunk)
+		return false;
+	lock_acquire(&rt.lock);
+	for (int i = GOROUTINES_PER_CHUNK - 1; i >= 0; i--) {
+		chunk->goroutines[i].next = rt.free;
+		rt.free = &chunk->goroutines[i];
+	}
+	chunk->next = rt.chunks;
+	// (chunks) pairs with the load in inspect.c: its next is written
+	store_release(&rt.chunks, chunk);
+	lock_release(&rt.lock);
+	return true;
+}
+
+// Takes up to `count` descriptors from the common list, linked.
+static struct goroutine *take_free(uint32_t count, uint32_t *got)
+{
+	for (;;) {
+		lock_acquire(&rt.lock);
+		struct goroutine *first = rt.free;
+		struct goroutine *last = first;
+		*got = first != NULL;
+		while (last && *got < count && last->next) {
+			last = last->next;
+			++*got;
+		}
+		if (first) {
+			rt.free = last->next;
+			last->next = NULL;
+		}
+		lock_release(&rt.lock);
+		if (first || !add_chunk())
+			return first;
+	}
+}
+
+static uint64_t take_ids(uint32_t count)
+{
+	return add_relaxed(&rt.id_batch, count); // unique is all that is wanted
+}
+
+static NOINLINE bool refill(struct processor *p)
+{
+	p->free = take_free(GOROUTINE_CACHE / 2, &p->free_count);
+	return p->free != NULL;
+}
+
+static ALWAYS_INLINE struct goroutine *get_descriptor(struct processor *p)
+{
+	if (unlikely(!p->free) && !refill(p))
+		return NULL;
+	struct goroutine *g = p->free;
+	p->free = g->next;
+	p->free_count--;
+	if (unlikely(p->id_next == p->id_end)) {
+		p->id_next = take_ids(GOROUTINE_ID_BATCH);
+		p->id_end = p->id_next + GOROUTINE_ID_BATCH;
+	}
+	g->id = p->id_next++;
+	store_relaxed(&p->created, p->created + 1); // statistic, only writer
+	return g;
+}
+
+static NOINLINE struct goroutine *get_descriptor_foreign(void)
+{
+	uint32_t got;
+	struct goroutine *g = take_free(1, &got);
+	if (!g)
+		return NULL;
+	g->id = take_ids(1);
+	lock_acquire(&rt.lock);
+	rt.foreign_created++;
+	lock_release(&rt.lock);
+	return g;
+}
+
+static NOINLINE void spill(struct processor *p)
+{
+	struct goroutine *first = p->free;
+	struct goroutine *last = first;
+	for (uint32_t i = 1; i < GOROUTINE_CACHE / 2; i++)
+		last = last->next;
+	p->free = last->next;
+	p->free_count -= GOROUTINE_CACHE / 2;
+	lock_acquire(&rt.lock);
+	last->next = rt.free;
+	rt.free = first;
+	lock_release(&rt.lock);
+}
+
+void goroutine_free(struct processor *p, struct goroutine *g)
+{
+	g->stack = NULL;
+	store_release(&g->state, GOROUTINE_DEAD); // (dead) pairs with the load in inspect.c
+	store_relaxed(&p->ended, p->ended + 1);   // statistic, only writer
+	g->next = p->free;
+	p->free = g;
+	if (unlikely(++p->free_count > GOROUTINE_CACHE))
+		spill(p);
+}
+
+void goroutine_init_thread(struct goroutine *g)
+{
+	g->id = take_ids(1);
+	g->flags = GOROUTINE_THREAD;
+	goroutine_come_alive(g, NULL);
+	store_relaxed(&g->state, GOROUTINE_RUNNING); // published by the list it is put into
+}
+
+uint64_t goroutine_created_count(void)
+{
+	uint64_t n = rt.foreign_created; // statistic
+	uint32_t count = processor_count();
+	for (uint32_t i = 0; i < count; i++)
+		n += load_relaxed(&processor_at(i)->created); // statistic
+	return n;
+}
+
+uint64_t goroutine_count(void)
+{
+	// Ended first: a goroutine that starts and ends in between must not make the number
+	// negative.
+	uint64_t ended = rt.foreign_ended;
+	uint32_t count = processor_count();
+	for (uint32_t i = 0; i < count; i++)
+		ended += load_relaxed(&processor_at(i)->ended); // statistic
+	return goroutine_created_count() - ended;
+}
+
+// A dropped goroutine's stack goes away: nothing that lives on may point into it.
+static void unlink_waiting(struct goroutine *g)
+{
+	switch (g->wait_reason) {
+	case WAIT_CHAN_RECV:
+	case WAIT_CHAN_SEND:
+		chan_unlink_waiter(g->waiting);
+		break;
+	case WAIT_SELECT:
+		select_unlink_waiters(g->waiting);
+		break;
+	case WAIT_MUTEX:
+	case WAIT_RWMUTEX_R:
+	case WAIT_RWMUTEX_W:
+	case WAIT_COND:
+	case WAIT_WAITGROUP:
+	case WAIT_SEMAPHORE:
+	case WAIT_ONCE:
+	case WAIT_SINGLEFLIGHT:
+	case WAIT_JOIN:
+		waitqueue_unlink(g->waiting);
+		break;
+	default: // sleep: the timers go with their processors; for ever: in no queue
+		break;
+	}
+}
+
+void goroutine_unlink_all(void)
+{
+	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next) {
+		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
+			struct goroutine *g = &chunk->goroutines[i];
+			uint32_t state = load_relaxed(&g->state); // nobody wakes any more
+			// One that a select was woken from still has its losers in the queues.
+			if (state == GOROUTINE_WAITING ||
+				(state == GOROUTINE_RUNNABLE && (g->flags & GOROUTINE_STARTED) &&
+					g->wait_reason == WAIT_SELECT && g->waiting))
+				unlink_waiting(g);
+		}
+	}
+}
+
+void goroutine_release_all(void)
+{
+	for (struct goroutine_chunk *chunk = rt.chunks, *next; chunk; chunk = next) {
+		next = chunk->next;
+		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
+			struct goroutine *g = &chunk->goroutines[i];
+			if (load_relaxed(&g->state) == GOROUTINE_DEAD) // nobody else is left
+				continue;
+			if (unlikely(switch_hooks_on))
+				sanitizer_goroutine_freed(g);
+			goroutine_extra_free(g);
+			race_acquire(g->owned);
+			free(g->owned);
+		}
+		sys_pages_free(chunk, sizeof *chunk);
+	}
+	rt.chunks = NULL;
+	rt.free = NULL;
+}
+
+// ---- the go statement ---------------------------------------------------------------------
+
+struct spawner {
+	struct machine *machine;
+	struct processor *processor; // NULL: a plain thread, or inside a blocking section
+};
+
+static ALWAYS_INLINE struct spawner spawner_here(void)
+{
+	struct machine *m = machine_here();
+	if (unlikely(load_relaxed(&m->leave)))
+		machine_leave_from_goroutine(m);
+	if (unlikely(!m->processor))
+		runtime_ensure_started(); // a plain thread may be the first to need it
+	return (struct spawner){m, m->processor};
+}
+
+// A descriptor with everything but what it is to run. NULL: out of memory.
+static ALWAYS_INLINE struct goroutine *prepare(struct spawner s, uintptr_t pc)
+{
+	struct goroutine *g = likely(s.processor != NULL) ? get_descriptor(s.processor)
+							  : get_descriptor_foreign();
+	if (unlikely(!g))
+		return NULL;
+	struct goroutine *creator = s.machine->current;
+	g->creator_id = creator ? creator->id : 0; // none: a timer that fires
+	g->creation_pc = pc;
+	g->flags = 0;
+	g->stack_class = goroutine_default_class();
+	g->extra = NULL;
+	g->handle = NULL;
+	g->owned = NULL;
+	g->tsan_fiber = NULL;
+	if (unlikely(creator && creator->extra != NULL))
+		(void)goroutine_extra_inherit(g, creator); // out of memory: it goes without labels
+	if (unlikely(switch_hooks_on))
+		sanitizer_goroutine_created(g);
+	return g;
+}
+
+static ALWAYS_INLINE void submit(struct spawner s, struct goroutine *g)
+{
+	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
+	if (likely(s.processor != NULL))
+		schedule_submit(s.processor, g, true);
+	else
+		schedule_submit_global(g);
+}
+
+static ALWAYS_INLINE void capture_simple(struct goroutine *g, void (*fn)(void *), void *arg)
+{
+	g->capture.fn = (void (*)(void))fn;
+	g->capture.stack_args = NULL;
+	g->capture.stack_args_bytes = 0;
+	g->capture.flags = ARCH_CAPTURE_SIMPLE;
+	g->capture.gpr[0] = (uint64_t)(uintptr_t)arg;
+}
+
+struct goroutine *goroutine_new(void (*fn)(void *), void *arg)
+{
+	struct machine *m = machine_here();
+	struct goroutine *g = prepare((struct spawner){m, m->processor}, 0);
+	if (!g)
+		return NULL;
+	capture_simple(g, fn, arg);
+	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue it is put into
+	return g;
+}
+
+EXPORT int tuza_go(void (*fn)(void *), void *arg)
+{
+	if (unlikely(!fn))
+		fatal("go of nil func value");
+	struct spawner s = spawner_here();
+	struct goroutine *g = prepare(s, (uintptr_t)__builtin_return_address(0));
+	if (unlikely(!g))
+		return -ENOMEM;
+	capture_simple(g, fn, arg);
+	submit(s, g);
+	return 0;
+}
+
+EXPORT int tuza_go_copy(void (*fn)(void *), const void *args, size_t bytes)
+{
+	if (unlikely(!fn))
+		fatal("go of nil func value");
+	void *copy = malloc(bytes ? bytes : 1);
+	if (unlikely(!copy))
+		return -ENOMEM;
+	if (bytes)
+		memcpy(copy, args, bytes);
+	race_release(copy); // pairs with schedule_ended, which frees it
+	struct spawner s = spawner_here();
+	struct goroutine *g = prepare(s, (uintptr_t)__builtin_return_address(0));
+	if (unlikely(!g)) {
+		free(copy);
+		return -ENOMEM;
+	}
+	capture_simple(g, fn, copy);
+	g->owned = copy;
+	submit(s, g);
+	return 0;
+}
+
+EXPORT int tuza_go_with(const tuza_go_options *options, void (*fn)(void *), void *arg)
+{
+	if (unlikely(!fn))
+		fatal("go of nil func value");
+	uint32_t class = goroutine_default_class();
+	if (options && options->stack_bytes) {
+		class = stack_class_of(options->stack_bytes);
+		if (!class)
+			return -EINVAL;
+	}
+	struct spawner s = spawner_here();
+	struct goroutine *g = prepare(s, (uintptr_t)__builtin_return_address(0));
+	if (unlikely(!g))
+		return -ENOMEM;
+	g->stack_class = class;
+	if (options && options->name && goroutine_extra_set_name(g, options->name) != 0) {
+		goroutine_discard(s.processor, g);
+		return -ENOMEM;
+	}
+	capture_simple(g, fn, arg);
+	submit(s, g);
+	return 0;
+}
+
+void goroutine_discard(struct processor *p, struct goroutine *g)
+{
+	goroutine_extra_free(g);
+	if (unlikely(switch_hooks_on))
+		sanitizer_goroutine_freed(g);
+	if (p) {
+		goroutine_free(p, g);
+		return;
+	}
+	store_release(&g->state, GOROUTINE_DEAD); // (dead) pairs with the load in inspect.c
+	lock_acquire(&rt.lock);
+	rt.foreign_ended++;
+	g->next = rt.free;
+	rt.free = g;
+	lock_release(&rt.lock);
+}
+
+EXPORT NORETURN void tuza_go_out_of_memory_(void);
+NORETURN void tuza_go_out_of_memory_(void) { fatal("tuza: out of memory in a go statement"); }
+
+// Called by the assembler behind TUZA_GO; see arch.h.
+void go_captured(const struct arch_registers *r, const void *stack_args,
+	const struct tuza_go_site *site, uintptr_t pc)
+{
+	if (unlikely(!site->fn))
+		fatal("go of nil func value");
+	struct spawner s = spawner_here();
+	struct goroutine *g = prepare(s, pc);
+	if (unlikely(!g))
+		tuza_go_out_of_memory_();
+	g->capture.fn = site->fn;
+	g->capture.flags = 0;
+	memcpy(g->capture.gpr, r->gpr, sizeof r->gpr);
+	memcpy(g->capture.fpr, r->fpr, sizeof r->fpr);
+	g->capture.stack_args = NULL;
+	g->capture.stack_args_bytes = 0;
+	if (unlikely(site->stack_bytes != 0)) {
+		size_t bytes = align_up(site->stack_bytes, 16);
+		g->owned = malloc(bytes);
+		if (!g->owned)
+			tuza_go_out_of_memory_();
+		arch_copy_stack_args(g->owned, stack_args, bytes);
+		race_release(g->owned); // pairs with schedule_ended, which frees it
+		g->capture.stack_args = g->owned;
+		g->capture.stack_args_bytes = (uint32_t)bytes;
+	}
+	submit(s, g);
+}
+
+// ---- about the caller ---------------------------------------------------------------------
+
+struct goroutine *goroutine_current(void) { return machine_here()->current; }
+
+struct goroutine *goroutine_current_or_null(void)
+{
+	struct machine *m = machine_current();
+	return m ? m->current : NULL;
+}
+
+EXPORT uint64_t tuza_id(void) { return goroutine_current()->id; }
+
+EXPORT size_t tuza_num_goroutine(void) { return (size_t)goroutine_count(); }

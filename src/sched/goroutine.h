@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The goroutine's descriptor. 256 bytes: a goroutine that has not started yet is nothing else.
+ *
+ * Descriptors live in chunks that are mapped until the runtime ends, so a stale pointer to one is
+ * readable. A plain OS thread that uses tuza has one too (GOROUTINE_THREAD): whatever waits, waits
+ * as a goroutine.
+ */
+#ifndef TUZA_SCHED_GOROUTINE_H
+#define TUZA_SCHED_GOROUTINE_H
+
+#include "arch/arch.h"
+#include "base/atomic.h"
+#include <tuza/goroutine.h>
+#include <tuza/panic.h>
+
+/*
+ *            go                 schedule              park
+ *   DEAD ──────────▶ RUNNABLE ──────────▶ RUNNING ──────────▶ WAITING
+ *     ▲                 ▲  ▲     yield       │ │ ▲               │
+ *     │                 │  └─────────────────┘ │ │ blocking_end  │
+ *     │                 └──────────────────────┼─┼───────────────┘ ready
+ *     └──────────── return, goexit ────────────┤ └── BLOCKED
+ *                                              └──────▲ blocking_begin
+ */
+enum goroutine_state {
+	GOROUTINE_DEAD,     // in a free list; owned by the list
+	GOROUTINE_RUNNABLE, // in one run queue, or about to be; its context is saved or it has not
+			    // started
+	GOROUTINE_RUNNING,  // machine->current; the machine owns its stack
+	GOROUTINE_WAITING,  // parked; whoever takes it out of the queue that it waits in owns it
+	GOROUTINE_BLOCKED,  // in a blocking section: runs on its machine without a processor
+};
+
+enum goroutine_flags {
+	GOROUTINE_THREAD = 1,    // a plain OS thread's descriptor
+	GOROUTINE_STARTED = 4,   // has a stack and a context
+	GOROUTINE_PANICKING = 8, // between a panic and its landing
+	GOROUTINE_EXITING = 16,  // tuza_goexit runs the defers
+	GOROUTINE_ERRNO = 64,    // it used tuza/errno.h: only for the race detector
+	GOROUTINE_LOCKED = 128,  // tuza_lock_os_thread: runs on its machine only
+};
+
+// Why a goroutine waits: the words of Go's traceback. Unique, never re-used for something else.
+#define WAIT_REASONS(X)                                                                            \
+	X(WAIT_NONE, "")                                                                           \
+	X(WAIT_CHAN_RECV, "chan receive")                                                          \
+	X(WAIT_CHAN_SEND, "chan send")                                                             \
+	X(WAIT_CHAN_RECV_NIL, "chan receive (nil chan)")                                           \
+	X(WAIT_CHAN_SEND_NIL, "chan send (nil chan)")                                              \
+	X(WAIT_SELECT, "select")                                                                   \
+	X(WAIT_SELECT_NONE, "select (no cases)")                                                   \
+	X(WAIT_SLEEP, "sleep")                                                                     \
+	X(WAIT_IO, "IO wait")                                                                      \
+	X(WAIT_MUTEX, "sync.Mutex.Lock")                                                           \
+	X(WAIT_RWMUTEX_R, "sync.RWMutex.RLock")                                                    \
+	X(WAIT_RWMUTEX_W, "sync.RWMutex.Lock")                                                     \
+	X(WAIT_COND, "sync.Cond.Wait")                                                             \
+	X(WAIT_WAITGROUP, "sync.WaitGroup.Wait")                                                   \
+	X(WAIT_SEMAPHORE, "semacquire")                                                            \
+	X(WAIT_ONCE, "sync.Once.Do")                                                               \
+	X(WAIT_SINGLEFLIGHT, "singleflight.Do")                                                    \
+	X(WAIT_JOIN, "tuza_join")                                                                  \
+	X(WAIT_PROCESSOR, "tuza_blocking_end")                                                     \
+	X(WAIT_PANIC, "panicwait")                                                                 \
+	X(WAIT_MAIN, "tuza_run")
+
+enum wait_reason {
+#define WAIT_REASON_ENUM(name, text) name,
+	WAIT_REASONS(WAIT_REASON_ENUM)
+#undef WAIT_REASON_ENUM
+};
+const char *wait_reason_text(enum wait_reason reason);
+
+struct machine;
+struct goroutine_extra; // name, labels, locals: allocated when one of them is set
+			// (goroutine_extra.c)
+struct try_frame;       // panic/try.c
+
+struct goroutine {
+	// constant between start and end
+	uint64_t id;
+	uint64_t creator_id;
+	uintptr_t creation_pc; // in the function that holds the go statement
+
+	// whoever owns the goroutine by its state
+	struct goroutine *next; // in a free list, the global queue or a batch
+	void *sp;               // the saved context, when STARTED and not RUNNING
+	char *stack; // the stack's slot (sched/stack.h), NULL before the first run and for threads
+	uint32_t stack_class;
+	uint32_t flags; // enum goroutine_flags, changed by the owner only
+
+	// any thread, atomic
+	uint32_t state; // enum goroutine_state
+	uint32_t scan;  // 1 while a dump or the trimmer holds the goroutine (park.c, "scan")
+
+	// owner
+	struct goroutine_extra *extra;
+	void *owned; // malloc'ed: the copy of tuza_go_copy, or arguments passed on the stack; freed
+		     // at the end
+	struct tuza_goroutine *handle; // tuza_spawn's, or NULL
+	void *tsan_fiber;
+
+	union {
+		struct arch_capture capture; // before the first run
+		struct {
+			struct machine *machine; // the one that runs it, or ran it last
+			tuza_defer_record *defers;
+			struct try_frame *tries;
+			const void *wait_object; // channel, mutex … it waits on: for dumps
+			void *waiting;      // its place in the queue of that, by wait_reason: see
+					    // upcalls.h
+			int64_t wait_since; // coarse clock, ns
+			int64_t trimmed_since; // the wait_since of the wait in which deep pages
+					       // were given back
+			void *asan_fake_stack;
+			void *cxx_globals[2];       // __cxa_eh_globals of the goroutine
+			struct panic_state *panics; // panic/panic.c: panics under way, newest first
+			int saved_errno;
+			uint32_t wait_reason;
+			uint32_t park_word;  // threads: futex, 0 parked, 1 released
+			uint32_t lock_count; // nested tuza_lock_os_thread
+			uint32_t blocking;   // nested blocking sections
+		};
+	};
+};
+
+// The slot's usable part.
+struct stack_bounds {
+	char *low; // just above the guard
+	char *top;
+};
+
+#endif

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Handles: tuza_spawn, tuza_join, tuza_detach.
+ *
+ * The goroutine runs its function in a tuza_try, whatever becomes of the handle. Whether that try
+ * contains a panic is decided by a deferred call inside it, the last one that the panic makes
+ * before it would land: by then every frame is still there, so the panic of a detached goroutine
+ * goes on as if it had met no try, and its report is that of any other. Raising it anew after the
+ * landing would lose the stack.
+ *
+ * A second deferred call, outside the try, reports the end: it is made after tuza_goexit, too.
+ *
+ * The handle is freed by whoever comes last: joiner or detacher, or the goroutine of a detached
+ * one. Its words are guarded by the wait queue bucket of its address.
+ */
+#include "base/fatal.h"
+#include "base/race_hooks.h"
+#include "sched/current.h"
+#include "sched/schedule.h"
+#include "sched/start.h"
+#include "sched/upcalls.h"
+#include "sched/waitqueue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <tuza/error.h>
+
+struct tuza_goroutine {
+	// constant
+	void (*fn)(void *);
+	void *arg;
+	// written by the goroutine under the lock; read without it once `ended` was seen
+	uint32_t ended;
+	uint32_t panicked;
+	// guarded by the lock
+	uint32_t detached;
+};
+
+// ---- the goroutine's side ------------------------------------------------------------------
+
+// Has a panic that is under way end at the try, or not.
+static void handle_meet_panic(void *handle)
+{
+	struct tuza_goroutine *h = handle;
+	struct goroutine *g = goroutine_current();
+	struct waitqueue *q;
+
+	if (likely(!(g->flags & GOROUTINE_PANICKING)))
+		return;
+	q = waitqueue_lock(h);
+	if (h->detached)
+		g->tries = NULL; // it was the outermost: nothing contains the panic any more
+	else if (!(g->flags & GOROUTINE_EXITING)) // else it ends as the tuza_goexit that it met
+		h->panicked = 1;                  // a detach from now on comes too late for it
+	waitqueue_unlock(q);
+}
+
+static void handle_call(void *handle)
+{
+	struct tuza_goroutine *h = handle;
+
+	TUZA_DEFER(handle_meet_panic, h);
+	h->fn(h->arg);
+}
+
+static void handle_end(void *handle)
+{
+	struct tuza_goroutine *h = handle;
+	struct goroutine *g = goroutine_current(), *waiting;
+	struct waitqueue *q;
+	struct queued *joiner;
+	bool detached;
+
+	goroutine_extra_end(g); // what the destructors of local values do comes before the join
+	g->handle = NULL;
+	race_release(h);
+	q = waitqueue_lock(h);
+	detached = h->detached;
+	// (handle-end) pairs with tuza_join, which may free *h as soon as it sees this: below, h is
+	// only an address.
+	store_release(&h->ended, 1);
+	joiner = waitqueue_pop(q, h);
+	waiting = joiner ? joiner->g : NULL;
+	waitqueue_unlock(q);
+	if (waiting)
+		ready(waiting);
+	if (detached)
+		free(h);
+}
+
+static void handle_main(void *handle)
+{
+	TUZA_DEFER(handle_end, handle);
+	(void)tuza_try(handle_call, handle, NULL); // h->panicked tells
+}
+
+// ---- the owner's side ----------------------------------------------------------------------
+
+EXPORT tuza_goroutine *tuza_spawn(void (*fn)(void *), void *arg)
+{
+	int saved_errno = errno;
+	struct tuza_goroutine *h;
+	struct goroutine *g;
+
+	if (unlikely(!fn))
+		fatal("go of nil func value");
+	runtime_ensure_started();
+	h = malloc(sizeof(*h));
+	g = h ? goroutine_new(handle_main, h) : NULL;
+	errno = saved_errno;
+	if (unlikely(!g)) {
+		free(h);
+		return NULL;
+	}
+	*h = (struct tuza_goroutine){.fn = fn, .arg = arg};
+	g->creation_pc = (uintptr_t)__builtin_return_address(0);
+	g->handle = h;
+	ready(g);
+	return h;
+}
+
+EXPORT int tuza_join(tuza_goroutine *h)
+{
+	int result;
+
+	if (unlikely(!h))
+		tuza_panic("tuza_join of a NULL handle");
+	if (unlikely(goroutine_current()->handle == h))
+		tuza_panic("tuza_join of the calling goroutine");
+	// (handle-end) pairs with handle_end: what the goroutine did is seen, and it looks at *h no
+	// more.
+	if (load_acquire(&h->ended) == 0) {
+		struct waitqueue *q;
+		struct queued w = {.granted = false};
+
+		park_check(WAIT_JOIN);
+		q = waitqueue_lock(h);
+		if (load_relaxed(&h->ended) == 0) { // written under the lock
+			waitqueue_push(q, h, &w, false);
+			park_unlocking(&q->lock, WAIT_JOIN, h);
+		} else {
+			waitqueue_unlock(q);
+		}
+	}
+	race_acquire(h);
+	result = h->panicked ? TUZA_EPANIC : 0;
+	free(h);
+	return result;
+}
+
+EXPORT void tuza_detach(tuza_goroutine *h)
+{
+	struct waitqueue *q;
+	bool ended;
+
+	if (unlikely(!h))
+		tuza_panic("tuza_detach of a NULL handle");
+	q = waitqueue_lock(h);
+	ended = load_relaxed(&h->ended) != 0; // written under the lock
+	h->detached = 1;
+	waitqueue_unlock(q);
+	if (ended) {
+		race_acquire(h);
+		free(h);
+	}
+}

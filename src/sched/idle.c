@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Idle machines and processors.
+ *
+ * A machine with nothing to run looks at all queues for a while ("spins": runtime.spinning counts
+ * it), then puts its processor among the idle ones and sleeps on its wake_word. Whoever publishes
+ * work wakes one machine, but only if none spins already; a spinner that finds work wakes the next.
+ * One sleeping machine, the timekeeper, sleeps only until the earliest timer.
+ *
+ * (idle-wake) The store/look pairs that no wake-up is lost to:
+ *
+ *   submit work                          machine going idle
+ *     1. publish it          (seq_cst)     1. spinning--          (seq_cst)
+ *     2. load spinning, idle (seq_cst)     2. look at every queue (seq_cst)
+ *   Not both may miss: if the submitter saw a spinner, that spinner's later look sees the work.
+ *   The same for the global queue and rt.global_count, and for timers and rt.poll_until.
+ *
+ * Soft work: a goroutine in `next` whose owner is running will most often be run by that owner in a
+ * moment (two goroutines that hand a value to and fro). Waking a thread costs the waker 10–24 us, a
+ * hundred hand-overs. So soft work wakes a machine only if such wake-ups have not been futile
+ * lately; the monitor sees to a `next` that stays.
+ *
+ * Rejected: hand-over of the processor on each wake (two futex calls per message); waking for every
+ * submission.
+ *
+ * Lock: rt.lock guards the lists. Go: src/runtime/proc.go, findRunnable, wakep, startm.
+ */
+#include "sched/idle.h"
+
+#include "sched/machine.h"
+#include "sched/park.h"
+#include "sched/processor.h"
+#include "sched/schedule.h"
+#include "sched/start.h"
+
+#include <errno.h>
+
+enum {
+	SPIN_NS = 20000, // about the price of one wake-up
+	NEXT_STABLE_NS =
+		3000,   // Go: a thief waits 3 us before it takes what the owner would run next
+	SOFT_LOOK = 16, // soft submissions between two looks at the clock
+	SOFT_BACKOFF_FIRST = 50000,
+	SOFT_BACKOFF_MOST = 1000000,
+};
+static const int64_t REAP_AFTER_NS = 5000000000;
+static const int64_t POLL_NONE = INT64_MIN;
+
+void idle_put_processor(struct processor *p)
+{
+	p->machine = NULL;
+	if (processor_is_surplus(p)) {
+		processor_switch_off(p);
+		return;
+	}
+	store_relaxed(&p->status, PROCESSOR_IDLE); // changed under the lock only, from here on
+	p->next_idle = rt.idle_processors;
+	rt.idle_processors = p;
+	store_seq_cst(&rt.idle_processor_count, rt.idle_processor_count + 1); // (idle-wake)
+}
+
+bool idle_take_processor(struct machine *m)
+{
+	struct processor *p = rt.idle_processors;
+	if (!p)
+		return false;
+	rt.idle_processors = p->next_idle;
+	store_relaxed(&rt.idle_processor_count,
+		rt.idle_processor_count - 1);         // a stale higher count wakes in vain, no more
+	store_relaxed(&p->status, PROCESSOR_RUNNING); // ordered by the lock, or by the wake_word
+	p->machine = m;
+	if (m)
+		m->processor = p;
+	monitor_wake(); // under the lock: see sleep_while_idle
+	return true;
+}
+
+// Takes any idle processor off the list without an owner yet. Needs: rt.lock
+static struct processor *take_idle(void)
+{
+	struct processor *p = rt.idle_processors;
+	return p && idle_take_processor(NULL) ? p : NULL;
+}
+
+// Wakes m, which is no longer in the list. No lock needed.
+static void machine_wake(struct machine *m)
+{
+	// (machine-wake) pairs with the acquire in idle_sleep: what was handed over is seen.
+	store_release(&m->wake_word, 1);
+	sys_futex_wake(&m->wake_word, 1);
+}
+
+// Removes a machine from the sleeping ones. Needs: rt.lock, m is in the list.
+static void machine_unlist(struct machine *m)
+{
+	list_remove(&m->idle);
+	rt.idle_machine_count--;
+	if (rt.timekeeper == m) {
+		rt.timekeeper = NULL;
+		store_seq_cst(&rt.poll_until, POLL_NONE); // (idle-wake)
+	}
+}
+
+void idle_hand_processor(struct processor *p, bool spinning)
+{
+	lock_acquire(&rt.lock);
+	// The last one that went to sleep, but spare the timekeeper if there is a choice.
+	struct link *l = rt.idle_machines.next;
+	if (l != &rt.idle_machines && CONTAINER_OF(l, struct machine, idle) == rt.timekeeper &&
+		l->next != &rt.idle_machines)
+		l = l->next;
+	if (l != &rt.idle_machines) {
+		struct machine *m = CONTAINER_OF(l, struct machine, idle);
+		machine_unlist(m);
+		m->handed = p;
+		m->spinning = spinning;
+		p->machine = m;
+		lock_release(&rt.lock);
+		machine_wake(m);
+		return;
+	}
+	lock_release(&rt.lock);
+	if (machine_start(p, spinning) == 0)
+		return;
+	// No thread to be had: the processor stays idle, those that run will find the work.
+	if (spinning)
+		sub_seq_cst(&rt.spinning, 1); // (idle-wake)
+	lock_acquire(&rt.lock);
+	idle_put_processor(p);
+	lock_release(&rt.lock);
+}
+
+void idle_hand_locked(struct processor *p, struct goroutine *g)
+{
+	struct machine *m = g->machine;
+	lock_acquire(&rt.lock);
+	// m is asleep, waiting for this, or on its way there.
+	m->handed = p;
+	m->handed_locked = g;
+	p->machine = m;
+	lock_release(&rt.lock);
+	machine_wake(m);
+}
+
+void idle_wake(void)
+{
+	uint32_t none = 0;
+	// (idle-wake) one looker at a time
+	if (load_seq_cst(&rt.spinning) != 0 || !cas_seq_cst(&rt.spinning, &none, 1))
+		return;
+	lock_acquire(&rt.lock);
+	struct processor *p = take_idle();
+	lock_release(&rt.lock);
+	if (p)
+		idle_hand_processor(p, true);
+	else
+		sub_seq_cst(&rt.spinning, 1); // (idle-wake)
+}
+
+NOINLINE void idle_submitted(struct processor *p, bool soft)
+{
+	// (idle-wake)
+	if (load_seq_cst(&rt.spinning) != 0)
+		return;
+	if (soft && load_relaxed(&rt.soft_wake_after) != 0) { // hint
+		if (p->soft_skip++ < SOFT_LOOK)
+			return;
+		p->soft_skip = 0;
+		if (clock_now() < load_relaxed(&rt.soft_wake_after)) // hint
+			return;
+	}
+	idle_wake();
+}
+
+// A looker found nothing, or something: how eager soft work is to wake the next one.
+static void soft_wake_was(bool useful)
+{
+	if (useful) {
+		if (load_relaxed(&rt.soft_wake_after) != 0) { // hints, all of them
+			store_relaxed(&rt.soft_wake_after, 0);
+			store_relaxed(&rt.soft_backoff, 0);
+		}
+		return;
+	}
+	int64_t backoff = load_relaxed(&rt.soft_backoff) * 2; // hint
+	if (backoff < SOFT_BACKOFF_FIRST)
+		backoff = SOFT_BACKOFF_FIRST;
+	if (backoff > SOFT_BACKOFF_MOST)
+		backoff = SOFT_BACKOFF_MOST;
+	store_relaxed(&rt.soft_backoff, backoff);                  // hint
+	store_relaxed(&rt.soft_wake_after, clock_now() + backoff); // hint
+}
+
+void idle_stop_spinning(struct machine *m)
+{
+	m->spinning = false;
+	// (idle-wake) The last looker that found work starts the next: there may be more.
+	if (sub_seq_cst(&rt.spinning, 1) == 1 && load_seq_cst(&rt.idle_processor_count) != 0)
+		idle_wake();
+}
+
+// ---- stealing -----------------------------------------------------------------------------
+
+// Takes up to half of somebody's ring into ours. Returns one of them, or NULL.
+static struct goroutine *steal_from_rings(struct processor *p, uint32_t start, uint32_t count)
+{
+	struct goroutine *batch[RUNQ_SIZE / 2 + 1];
+	for (uint32_t i = 0; i < count; i++) {
+		struct processor *victim = processor_at((start + i) % count);
+		if (victim == p)
+			continue;
+		uint32_t n = runq_take(&victim->runq, batch, COUNT_OF(batch));
+		if (n == 0)
+			continue;
+		for (uint32_t k = 1; k < n; k++)
+			check(runq_put(&p->runq, batch[k])); // empty before: there is room
+		return batch[0];
+	}
+	return NULL;
+}
+
+// What an owner would run next: taken if the owner is in no position to, or has left it there for a
+// while.
+struct next_watch {
+	struct processor *victim;
+	const struct goroutine *g;
+	uint32_t tick;
+	int64_t since;
+};
+
+static struct goroutine *steal_next(
+	struct processor *p, uint32_t start, uint32_t count, int64_t now, struct next_watch *watch)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct processor *victim = processor_at((start + i) % count);
+		const struct goroutine *g = load_relaxed(&victim->runq.next); // hint
+		if (victim == p || !g)
+			continue;
+		uint32_t tick = load_relaxed(&victim->tick);                          // hint
+		bool owner_runs = load_relaxed(&victim->status) == PROCESSOR_RUNNING; // hint
+		if (owner_runs &&
+			(watch->victim != victim || watch->g != g || watch->tick != tick)) {
+			*watch = (struct next_watch){victim, g, tick, now};
+			continue;
+		}
+		if (owner_runs && now - watch->since < NEXT_STABLE_NS)
+			continue;
+		struct goroutine *taken = runq_take_next(&victim->runq);
+		if (taken)
+			return taken;
+	}
+	return NULL;
+}
+
+// Fires due timers of every processor; the goroutines they wake go to our ring. True if there were
+// any.
+static bool run_all_timers(struct processor *p, uint32_t start, uint32_t count, int64_t now)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < count; i++) {
+		struct processor *owner = processor_at((start + i) % count);
+		if (timer_heap_earliest(&owner->timers) > now)
+			continue;
+		struct goroutine *list = timer_heap_run(&owner->timers, now);
+		if (list) {
+			schedule_put_list(p, list);
+			any = true;
+		}
+	}
+	return any;
+}
+
+// Looks everywhere for a while.
+static struct goroutine *spin(struct machine *m, struct processor *p)
+{
+	struct next_watch watch = {NULL, NULL, 0, 0};
+	int64_t now = clock_now();
+	int64_t until = now + SPIN_NS;
+	do {
+		uint32_t count = processor_count();
+		uint32_t start = random_below(&p->random, count);
+		struct goroutine *g = steal_from_rings(p, start, count);
+		if (!g && load_relaxed(&rt.global_count) != 0) // hint, re-checked under the lock
+			g = schedule_get_global(p);
+		if (!g)
+			g = steal_next(p, start, count, now, &watch);
+		if (!g && run_all_timers(p, start, count, now))
+			g = schedule_get_local(p);
+		if (g)
+			return g;
+		if (load_relaxed(&p->attention) ||
+			load_relaxed(&m->leave)) // the caller looks again
+			return NULL;
+		for (int i = 0; i < 30; i++)
+			arch_relax();
+		now = clock_now();
+	} while (now < until);
+	return NULL;
+}
+
+// ---- going to sleep -----------------------------------------------------------------------
+
+static int64_t earliest_timer(void)
+{
+	int64_t earliest = INT64_MAX;
+	uint32_t count = processor_count();
+	for (uint32_t i = 0; i < count; i++) {
+		// (idle-wake) read after poll_until was written
+		int64_t when = load_seq_cst(&processor_at(i)->timers.earliest);
+		if (when < earliest)
+			earliest = when;
+	}
+	return earliest;
+}
+
+// Is there anything that the machine that stopped looking should have seen?
+static bool work_is_visible(void)
+{
+	// (idle-wake) the look after spinning--
+	if (load_seq_cst(&rt.global_count) != 0)
+		return true;
+	uint32_t count = processor_count();
+	for (uint32_t i = 0; i < count; i++) {
+		struct processor *p = processor_at(i);
+		if (runq_is_empty(&p->runq))
+			continue;
+		// Soft work is its running owner's; anything in the ring is for all.
+		if (load_relaxed(&p->status) != PROCESSOR_RUNNING ||
+			runq_length(&p->runq) > 1) // hints
+			return true;
+		if (load_relaxed(&p->runq.next) == NULL) // hint: one in the ring
+			return true;
+	}
+	return false;
+}
+
+// Puts m among the sleeping machines. Needs: rt.lock
+static void machine_list_idle(struct machine *m)
+{
+	store_relaxed(&m->wake_word, 0); // nobody wakes it before it is in the list
+	m->handed = NULL;
+	list_push_front(&rt.idle_machines, &m->idle);
+	rt.idle_machine_count++;
+}
+
+// A woken machine takes what it was handed. False if that is nothing; then it may sleep again.
+static bool machine_accept(struct machine *m)
+{
+	lock_acquire(&rt.lock);
+	m->processor = m->handed;
+	m->handed = NULL;
+	if (!m->processor)
+		store_relaxed(
+			&m->wake_word, 0); // under the lock: a hand-over comes before or after
+	lock_release(&rt.lock);
+	return m->processor != NULL;
+}
+
+// The machine leaves the list by itself, with an idle processor. False if it was handed one
+// already, or there is none.
+static bool machine_unidle(struct machine *m)
+{
+	bool done = false;
+	lock_acquire(&rt.lock);
+	if (link_is_linked(&m->idle) && idle_take_processor(m)) {
+		machine_unlist(m);
+		done = true;
+	}
+	lock_release(&rt.lock);
+	return done;
+}
+
+void idle_fire_timers(int64_t now)
+{
+	uint32_t count = processor_count();
+	for (uint32_t i = 0; i < count; i++) {
+		struct processor *owner = processor_at(i);
+		if (timer_heap_earliest(&owner->timers) > now)
+			continue;
+		struct goroutine *list = timer_heap_run(&owner->timers, now);
+		if (list)
+			ready_list(list);
+	}
+}
+
+// Becomes the timekeeper if there is none. Returns until when to sleep.
+static int64_t become_timekeeper(struct machine *m)
+{
+	int64_t until = INT64_MAX;
+	lock_acquire(&rt.lock);
+	if (link_is_linked(&m->idle) && (rt.timekeeper == NULL || rt.timekeeper == m)) {
+		until = earliest_timer();
+		if (until != INT64_MAX) {
+			rt.timekeeper = m;
+			// (idle-wake) an exchange, so that whoever starts an earlier timer now sees
+			// it or is seen
+			exchange_seq_cst(&rt.poll_until, until);
+			int64_t again = earliest_timer();
+			if (again < until) {
+				until = again;
+				exchange_seq_cst(&rt.poll_until, until); // (idle-wake)
+			}
+		} else if (rt.timekeeper == m) {
+			rt.timekeeper = NULL;
+			store_seq_cst(&rt.poll_until, POLL_NONE); // (idle-wake)
+		}
+	}
+	lock_release(&rt.lock);
+	return until;
+}
+
+// Sleeps until handed a processor. Needs: m is in the list of idle machines, or was taken out of it
+// by a waker.
+static void sleep_until_handed(struct machine *m)
+{
+	for (;;) {
+		if (load_relaxed(&m->leave))
+			machine_leave(m);
+		int64_t until = become_timekeeper(m);
+		bool keeps_time = until != INT64_MAX;
+		if (!keeps_time)
+			until = clock_now() + REAP_AFTER_NS;
+		int r = 0;
+		// (machine-wake) pairs with machine_wake
+		while (load_acquire(&m->wake_word) == 0 && r == 0)
+			r = sys_futex_wait(&m->wake_word, 0, until);
+		update_coarse_now();
+		if (load_relaxed(&m->wake_word) != 0) { // decided under the lock
+			if (machine_accept(m))
+				return;
+			continue; // woken to look at the timers, or to leave
+		}
+		if (!keeps_time) {
+			lock_acquire(&rt.lock);
+			bool reap = link_is_linked(&m->idle) && rt.idle_machine_count > 1 &&
+				    rt.timekeeper != m;
+			if (reap)
+				machine_unlist(m);
+			lock_release(&rt.lock);
+			if (reap)
+				machine_leave(m);
+		} else if (machine_unidle(m)) {
+			return; // a timer is due: idle_find runs it
+		} else {
+			// Every processor is busy: what the timers wake waits in the global queue.
+			idle_fire_timers(clock_now());
+		}
+	}
+}
+
+void idle_sleep(struct machine *m)
+{
+	lock_acquire(&rt.lock);
+	machine_list_idle(m);
+	lock_release(&rt.lock);
+	sleep_until_handed(m);
+}
+
+struct goroutine *idle_find(struct machine *m)
+{
+	struct processor *p = m->processor;
+	uint32_t count = processor_count();
+
+	// Timers first: what they wake is older than what could be stolen.
+	if (timer_heap_earliest(&p->timers) != INT64_MAX) {
+		int64_t now = clock_now();
+		if (run_all_timers(p, p->index, count, now))
+			return schedule_get_local(p);
+	}
+
+	bool spun = false;
+	if (count > 1) {
+		// At most half of the busy processors' number look at the same time: Go's rule
+		// against burning CPU.
+		uint32_t busy = load_relaxed(&rt.in_service) -
+				load_relaxed(&rt.idle_processor_count);     // hints
+		if (m->spinning || 2 * load_relaxed(&rt.spinning) < busy) { // hint
+			if (!m->spinning) {
+				m->spinning = true;
+				add_seq_cst(&rt.spinning, 1); // (idle-wake)
+			}
+			spun = true;
+			struct goroutine *g = spin(m, p);
+			if (g) {
+				soft_wake_was(true);
+				return g;
+			}
+		}
+	}
+
+	lock_acquire(&rt.lock);
+	if (load_relaxed(&p->attention) ||
+		m->leave) { // schedule() deals with it; written before the lock was free
+		lock_release(&rt.lock);
+		return NULL;
+	}
+	if (rt.global_head) {
+		struct goroutine *g = schedule_get_global_locked(p);
+		lock_release(&rt.lock);
+		return g;
+	}
+	m->processor = NULL;
+	machine_list_idle(m);
+	idle_put_processor(p);
+	lock_release(&rt.lock);
+
+	if (m->spinning) {
+		m->spinning = false;
+		sub_seq_cst(&rt.spinning, 1); // (idle-wake)
+		if (work_is_visible() && machine_unidle(m)) {
+			m->spinning = true;
+			add_seq_cst(&rt.spinning, 1); // (idle-wake)
+			return NULL;
+		}
+	}
+	if (spun)
+		soft_wake_was(false);
+	sleep_until_handed(m);
+	return NULL;
+}
+
+// ---- timers -------------------------------------------------------------------------------
+
+struct timer_heap *timer_heap_current(void)
+{
+	struct machine *m = machine_current();
+	if (likely(m && m->processor))
+		return &m->processor->timers;
+	// A plain thread, or a goroutine in a blocking section: any heap will do, it is locked.
+	runtime_ensure_started();
+	return &processor_at(0)->timers;
+}
+
+void timer_became_earliest(int64_t when)
+{
+	// (idle-wake) a read-modify-write: see become_timekeeper
+	int64_t until = add_seq_cst(&rt.poll_until, 0);
+	if (until == POLL_NONE) {
+		// Nobody sleeps on timers. Our own processor will look when it schedules; another
+		// one should if it is free.
+		if (load_seq_cst(&rt.idle_processor_count) != 0) // (idle-wake)
+			idle_wake();
+		return;
+	}
+	if (when >= until)
+		return;
+	lock_acquire(&rt.lock);
+	struct machine *m = rt.timekeeper;
+	if (m && link_is_linked(&m->idle)) {
+		// Woken with nothing in hand: it reckons anew. The word may be set twice; it is
+		// reset before it sleeps.
+		store_release(&m->wake_word, 1); // (machine-wake)
+	} else {
+		m = NULL;
+	}
+	lock_release(&rt.lock);
+	if (m)
+		sys_futex_wake(&m->wake_word, 1);
+}
+
+void idle_wake_all(void)
+{
+	lock_acquire(&rt.lock);
+	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next) {
+		struct machine *m = CONTAINER_OF(l, struct machine, all);
+		store_release(&m->wake_word, 1); // (machine-wake)
+		sys_futex_wake(&m->wake_word, 1);
+	}
+	lock_release(&rt.lock);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Who looks for work, who sleeps, whom to wake (idle.c).
+ */
+#ifndef TUZA_SCHED_IDLE_H
+#define TUZA_SCHED_IDLE_H
+
+#include "sched/runtime.h"
+
+/*
+ * Finds something to run for the machine, which holds a processor and has nothing local. Sleeps
+ * until there is. Returns with a processor, perhaps another one; NULL when the scheduler must look
+ * anew (a processor was handed over).
+ */
+struct goroutine *idle_find(struct machine *m);
+
+// Sleeps without a processor until one is handed over. Needs: m->processor == NULL.
+void idle_sleep(struct machine *m);
+
+// After work was published that a sleeping machine should share: starts one looker, unless one
+// looks already.
+void idle_wake(void);
+
+/*
+ * After p's owner queued a goroutine while there are idle processors. `soft`: it is the only one
+ * queued, and the owner will probably run it itself soon.
+ */
+void idle_submitted(struct processor *p, bool soft);
+
+// Stops counting the machine as a looker because it found work; wakes the next looker if it was the
+// last.
+void idle_stop_spinning(struct machine *m);
+
+// A processor from the idle ones for the machine, or false. Needs: rt.lock, no processor.
+bool idle_take_processor(struct machine *m);
+
+// Puts p among the idle ones. Needs: rt.lock; p is nobody's. Also retires it if it is surplus.
+void idle_put_processor(struct processor *p);
+
+// Gives p (nobody's, status RUNNING) to a sleeping or new machine; idle if there is no thread to be
+// had.
+void idle_hand_processor(struct processor *p, bool spinning);
+
+// Gives p to the machine that the locked goroutine g is tied to.
+void idle_hand_locked(struct processor *p, struct goroutine *g);
+
+// Fires due timers of all processors, for a machine or monitor that has none: the goroutines go to
+// the global queue.
+void idle_fire_timers(int64_t now);
+
+// Wakes every sleeping machine without a processor: the end of the runtime.
+void idle_wake_all(void);
+
+#endif

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Looking at goroutines while they live. See inspect_hold.h for the protocol (scan).
+ *
+ * Only parked and runnable goroutines are held, one at a time, so a dump of a million disturbs each
+ * for microseconds.
+ */
+#include "sched/inspect.h"
+
+#include "base/race_hooks.h"
+#include "sched/goroutine_list.h"
+#include "sched/inspect_hold.h"
+#include "sched/machine.h"
+#include "sched/park.h"
+#include "sched/runtime.h"
+#include "sched/stack.h"
+#include "sched/upcalls.h"
+
+uint32_t inspect_active;
+static uint32_t inspecting; // atomic: 1 while somebody inspects
+
+NOINLINE void inspect_set_running_slow(struct goroutine *g)
+{
+	uint32_t free_ = 0;
+	// (scan-word) pairs with inspect_release
+	while (!cas_acquire(&g->scan, &free_, 1)) {
+		free_ = 0;
+		sys_yield();
+	}
+	store_relaxed(&g->state, GOROUTINE_RUNNING); // ordered by the release
+	store_release(&g->scan, 0);                  // (scan-word)
+}
+
+void inspect_begin(void)
+{
+	uint32_t nobody = 0;
+	// (inspecting) pairs with inspect_end
+	while (!cas_acquire(&inspecting, &nobody, 1)) {
+		nobody = 0;
+		sys_sleep(100000);
+	}
+	add_seq_cst(&inspect_active, 1); // (scan)
+	if (sys_membarrier_works())
+		sys_membarrier_all();
+}
+
+void inspect_end(void)
+{
+	sub_seq_cst(&inspect_active, 1); // (scan)
+	store_release(&inspecting, 0);   // (inspecting)
+}
+
+bool inspect_hold(struct goroutine *g)
+{
+	uint32_t free_ = 0;
+	// (scan-word) pairs with inspect_release and inspect_set_running_slow
+	while (!cas_acquire(&g->scan, &free_, 1)) {
+		free_ = 0;
+		arch_relax();
+	}
+	uint32_t state = load_acquire(&g->state); // (dead) pairs with the stores in goroutine.c
+	if (state == GOROUTINE_WAITING || state == GOROUTINE_RUNNABLE)
+		return true;
+	inspect_release(g);
+	return false;
+}
+
+void inspect_release(struct goroutine *g)
+{
+	store_release(&g->scan, 0); // (scan-word) pairs with inspect_hold
+}
+
+static void fill(struct inspected *i, struct goroutine *g, bool held)
+{
+	uint32_t state = load_relaxed(&g->state); // held, or a glimpse
+	*i = (struct inspected){
+		.g = g,
+		.id = g->id,
+		.creator_id = g->creator_id,
+		.creation_pc = g->creation_pc,
+		.state = state,
+		.name = "",
+		.labels = "",
+	};
+	bool alive = (g->flags & (GOROUTINE_STARTED | GOROUTINE_THREAD)) != 0;
+	if (!alive) {
+		if (held)
+			i->entry = g->capture.fn;
+		return;
+	}
+	i->locked_to_thread = g->lock_count != 0;
+	if (state == GOROUTINE_WAITING) {
+		i->reason = g->wait_reason;
+		i->wait_object = g->wait_object;
+		int64_t now = clock_now();
+		if (g->wait_since != 0 && now > g->wait_since)
+			i->waiting_ns = now - g->wait_since;
+	}
+	if (g->stack)
+		i->stack = stack_bounds(g->stack, g->stack_class);
+	if (held && !(g->flags & GOROUTINE_THREAD))
+		i->context = g->sp;
+	if (held && g->extra) {
+		race_acquire(g->extra); // written by the goroutine itself, or by its creator
+		i->name = goroutine_extra_name(g);
+		i->labels = goroutine_extra_labels(g);
+	}
+}
+
+struct visit {
+	void (*fn)(const struct inspected *i, void *arg);
+	void *arg;
+};
+
+// Plain threads are shown while they wait, and when they are the caller.
+static void visit_plain(struct goroutine *g, void *visit)
+{
+	struct visit *v = visit;
+	bool is_current = g == goroutine_current_or_null();
+	if (!is_current && load_relaxed(&g->state) != GOROUTINE_WAITING) // a glimpse
+		return;
+	struct inspected i;
+	fill(&i, g, false);
+	i.is_current = is_current;
+	v->fn(&i, v->arg);
+}
+
+static void each(void (*fn)(const struct inspected *i, void *arg), void *arg, bool hold)
+{
+	struct goroutine *self = goroutine_current_or_null();
+	struct inspected i;
+	struct visit v = {fn, arg};
+	machine_each_plain(hold, visit_plain, &v);
+	// (chunks) pairs with add_chunk in goroutine.c
+	for (struct goroutine_chunk *chunk = load_acquire(&rt.chunks); chunk; chunk = chunk->next) {
+		for (int k = 0; k < GOROUTINES_PER_CHUNK; k++) {
+			struct goroutine *g = &chunk->goroutines[k];
+			uint32_t state = load_acquire(
+				&g->state); // (dead) pairs with the stores in goroutine.c
+			if (state == GOROUTINE_DEAD)
+				continue;
+			if (g == self) {
+				fill(&i, g, false);
+				i.is_current = true;
+				i.name = g->extra ? goroutine_extra_name(g) : "";
+				i.labels = g->extra ? goroutine_extra_labels(g) : "";
+				fn(&i, arg);
+				continue;
+			}
+			bool held = hold && inspect_hold(g);
+			fill(&i, g,
+				held || (!hold && state != GOROUTINE_RUNNING &&
+						state != GOROUTINE_BLOCKED));
+			if (load_relaxed(&g->state) !=
+				GOROUTINE_DEAD) // it may have ended before it was held
+				fn(&i, arg);
+			if (held)
+				inspect_release(g);
+		}
+	}
+}
+
+void inspect_each(void (*fn)(const struct inspected *i, void *arg), void *arg)
+{
+	inspect_begin();
+	each(fn, arg, true);
+	inspect_end();
+}
+
+void inspect_each_unlocked(void (*fn)(const struct inspected *i, void *arg), void *arg)
+{
+	// The process is ending: machines that come to resume something wait (inspect_active stays
+	// set).
+	add_seq_cst(&inspect_active, 1); // (scan)
+	if (sys_membarrier_works())
+		sys_membarrier_all();
+	each(fn, arg, false);
+	sub_seq_cst(&inspect_active, 1); // (scan)
+}
+
+void inspect_current(struct inspected *i)
+{
+	struct goroutine *g = goroutine_current();
+	fill(i, g, false);
+	i->is_current = true;
+	i->name = g->extra ? goroutine_extra_name(g) : "";
+	i->labels = g->extra ? goroutine_extra_labels(g) : "";
+}
+
+bool inspect_stack_guard_hit(const void *address, struct inspected *i, size_t *limit_bytes)
+{
+	struct goroutine *g = goroutine_current_or_null();
+	if (!g || !g->stack)
+		return false;
+	struct stack_bounds b = stack_bounds(g->stack, g->stack_class);
+	if ((const char *)address < g->stack || (const char *)address >= b.low)
+		return false;
+	inspect_current(i);
+	*limit_bytes =
+		stack_slot_bytes(g->stack_class); // as it was asked for: a part of it is guard
+	return true;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Waiting for a runtime lock. Holders are never parked, but the kernel may take their CPU away:
+ * after a short spin the waiter gives its own away, and then sleeps, so that a holder with lower
+ * priority can get on.
+ */
+#include "sched/lock.h"
+
+#include "arch/arch.h"
+#include "sys/sys.h"
+
+enum {
+	SPINS = 100, // about 4 us: several critical sections
+	YIELDS = 20,
+	SLEEP_FIRST_NS = 10000,
+	SLEEP_MOST_NS = 1000000,
+};
+
+NOINLINE void lock_acquire_slow(struct lock *l)
+{
+	int64_t nap = SLEEP_FIRST_NS;
+	for (int round = 0; !lock_try(l); round++) {
+		if (round < SPINS) {
+			arch_relax();
+		} else if (round < SPINS + YIELDS) {
+			sys_yield();
+		} else {
+			sys_sleep(nap);
+			if (nap < SLEEP_MOST_NS)
+				nap *= 2;
+		}
+	}
+}

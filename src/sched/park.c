@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Stopping and starting the calling goroutine: the door of sched/ for the layers above. See park.h.
+ */
+#include "sched/park.h"
+
+#include "base/race_hooks.h"
+#include "sched/blocking.h"
+#include "sched/idle.h"
+#include "sched/lock.h"
+#include "sched/machine.h"
+#include "sched/runtime.h"
+#include "sched/schedule.h"
+
+// ---- plain threads ------------------------------------------------------------------------
+
+static void park_thread(struct goroutine *g, park_commit *commit, void *arg)
+{
+	store_relaxed(&g->park_word, 0);             // nobody can release it before the commit
+	store_relaxed(&g->state, GOROUTINE_WAITING); // for dumps
+	bool stays = true;
+	if (commit)
+		stays = commit(g, arg);
+	else
+		lock_release(arg);
+	// (thread-park) pairs with release_thread: what the waker did is seen.
+	while (stays && load_acquire(&g->park_word) == 0)
+		sys_futex_wait(&g->park_word, 0, INT64_MAX);
+	store_relaxed(&g->state, GOROUTINE_RUNNING); // for dumps
+}
+
+static NOINLINE void release_thread(struct goroutine *g)
+{
+	// (thread-park) The store is the last touch that counts; the wake-up works on an address
+	// that stays mapped.
+	store_release(&g->park_word, 1);
+	sys_futex_wake(&g->park_word, 1);
+}
+
+// ---- parking ------------------------------------------------------------------------------
+
+NOINLINE static void refuse(struct goroutine *g, enum wait_reason reason)
+{
+	if (load_relaxed(&rt.forked))
+		fatal("tuza: %s after fork: the child may only exec", wait_reason_text(reason));
+	if (g->blocking && !(g->flags & GOROUTINE_THREAD))
+		tuza_panic("tuza: %s inside a blocking section", wait_reason_text(reason));
+}
+
+bool park_is_allowed(void)
+{
+	struct machine *m = machine_current();
+	return m && m->processor;
+}
+
+void park_check(enum wait_reason reason)
+{
+	struct machine *m = machine_here();
+	if (unlikely(!m->processor))
+		refuse(m->current, reason);
+}
+
+static NOINLINE void park_without_processor(struct machine *m, park_commit *commit, void *arg,
+	enum wait_reason reason, const void *object)
+{
+	struct goroutine *g = m->current;
+	refuse(g, reason);
+	g->wait_reason = reason;
+	g->wait_object = object;
+	g->wait_since = clock_now();
+	park_thread(g, commit, arg);
+}
+
+void park(park_commit *commit, void *arg, enum wait_reason reason, const void *object)
+{
+	struct machine *m = machine_here();
+	if (unlikely(!m->processor)) {
+		park_without_processor(m, commit, arg, reason, object);
+		return;
+	}
+	struct goroutine *g = m->current;
+	g->wait_reason = reason;
+	g->wait_object = object;
+	g->wait_since = load_relaxed(&rt.coarse_now); // for ages of minutes
+	m->commit = commit;
+	m->commit_arg = arg;
+	schedule_leave(m, g, schedule_parked);
+}
+
+void park_unlocking(struct lock *l, enum wait_reason reason, const void *object)
+{
+	park(NULL, l, reason, object);
+}
+
+static bool nobody_wakes(struct goroutine *g, void *unused)
+{
+	(void)g;
+	(void)unused;
+	return true;
+}
+
+NORETURN void park_for_ever(enum wait_reason reason)
+{
+	for (;;)
+		park(nobody_wakes, NULL, reason, NULL);
+}
+
+uint32_t park_random_below(uint32_t n)
+{
+	static uint64_t plain; // for threads without a processor: a race only makes it more random
+	struct machine *m = machine_current();
+	if (likely(m && m->processor))
+		return random_below(&m->processor->random, n);
+	uint64_t state = load_relaxed(&plain); // a hint
+	uint32_t r = random_below(&state, n);
+	store_relaxed(&plain, state); // a hint
+	return r;
+}
+
+// ---- waking -------------------------------------------------------------------------------
+
+void ready(struct goroutine *g)
+{
+	if (unlikely(g->flags & GOROUTINE_THREAD)) {
+		release_thread(g);
+		return;
+	}
+	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
+	struct machine *m = machine_here();
+	if (likely(m->processor != NULL))
+		schedule_submit(m->processor, g, true);
+	else
+		schedule_submit_global(g);
+}
+
+void ready_list(struct goroutine *list)
+{
+	struct machine *m = machine_here();
+	while (list) {
+		struct goroutine *g = list;
+		list = g->next;
+		if (unlikely(g->flags & GOROUTINE_THREAD)) {
+			release_thread(g);
+			continue;
+		}
+		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
+		if (m->processor)
+			schedule_submit(m->processor, g, false);
+		else
+			schedule_submit_global(g);
+	}
+}
+
+void ready_and_yield(struct goroutine *g)
+{
+	struct machine *m = machine_here();
+	if ((g->flags & (GOROUTINE_THREAD | GOROUTINE_LOCKED)) || !m->processor || m->locked ||
+		m->current == NULL) {
+		ready(g);
+		return;
+	}
+	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // ours until it runs
+	m->commit_arg = g;
+	schedule_leave(m, m->current, schedule_handed_over);
+}
+
+void yield_to_others(void)
+{
+	struct machine *m = machine_here();
+	if (unlikely(load_relaxed(&m->leave)))
+		machine_leave_from_goroutine(m);
+	if (likely(m->processor != NULL))
+		schedule_leave(m, m->current, schedule_yielded);
+	else
+		sys_yield();
+}
+
+EXPORT void tuza_yield(void) { yield_to_others(); }
+
+// ---- hints --------------------------------------------------------------------------------
+
+bool park_may_spin(void)
+{
+	struct machine *m = machine_current();
+	// Go: sync_runtime_canSpin
+	return m && m->processor && load_relaxed(&rt.target) > 1 &&
+	       load_relaxed(&rt.in_service) >
+		       load_relaxed(&rt.idle_processor_count) + load_relaxed(&rt.spinning) + 1 &&
+	       runq_length(&m->processor->runq) == 0; // hints, all of them
+}
+
+uint32_t processor_index(void)
+{
+	struct machine *m = machine_current();
+	return m && m->processor ? m->processor->index : 0;
+}
+
+int64_t coarse_now(void) { return load_relaxed(&rt.coarse_now); } // a clock that may lag
+
+void update_coarse_now(void) { store_relaxed(&rt.coarse_now, clock_now()); } // any writer, a hint

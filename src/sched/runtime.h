@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scheduler's state: processors, machines, and what they share. Only sched/ includes this.
+ *
+ * Processor (Go's P): the right to run goroutines, and all that goes with it without a lock: run
+ * queue, timers, caches. Machine (Go's M): an OS thread. It runs goroutines while it holds a
+ * processor.
+ */
+#ifndef TUZA_SCHED_RUNTIME_H
+#define TUZA_SCHED_RUNTIME_H
+
+#include "base/fatal.h"
+#include "base/list.h"
+#include "base/random.h"
+#include "sched/goroutine.h"
+#include "sched/lock.h"
+#include "sched/runq.h"
+#include "sched/timer_heap.h"
+#include "sys/sys.h"
+
+enum {
+	PROCESSORS_MAX = 1024,  // tuza_gomaxprocs' limit
+	PROCESSORS_SPARE = 256, // lent on top while goroutines hog theirs (monitor.c)
+	PROCESSOR_SLOTS = PROCESSORS_MAX + PROCESSORS_SPARE,
+	GOROUTINE_CACHE = 64, // Go: 64 dead descriptors per processor, half is spilled
+	STACK_CACHE = 32, // warm default stacks per processor: 8 MiB of addresses, usually 128 KiB
+			  // of memory
+	GLOBAL_QUEUE_TICK = 61,  // Go's prime: keeps the global queue from starving
+	GOROUTINE_ID_BATCH = 16, // Go: ids are handed out in batches per processor
+	TIMER_TICK =
+		8, // a busy processor reads the clock for its timers every so many switches (guess)
+};
+
+/*
+ *   OFF ◀────▶ IDLE ◀────▶ RUNNING ◀────▶ BLOCKED
+ *    ▲                        │              │
+ *    └────────────────────────┘              └──▶ RUNNING or IDLE, taken by the monitor
+ */
+enum processor_status {
+	PROCESSOR_OFF,     // not in service: beyond gomaxprocs, or a spare that nobody needs
+	PROCESSOR_IDLE,    // in runtime.idle_processors
+	PROCESSOR_RUNNING, // owned by a machine
+	PROCESSOR_BLOCKED, // its machine is in a blocking section; whoever swaps the status owns it
+};
+
+struct processor {
+	struct runq runq;
+	struct timer_heap timers; // run by anybody
+
+	// any thread, atomic
+	CACHE_ALIGNED uint32_t status; // enum processor_status
+	uint32_t attention; // set by others: schedule() must take the slow look (retire, timers,
+			    // end)
+	uint32_t retire;    // set by the monitor: a spare runs in its place, go out of service
+
+	// owner only; the monitor reads tick
+	CACHE_ALIGNED uint32_t index;
+	uint32_t tick;           // one per goroutine run that does not inherit the time slice
+	uint32_t runs;           // one per goroutine run
+	struct machine *machine; // the owner while RUNNING
+	uint64_t random;
+	uint64_t id_next, id_end; // goroutine ids in hand
+	uint64_t created, ended;  // statistics: relaxed, only writer
+	uint32_t soft_skip; // submissions left before the next one looks whether to wake (idle.c)
+	struct goroutine *free; // dead descriptors
+	uint32_t free_count;
+	uint32_t stack_count;
+	char *stacks[STACK_CACHE];
+	struct processor *next_idle; // guarded by runtime.lock
+
+	// monitor only
+	CACHE_ALIGNED uint32_t seen_tick;
+	uint32_t seen_status;
+	int64_t seen_since; // when tick was seen to change
+	int64_t seen_cpu;   // CPU time of the machine then
+	uint32_t seen_runs;
+	struct machine *seen_machine;
+};
+
+struct machine {
+	// the machine's own thread
+	struct goroutine
+		*current; // the goroutine it runs; on a plain thread the thread's own descriptor
+	struct processor *processor; // NULL when it has none: blocking section, idle, plain thread
+	void *scheduler_top; // the scheduler's stack: of the thread itself; NULL for a plain thread
+	int *errno_address;
+	bool (*commit)(struct goroutine *,
+		void *); // of the park under way; NULL: release the lock commit_arg
+	void *commit_arg;
+	struct goroutine *locked;            // tuza_lock_os_thread: the only goroutine it may run
+	struct processor *blocked_processor; // the one left behind by a blocking section
+	bool spinning;                       // counted in runtime.spinning
+	void *tsan_fiber;                    // the thread's own fiber
+	void *asan_fake_stack;
+	const void *asan_stack_bottom;
+	size_t asan_stack_bytes;
+	struct arch_landing exit_landing;
+	sys_thread thread;
+	uint64_t epoch; // of the runtime that it belongs to
+
+	// any thread, atomic
+	uint32_t leave;       // set at the end of the runtime: leave at the next entry
+	uint32_t wake_word;   // futex: 0 asleep or about to, 1 wake
+	uint32_t in_blocking; // it runs a blocking section
+
+	// guarded by runtime.lock
+	struct processor *handed;        // what the waker hands over with wake_word
+	struct goroutine *handed_locked; // a locked goroutine to run
+	struct link idle;                // in runtime.idle_machines
+	struct link all;                 // in runtime.machines
+};
+
+struct goroutine_chunk; // goroutine.c: 256 descriptors
+
+struct runtime {
+	// read by every spawn and ready, written when machines go idle or wake
+	CACHE_ALIGNED uint32_t idle_processor_count; // atomic; written under lock
+	uint32_t spinning;                           // atomic: machines that look for work
+	int64_t soft_wake_after;                     // atomic hint: idle.c, "soft work"; 0: at once
+	int64_t soft_backoff;                        // the same
+	int64_t coarse_now;                          // atomic, any writer: ns
+
+	// constant while the runtime runs, or nearly
+	CACHE_ALIGNED struct processor *processors[PROCESSOR_SLOTS]; // [0, processor_count), atomic
+	uint32_t processor_count; // atomic: ever created; only grows
+	uint32_t target;          // atomic: gomaxprocs
+	uint32_t started;         // atomic: 1 while it runs
+	uint32_t ending;          // atomic
+	uint32_t forked;          // atomic: this is a child of fork
+	uint64_t epoch;
+	bool in_run;         // inside tuza_run
+	uint32_t target_set; // atomic: by tuza_gomaxprocs, so the monitor leaves it alone
+
+	CACHE_ALIGNED struct lock lock;
+	// guarded by lock
+	struct goroutine *global_head, *global_tail; // the global queue
+	struct processor *idle_processors;           // a stack: the last one is the warmest
+	struct link idle_machines;                   // the same
+	struct link machines;
+	struct link ended; // machines whose threads the ender joins
+	uint32_t idle_machine_count;
+	uint32_t in_service;       // processors not OFF
+	uint32_t lent;             // of those, spares in place of hogs
+	struct goroutine *free;    // dead descriptors
+	struct goroutine *starved; // have no stack yet
+	struct goroutine_chunk *chunks;
+	uint64_t foreign_created, foreign_ended;
+
+	// any thread, atomic
+	CACHE_ALIGNED uint32_t global_count; // written under lock
+	uint32_t starved_count;              // written under lock
+	uint64_t id_batch;                   // next free goroutine id
+	uint32_t machine_count;              // machines that have not ended: futex of the ender
+	uint32_t main_done;                  // futex of tuza_run
+	int64_t poll_until; // timekeeper: INT64_MIN none, else when it wakes by itself (idle.c)
+	struct machine *timekeeper; // guarded by lock
+	uint32_t monitor_word;      // futex of the monitor
+	uint32_t monitor_asleep;    // it sleeps until somebody has work
+	uint32_t monitor_stop;      // it shall end
+	uint32_t monitor_alive;     // futex of monitor_stop()
+};
+
+extern struct runtime rt;
+
+// How many processors exist: those below may be looked at.
+static ALWAYS_INLINE uint32_t processor_count(void)
+{
+	// (processors) pairs with the store in processor_create.
+	return load_acquire(&rt.processor_count);
+}
+
+static ALWAYS_INLINE struct processor *processor_at(uint32_t i)
+{
+	// (processors) pairs with the store in processor_create.
+	return load_acquire(&rt.processors[i]);
+}
+
+#endif

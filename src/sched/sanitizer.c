@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One library serves plain and sanitized programs: the tools' functions are weak symbols, NULL
+ * where the tool is not.
+ *
+ * Each tool is told of a switch before the registers move, and at once that it is complete, because
+ * no instrumented code runs in between. ThreadSanitizer: a goroutine is a fiber, switched without
+ * synchronisation (flag 1), or else a race between two goroutines on one thread would be hidden;
+ * what the next goroutine on a stack does comes after what the last one did there. LeakSanitizer:
+ * at exit the used parts of all stacks are roots; never the guards.
+ */
+#define _GNU_SOURCE // pthread_getattr_np
+#include "sched/sanitizer.h"
+
+#include "base/race_hooks.h"
+#include "sched/goroutine_list.h"
+#include "sched/machine.h"
+#include "sched/runtime.h"
+#include "sched/stack.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define HAVE_VALGRIND 1
+#endif
+#endif
+#ifndef HAVE_VALGRIND
+#define RUNNING_ON_VALGRIND 0
+#define VALGRIND_STACK_REGISTER(low, high) 0
+#define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#endif
+
+WEAK void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t bytes);
+WEAK void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *bytes);
+WEAK void __lsan_register_root_region(const void *base, size_t bytes);
+WEAK void *__cxa_get_globals(void);
+
+bool switch_hooks_on;
+
+enum { TSAN_NO_SYNC = 1 };
+
+static void switch_asan(void **save, void *fake_stack, const void *bottom, size_t bytes)
+{
+	__sanitizer_start_switch_fiber(save, bottom, bytes);
+	__sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
+}
+
+void sanitizer_leave(struct machine *m, struct goroutine *g, bool for_good)
+{
+	if (load_relaxed(&stack_red_zones_in_use) && // set before this stack was handed out
+		!stack_red_zone_is_intact(g->stack, g->stack_class))
+		fatal("stack overflow (found at a switch: this kernel refused a guard page)");
+	if (__cxa_get_globals)
+		memcpy(g->cxx_globals, __cxa_get_globals(), sizeof g->cxx_globals);
+	if (__sanitizer_start_switch_fiber)
+		switch_asan(for_good ? NULL : &g->asan_fake_stack, m->asan_fake_stack,
+			m->asan_stack_bottom, m->asan_stack_bytes);
+	if (race_is_on()) {
+		if (g->flags & GOROUTINE_ERRNO) {
+			g->flags &= ~(uint32_t)GOROUTINE_ERRNO;
+			__tsan_release(m->errno_address); // pairs with tuza_errno_ of the next one
+							  // on this thread
+		}
+		if (for_good)
+			__tsan_release(g->stack); // pairs with sanitizer_enter's acquire
+		__tsan_release(&rt.ending); // pairs with the end of the runtime, which drops the
+					    // goroutine if it never comes back
+		__tsan_switch_to_fiber(m->tsan_fiber, TSAN_NO_SYNC);
+	}
+}
+
+void sanitizer_enter(struct machine *m, struct goroutine *g, bool first)
+{
+	struct stack_bounds b = stack_bounds(g->stack, g->stack_class);
+	if (__cxa_get_globals)
+		memcpy(__cxa_get_globals(), g->cxx_globals, sizeof g->cxx_globals);
+	if (__sanitizer_start_switch_fiber)
+		switch_asan(&m->asan_fake_stack, g->asan_fake_stack, b.low,
+			(size_t)(b.top - b.low) + STACK_TOP_RESERVE);
+	if (race_is_on()) {
+		__tsan_switch_to_fiber(g->tsan_fiber, TSAN_NO_SYNC);
+		__tsan_acquire(m); // pairs with sanitizer_machine_started: the thread's variables,
+				   // errno among them
+		if (first)
+			__tsan_acquire(g->stack);
+	}
+}
+
+void sanitizer_machine_started(struct machine *m)
+{
+	if (race_is_on()) {
+		m->tsan_fiber = __tsan_get_current_fiber();
+		__tsan_release(m); // TSan counts the initialisation of thread-local storage as a
+				   // write by this thread
+	}
+	if (__sanitizer_start_switch_fiber) {
+		pthread_attr_t attributes;
+		void *bottom = NULL;
+		size_t bytes = 0;
+		if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+			pthread_attr_getstack(&attributes, &bottom, &bytes);
+			pthread_attr_destroy(&attributes);
+		}
+		m->asan_stack_bottom = bottom;
+		m->asan_stack_bytes = bytes;
+	}
+}
+
+void sanitizer_goroutine_created(struct goroutine *g)
+{
+	if (race_is_on())
+		g->tsan_fiber = __tsan_create_fiber(0);
+}
+
+void sanitizer_goroutine_freed(struct goroutine *g)
+{
+	if (race_is_on() && g->tsan_fiber)
+		__tsan_destroy_fiber(g->tsan_fiber);
+	g->tsan_fiber = NULL;
+}
+
+int sanitizer_threads(void) { return race_is_on() ? 1 : 0; } // TSan's background thread
+
+// ---- valgrind: each slot is a stack -------------------------------------------------------
+
+struct valgrind_stack {
+	struct valgrind_stack *next;
+	char *slot;
+	unsigned id;
+};
+static struct valgrind_stack
+	*valgrind_stacks; // guarded by valgrind itself: it runs one thread at a time
+
+void sanitizer_stack_created(char *slot, uint32_t class)
+{
+	if (!RUNNING_ON_VALGRIND)
+		return;
+	struct valgrind_stack *v = malloc(sizeof *v);
+	if (!v)
+		return;
+	v->slot = slot;
+	v->id = VALGRIND_STACK_REGISTER(
+		slot + stack_guard_bytes(class), slot + stack_slot_bytes(class) - 1);
+	v->next = valgrind_stacks;
+	valgrind_stacks = v;
+}
+
+void sanitizer_stack_destroyed(char *slot, uint32_t class)
+{
+	(void)class;
+	for (struct valgrind_stack **at = &valgrind_stacks; *at; at = &(*at)->next) {
+		struct valgrind_stack *v = *at;
+		if (v->slot != slot)
+			continue;
+		VALGRIND_STACK_DEREGISTER(v->id);
+		*at = v->next;
+		free(v);
+		return;
+	}
+}
+
+// ---- LeakSanitizer ------------------------------------------------------------------------
+
+// Runs before the leak check, which was registered earlier: exit handlers run in reverse.
+static void register_roots(void)
+{
+	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next) {
+		__lsan_register_root_region(chunk, sizeof *chunk);
+		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
+			struct goroutine *g = &chunk->goroutines[i];
+			uint32_t state = load_relaxed(&g->state); // a glimpse
+			if (state == GOROUTINE_DEAD || !(g->flags & GOROUTINE_STARTED) || !g->stack)
+				continue;
+			struct stack_bounds b = stack_bounds(g->stack, g->stack_class);
+			char *low = state == GOROUTINE_WAITING || state == GOROUTINE_RUNNABLE
+					    ? g->sp
+					    : b.low;
+			__lsan_register_root_region(low, (size_t)(b.top - low));
+		}
+	}
+}
+
+void sanitizer_init(void)
+{
+	static bool done; // guarded by the start of the runtime
+	if (done)
+		return;
+	done = true;
+	switch_hooks_on = race_is_on() || __sanitizer_start_switch_fiber || __cxa_get_globals;
+	if (__lsan_register_root_region)
+		atexit(register_roots);
+}

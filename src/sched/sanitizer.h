@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Telling ASan, LSan, TSan, valgrind and the C++ runtime about stacks and switches (sanitizer.c).
+ */
+#ifndef TUZA_SCHED_SANITIZER_H
+#define TUZA_SCHED_SANITIZER_H
+
+#include "sched/goroutine.h"
+
+struct machine;
+
+// True when a switch needs more than registers: some tool or the C++ runtime is in the program, or
+// red zones are in use.
+extern bool switch_hooks_on; // constant after sanitizer_init, or set once
+
+void sanitizer_init(void);
+
+/*
+ * Only called while switch_hooks_on, just before the registers move; what follows until then is not
+ * instrumented. From a goroutine's stack to the scheduler's; `for_good`: the goroutine has ended.
+ */
+void sanitizer_leave(struct machine *m, struct goroutine *g, bool for_good);
+// From the scheduler's stack to g's; `first`: it starts.
+void sanitizer_enter(struct machine *m, struct goroutine *g, bool first);
+
+// A machine's thread starts (its scheduler stack is known) and ends.
+void sanitizer_machine_started(struct machine *m);
+
+// A goroutine is made (by its creator) and freed.
+void sanitizer_goroutine_created(struct goroutine *g);
+void sanitizer_goroutine_freed(struct goroutine *g);
+
+void sanitizer_stack_created(char *slot, uint32_t class);
+void sanitizer_stack_destroyed(char *slot, uint32_t class);
+// Threads that the sanitizer's runtime keeps in the process.
+int sanitizer_threads(void);
+
+#endif

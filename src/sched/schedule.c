@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scheduler's loop: what runs next on this machine.
+ *
+ * The loop has no frame of its own to come back to: a goroutine that stops enters it at the top of
+ * the thread's stack (schedule_parked and its like), it returns the context to continue, or leaves
+ * by arch_start. Order of looking: first what p->attention stands for, every 61st time the global
+ * queue, due timers now and then, next, the ring, then idle_find.
+ *
+ * Go: src/runtime/proc.go, schedule, execute, goexit0.
+ */
+#include "sched/schedule.h"
+
+#include "base/race_hooks.h"
+#include "sched/goroutine_list.h"
+#include "sched/idle.h"
+#include "sched/inspect_hold.h"
+#include "sched/machine.h"
+#include "sched/park.h"
+#include "sched/processor.h"
+#include "sched/runtime.h"
+#include "sched/sanitizer.h"
+#include "sched/stack.h"
+#include "sched/upcalls.h"
+
+#include <stdlib.h>
+
+// ---- queues -------------------------------------------------------------------------------
+
+void schedule_put_global(struct goroutine *first, struct goroutine *last, uint32_t count)
+{
+	last->next = NULL;
+	lock_acquire(&rt.lock);
+	if (rt.global_tail)
+		rt.global_tail->next = first;
+	else
+		rt.global_head = first;
+	rt.global_tail = last;
+	store_seq_cst(&rt.global_count, rt.global_count + count); // (idle-wake) published here
+	lock_release(&rt.lock);
+}
+
+void schedule_submit_global(struct goroutine *g)
+{
+	schedule_put_global(g, g, 1);
+	if (load_seq_cst(&rt.idle_processor_count) != 0) // (idle-wake)
+		idle_wake();
+}
+
+// The ring is full: half of it and g go to the global queue in one batch. Go: runqputslow
+static NOINLINE void overflow(struct processor *p, struct goroutine *g)
+{
+	struct goroutine *batch[RUNQ_SIZE / 2 + 1];
+	uint32_t n = runq_take(&p->runq, batch, RUNQ_SIZE / 2);
+	batch[n++] = g;
+	for (uint32_t i = 0; i + 1 < n; i++)
+		batch[i]->next = batch[i + 1];
+	schedule_put_global(batch[0], batch[n - 1], n);
+}
+
+void schedule_submit(struct processor *p, struct goroutine *g, bool next)
+{
+	if (next)
+		g = runq_put_next(&p->runq, g); // the one before it moves to the ring
+	if (g && unlikely(!runq_put(&p->runq, g)))
+		overflow(p, g);
+	// (idle-wake) next was written by a seq_cst exchange; what goes to the ring alone is soft,
+	// see idle.c
+	if (unlikely(load_seq_cst(&rt.idle_processor_count) != 0))
+		idle_submitted(p, runq_length(&p->runq) <= 1);
+}
+
+void schedule_put_list(struct processor *p, struct goroutine *list)
+{
+	while (list) {
+		struct goroutine *g = list;
+		list = g->next;
+		if (unlikely(g->flags & GOROUTINE_THREAD)) { // a timer woke a plain thread
+			ready(g);
+			continue;
+		}
+		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the ring
+		if (unlikely(!runq_put(&p->runq, g)))
+			overflow(p, g);
+	}
+}
+
+struct goroutine *schedule_get_local(struct processor *p)
+{
+	struct goroutine *g = runq_take_next(&p->runq);
+	return g ? g : runq_get(&p->runq);
+}
+
+struct goroutine *schedule_get_global_locked(struct processor *p)
+{
+	// Go: a fair share, and no more than fits half a ring.
+	uint32_t n = rt.global_count / load_relaxed(&rt.target) + 1; // hint
+	if (n > rt.global_count)
+		n = rt.global_count;
+	if (n > RUNQ_SIZE / 2)
+		n = RUNQ_SIZE / 2;
+	if (n == 0)
+		return NULL;
+	struct goroutine *first = rt.global_head;
+	struct goroutine *rest = first->next;
+	uint32_t taken = 1;
+	while (taken < n && rest) {
+		struct goroutine *g = rest;
+		rest = g->next; // read before g is published
+		if (!runq_put(&p->runq, g)) {
+			rest = g;
+			break;
+		}
+		taken++;
+	}
+	rt.global_head = rest;
+	if (!rest)
+		rt.global_tail = NULL;
+	store_relaxed(&rt.global_count,
+		rt.global_count - taken); // guarded by the lock; readers take it as a hint
+	return first;
+}
+
+struct goroutine *schedule_get_global(struct processor *p)
+{
+	lock_acquire(&rt.lock);
+	struct goroutine *g = schedule_get_global_locked(p);
+	lock_release(&rt.lock);
+	return g;
+}
+
+// ---- running ------------------------------------------------------------------------------
+
+// The goroutine that had no stack waits for one; whoever frees a stack queues it again.
+static bool starve(struct goroutine *g)
+{
+	lock_acquire(&rt.lock);
+	g->next = rt.starved;
+	rt.starved = g;
+	store_relaxed(&rt.starved_count,
+		rt.starved_count + 1); // guarded by the lock; readers take it as a hint
+	bool only_one = rt.starved_count >= goroutine_count();
+	lock_release(&rt.lock);
+	return !only_one;
+}
+
+NOINLINE void schedule_feed_starved(void)
+{
+	lock_acquire(&rt.lock);
+	struct goroutine *g = rt.starved;
+	if (g) {
+		rt.starved = g->next;
+		store_relaxed(&rt.starved_count, rt.starved_count - 1); // guarded by the lock
+	}
+	lock_release(&rt.lock);
+	if (g)
+		schedule_submit_global(g);
+}
+
+static char *take_stack(struct processor *p)
+{
+	if (unlikely(p->stack_count == 0)) {
+		// Two at a time: a program that spawns and joins needs no more, one that spawns
+		// many comes back.
+		p->stack_count =
+			(uint32_t)stack_alloc_many(goroutine_default_class(), p->stacks, 2);
+		if (p->stack_count == 0)
+			return NULL;
+	}
+	return p->stacks[--p->stack_count];
+}
+
+static void give_stack(struct processor *p, char *slot, uint32_t class)
+{
+	if (unlikely(class != goroutine_default_class())) {
+		stack_free(slot, class);
+	} else {
+		if (unlikely(p->stack_count == STACK_CACHE)) {
+			stack_free_many(class, p->stacks, STACK_CACHE / 2); // the coldest
+			p->stack_count -= STACK_CACHE / 2;
+			// Only writer. A plain store would make a memmove of the loop, which
+			// ThreadSanitizer sees, while it does not see how a processor changes
+			// hands.
+			for (uint32_t i = 0; i < p->stack_count; i++)
+				store_relaxed(&p->stacks[i], p->stacks[i + STACK_CACHE / 2]);
+		}
+		p->stacks[p->stack_count++] = slot;
+	}
+	if (unlikely(load_relaxed(&rt.starved_count) != 0)) // hint
+		schedule_feed_starved();
+}
+
+// Where a goroutine's function returns to.
+static void goroutine_returned(void) { goroutine_finish(); }
+
+// First run: binds a stack. Returns only if there is none.
+static void start(struct machine *m, struct processor *p, struct goroutine *g)
+{
+	char *slot = g->stack_class == goroutine_default_class() ? take_stack(p)
+								 : stack_alloc(g->stack_class);
+	if (unlikely(!slot)) {
+		m->current = NULL;
+		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // ours
+		if (!starve(g))
+			fatal_all("tuza: out of memory: no stack for any goroutine");
+		return;
+	}
+	// The descriptor's other half comes to life where the arguments were.
+	struct arch_capture capture;
+	if (g->capture.flags & ARCH_CAPTURE_SIMPLE) {
+		capture.fn = g->capture.fn;
+		capture.stack_args_bytes = 0;
+		capture.flags = ARCH_CAPTURE_SIMPLE;
+		capture.gpr[0] = g->capture.gpr[0];
+	} else {
+		capture = g->capture;
+	}
+	goroutine_come_alive(g, m);
+	g->stack = slot;
+	g->flags |= GOROUTINE_STARTED;
+	*m->errno_address = 0;
+	if (unlikely(switch_hooks_on))
+		sanitizer_enter(m, g, true);
+	arch_start(slot + stack_slot_bytes(g->stack_class) - STACK_TOP_RESERVE, &capture,
+		goroutine_returned);
+}
+
+/*
+ * Makes g the machine's: returns its context to continue, or starts it and does not return. NULL:
+ * it had to wait for a stack.
+ */
+static ALWAYS_INLINE void *execute(struct machine *m, struct goroutine *g)
+{
+	m->current = g;
+	inspect_set_running(g);
+	if (likely(g->flags & GOROUTINE_STARTED)) {
+		g->machine = m;
+		*m->errno_address = g->saved_errno;
+		if (unlikely(switch_hooks_on))
+			sanitizer_enter(m, g, false);
+		return g->sp;
+	}
+	start(m, m->processor, g);
+	return NULL;
+}
+
+// ---- goroutines tied to a thread ----------------------------------------------------------
+
+/*
+ * m is tied to a goroutine that does not run: gives its processor away and waits until somebody who
+ * came upon the goroutine hands it over with a processor. Go: stoplockedm
+ */
+static struct goroutine *wait_for_locked(struct machine *m)
+{
+	struct processor *p = m->processor;
+	if (p) {
+		m->processor = NULL;
+		processor_hand_off(p);
+	}
+	for (;;) {
+		if (load_relaxed(&m->leave))
+			machine_leave(m);
+		// (machine-wake) pairs with machine_wake in idle.c
+		while (load_acquire(&m->wake_word) == 0)
+			sys_futex_wait(&m->wake_word, 0, INT64_MAX);
+		lock_acquire(&rt.lock);
+		struct goroutine *g = m->handed_locked;
+		m->handed_locked = NULL;
+		m->processor = m->handed;
+		m->handed = NULL;
+		store_relaxed(
+			&m->wake_word, 0); // under the lock: a hand-over comes before or after
+		lock_release(&rt.lock);
+		if (g)
+			return g;
+	}
+}
+
+// ---- the loop -----------------------------------------------------------------------------
+
+static NOINLINE void run_own_timers(struct processor *p)
+{
+	int64_t now = clock_now();
+	if (timer_heap_earliest(&p->timers) <= now)
+		schedule_put_list(p, timer_heap_run(&p->timers, now));
+}
+
+void *schedule(struct machine *m)
+{
+	for (;;) {
+		void *context;
+		struct processor *p = m->processor;
+		if (unlikely(m->locked != NULL)) {
+			context = execute(m, wait_for_locked(m));
+			if (context)
+				return context;
+			continue;
+		}
+		if (unlikely(!p)) {
+			idle_sleep(m);
+			continue;
+		}
+		if (unlikely(load_relaxed(&p->attention) || load_relaxed(&m->leave))) {
+			processor_attend(m, p);
+			if (m->processor != p)
+				continue;
+		}
+		struct goroutine *g = NULL;
+		uint32_t runs = p->runs++;
+		if (runs % GLOBAL_QUEUE_TICK == 0 && load_relaxed(&rt.global_count) != 0) // hint
+			g = schedule_get_global(p);
+		if (runs % TIMER_TICK == 0 && timer_heap_earliest(&p->timers) != INT64_MAX)
+			run_own_timers(p);
+		if (!g) {
+			g = runq_take_next(&p->runq); // inherits the time slice: tick stays
+			if (!g) {
+				store_relaxed(
+					&p->tick, p->tick + 1); // only writer; the monitor looks
+				g = runq_get(&p->runq);
+				if (!g)
+					g = idle_find(m);
+				if (!g)
+					continue;
+			}
+		}
+		if (unlikely(m->spinning))
+			idle_stop_spinning(m);
+		if (unlikely(g->flags & GOROUTINE_LOCKED)) {
+			p = m->processor;
+			m->processor = NULL;
+			idle_hand_locked(p, g);
+			continue;
+		}
+		context = execute(m, g);
+		if (likely(context != NULL))
+			return context;
+	}
+}
+
+// ---- ways in ------------------------------------------------------------------------------
+
+void schedule_leave(struct machine *m, struct goroutine *g, void *(*entry)(void *, void *))
+{
+	g->saved_errno = *m->errno_address;
+	if (unlikely(switch_hooks_on))
+		sanitizer_leave(m, g, false);
+	arch_park(&g->sp, m->scheduler_top, entry, m, g);
+}
+
+void *schedule_parked(void *machine, void *goroutine)
+{
+	struct machine *m = machine;
+	struct goroutine *g = goroutine;
+	m->current = NULL;
+	store_relaxed(&g->state, GOROUTINE_WAITING); // published by the commit's unlock
+	bool stays = true;
+	if (likely(m->commit == NULL))
+		lock_release(m->commit_arg);
+	else
+		stays = m->commit(g, m->commit_arg);
+	// g may be running elsewhere now
+	return stays ? schedule(m) : execute(m, g); // still ours
+}
+
+void *schedule_yielded(void *machine, void *goroutine)
+{
+	struct machine *m = machine;
+	struct goroutine *g = goroutine;
+	m->current = NULL;
+	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the ring
+	schedule_submit(m->processor, g, false);
+	return schedule(m);
+}
+
+void *schedule_handed_over(void *machine, void *goroutine)
+{
+	struct machine *m = machine;
+	struct goroutine *g = goroutine;
+	struct goroutine *to = m->commit_arg;
+	m->current = NULL;
+	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the ring
+	schedule_submit(m->processor, g, false);
+	void *context = execute(m, to);
+	return context ? context : schedule(m);
+}
+
+void *schedule_unblocked(void *machine, void *goroutine)
+{
+	struct machine *m = machine;
+	struct goroutine *g = goroutine;
+	m->current = NULL;
+	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the lock below
+	lock_acquire(&rt.lock);
+	bool got = idle_take_processor(m);
+	lock_release(&rt.lock);
+	if (got)
+		return execute(m, g);
+	schedule_submit_global(g);
+	return schedule(m);
+}
+
+void *schedule_ended(void *machine, void *goroutine)
+{
+	struct machine *m = machine;
+	struct goroutine *g = goroutine;
+	struct processor *p = m->processor;
+	if (unlikely(switch_hooks_on))
+		sanitizer_goroutine_freed(g);
+	m->current = NULL;
+	bool was_locked = m->locked != NULL;
+	m->locked = NULL;
+	void *owned = g->owned;
+	race_acquire(g);
+	race_acquire(owned);
+	give_stack(p, g->stack, g->stack_class);
+	goroutine_free(p, g);
+	free(owned);
+	if (unlikely(was_locked)) {
+		// Whatever the goroutine did to its thread goes with it.
+		m->processor = NULL;
+		processor_hand_off(p);
+		machine_leave(m);
+	}
+	return schedule(m);
+}
+
+NORETURN void goroutine_finish(void)
+{
+	struct machine *m = machine_current();
+	struct goroutine *g = m->current;
+	if (unlikely(g->blocking != 0))
+		fatal("tuza: goroutine ended inside a blocking section");
+	if (unlikely(g->extra != NULL)) {
+		goroutine_extra_end(g); // runs the user's destructors: may park
+		m = machine_current();
+	}
+	race_release(g); // pairs with schedule_ended, which frees what g owned
+	if (unlikely(switch_hooks_on))
+		sanitizer_leave(m, g, true);
+	arch_jump(m->scheduler_top, schedule_ended, m, g);
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scheduler's loop, as the rest of sched/ sees it, and the making of goroutines for time/.
+ */
+#ifndef TUZA_SCHED_SCHEDULE_H
+#define TUZA_SCHED_SCHEDULE_H
+
+#include "sched/goroutine.h"
+
+struct machine;
+struct processor;
+
+// Ends the calling goroutine: its defers have run. Not for plain threads.
+NORETURN void goroutine_finish(void);
+
+/*
+ * A new goroutine that will run fn(arg): RUNNABLE, in no queue; pass it to ready() or ready_list().
+ * NULL: out of memory.
+ */
+MUST_USE struct goroutine *goroutine_new(void (*fn)(void *), void *arg);
+
+// ---- inside sched/ ------------------------------------------------------------------------
+
+/*
+ * Finds what the machine runs next; sleeps until there is something. On the scheduler's stack.
+ * Returns the saved context of a goroutine that goes on; one that starts is entered from here, and
+ * then there is no return.
+ */
+void *schedule(struct machine *m);
+
+// Queues a runnable goroutine on the owner's processor: to run next, or at the tail. Wakes others
+// if that may help.
+void schedule_submit(struct processor *p, struct goroutine *g, bool next);
+
+// The same on behalf of somebody without a processor.
+void schedule_submit_global(struct goroutine *g);
+
+// Appends a list (linked by next, `count` long) to the global queue.
+void schedule_put_global(struct goroutine *first, struct goroutine *last, uint32_t count);
+
+// Puts a list into the owner's ring, the overflow into the global queue. Wakes nobody.
+void schedule_put_list(struct processor *p, struct goroutine *list);
+
+// The next goroutine of the owner's own queue, or NULL.
+struct goroutine *schedule_get_local(struct processor *p);
+
+// Takes a share of the global queue into the owner's ring, returns one of them, or NULL.
+struct goroutine *schedule_get_global(struct processor *p);
+struct goroutine *schedule_get_global_locked(struct processor *p); // Needs: rt.lock
+
+// A goroutine that had to wait for a stack tries again.
+void schedule_feed_starved(void);
+
+// Entries on the scheduler's stack, for arch_park and arch_jump: (machine, goroutine). They return
+// the context to continue.
+void *schedule_parked(void *machine, void *goroutine);
+void *schedule_yielded(void *machine, void *goroutine);
+void *schedule_unblocked(void *machine, void *goroutine);
+void *schedule_handed_over(void *machine, void *goroutine);
+void *schedule_ended(void *machine, void *goroutine);
+
+// Saves the calling goroutine's context and enters one of them; returns when it is resumed.
+void schedule_leave(struct machine *m, struct goroutine *g, void *(*entry)(void *, void *));
+
+#endif

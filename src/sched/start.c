@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The runtime's beginning and end, and tuza_run.
+ *
+ * There is one runtime in a process. It starts with tuza_run or with the first use by a plain
+ * thread, and can start again after it has ended. At the end machines leave at their next entry; if
+ * one does not within a second (endless user code), what it may still touch is left as it is,
+ * reachable from `abandoned`.
+ *
+ * start_mutex guards starting and ending. Go: src/runtime/proc.go, schedinit, main.
+ */
+#include "sched/start.h"
+
+#include "base/race_hooks.h"
+#include "sched/config.h"
+#include "sched/goroutine_list.h"
+#include "sched/idle.h"
+#include "sched/inspect_hold.h"
+#include "sched/machine.h"
+#include "sched/park.h"
+#include "sched/processor.h"
+#include "sched/sanitizer.h"
+#include "sched/schedule.h"
+#include "sched/stack.h"
+#include "sched/upcalls.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+struct runtime rt = {.id_batch = 2}; // 1 is the main goroutine's
+
+static pthread_mutex_t start_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+enum {
+	STOP_WAIT_NS = 1000000000, // how long the end waits for goroutines that run
+	SOFT_START_NS = 50000,
+};
+
+// ---- fork ---------------------------------------------------------------------------------
+
+// Only the forking thread exists in the child, and locks may be held for ever: no tuza call that
+// schedules may work.
+static void in_child(void)
+{
+	store_relaxed(&rt.forked, 1);  // one thread
+	store_relaxed(&rt.started, 0); // whoever wants it comes to refuse_after_fork
+	struct machine *m = machine_current();
+	if (m)
+		m->processor = NULL;
+}
+
+static void refuse_after_fork(void)
+{
+	if (load_relaxed(&rt.forked)) // constant in this process
+		fatal("tuza: used after fork: the child may only exec");
+}
+
+// ---- start --------------------------------------------------------------------------------
+
+static void once_per_process(void)
+{
+	static bool done; // guarded by start_mutex
+	if (done)
+		return;
+	done = true;
+	list_init(&rt.ended);
+	sys_init();
+	sanitizer_init();
+	pthread_atfork(NULL, NULL, in_child);
+	if (!sys_membarrier_works())
+		store_relaxed(&inspect_active,
+			1); // machines always take the slow way: before there are any
+}
+
+// `monitored`: the caller will be the monitor. Needs: start_mutex
+static void start_locked(bool monitored)
+{
+	once_per_process();
+	config_read();
+	rt.epoch++;
+	rt.in_run = false;
+	rt.in_service = rt.lent = 0;
+	list_init(&rt.idle_machines);
+	list_init(&rt.machines);
+	rt.idle_machine_count = 0;
+	store_relaxed(&rt.target, config.maxprocs); // nobody else is there yet
+	store_relaxed(&rt.target_set, 0);
+	store_relaxed(&rt.ending, 0);
+	store_relaxed(&rt.main_done, 0);
+	store_relaxed(&rt.poll_until, INT64_MIN);
+	update_coarse_now();
+	if (processor_create(config.maxprocs) != 0)
+		fatal("tuza: out of memory for the scheduler");
+	for (uint32_t i = config.maxprocs; i-- > 0;) {
+		rt.in_service++;
+		store_relaxed(&rt.processors[i]->status, PROCESSOR_OFF);
+		idle_put_processor(rt.processors[i]);
+	}
+	faults_install();
+	// A program of a few microseconds needs no second thread: the first soft work does not ask
+	// for one (idle.c).
+	rt.soft_wake_after = clock_now() + SOFT_START_NS;
+	if (!monitored && monitor_start() != 0)
+		fatal("tuza: cannot start a thread: %s",
+			"the limit of threads or memory is reached");
+	store_release(&rt.started, 1); // (started) pairs with runtime_ensure_started
+}
+
+void runtime_start(void)
+{
+	refuse_after_fork();
+	pthread_mutex_lock(&start_mutex);
+	if (!load_relaxed(&rt.started)) // guarded by the mutex
+		start_locked(false);
+	pthread_mutex_unlock(&start_mutex);
+}
+
+// ---- end ----------------------------------------------------------------------------------
+
+// What stragglers may still use, once for each end that had any: reachable, so no tool calls it a
+// leak.
+struct abandoned {
+	struct abandoned *next;
+	struct goroutine_chunk *chunks;
+	struct processor *processors[];
+};
+static struct abandoned *abandoned;
+
+static void abandon(void)
+{
+	struct abandoned *a = malloc(sizeof *a + rt.processor_count * sizeof a->processors[0]);
+	if (a) {
+		a->next = abandoned;
+		a->chunks = rt.chunks;
+		memcpy(a->processors, rt.processors, rt.processor_count * sizeof a->processors[0]);
+		abandoned = a;
+	}
+	lock_acquire(&rt.lock);
+	rt.epoch++; // the stragglers belong to no runtime any more
+	for (struct link *l; (l = list_pop_front(&rt.machines)) != NULL;)
+		list_init(l); // so that the straggler may unlink itself
+	lock_release(&rt.lock);
+	rt.chunks = NULL;
+	rt.free = NULL;
+	memset(rt.processors, 0, sizeof rt.processors);
+	rt.processor_count = 0;
+	stack_abandon_all();
+}
+
+// Joins the threads that have left.
+static void join_ended(void)
+{
+	for (;;) {
+		lock_acquire(&rt.lock);
+		struct link *l = list_pop_front(&rt.ended);
+		lock_release(&rt.lock);
+		if (!l)
+			return;
+		struct machine *m = CONTAINER_OF(l, struct machine, all);
+		sys_thread_join(&m->thread);
+		sys_pages_free(m, sizeof *m);
+	}
+}
+
+// Ends the runtime. Needs: start_mutex; not called by a goroutine.
+static void stop_locked(void)
+{
+	lock_acquire(&rt.lock);
+	store_relaxed(&rt.ending, 1); // under the lock: no machine starts from here on
+	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next)
+		store_relaxed(
+			&CONTAINER_OF(l, struct machine, all)->leave, 1); // seen at the next entry
+	for (uint32_t i = 0; i < rt.processor_count; i++)
+		store_relaxed(&rt.processors[i]->attention, 1); // same
+	lock_release(&rt.lock);
+	idle_wake_all();
+	if (load_relaxed(&rt.monitor_alive)) // guarded by start_mutex but for its end
+		monitor_stop();
+
+	int64_t until = clock_now() + STOP_WAIT_NS;
+	uint32_t left;
+	// (machine-count) pairs with the end of thread_main: what the machines did is done.
+	while ((left = load_acquire(&rt.machine_count)) != 0)
+		if (sys_futex_wait(&rt.machine_count, left, until) == -ETIMEDOUT)
+			break;
+	race_acquire(&rt.ending); // pairs with sanitizer_leave: what dropped goroutines did is done
+	join_ended();
+	goroutine_unlink_all();
+	faults_uninstall();
+	rt.global_head = rt.global_tail = rt.starved = NULL;
+	store_relaxed(&rt.global_count, 0); // no machine runs goroutines any more
+	store_relaxed(&rt.starved_count, 0);
+	store_relaxed(&rt.spinning, 0);
+	store_relaxed(&rt.idle_processor_count, 0);
+	rt.idle_processors = NULL;
+	rt.timekeeper = NULL;
+	rt.foreign_created = rt.foreign_ended = 0;
+	timer_forget_all();
+	if (left == 0) {
+		goroutine_release_all();
+		stack_release_all();
+		processor_destroy_all();
+	} else {
+		abandon();
+	}
+	store_relaxed(&rt.machine_count, 0);
+	store_release(&rt.started, 0); // (started)
+}
+
+EXPORT int tuza_shutdown(void)
+{
+	struct machine *m = machine_current();
+	if (m && m->scheduler_top)
+		return -EBUSY; // a goroutine
+	pthread_mutex_lock(&start_mutex);
+	int result = 0;
+	if (load_relaxed(&rt.started)) { // guarded by the mutex
+		if (rt.in_run || goroutine_count() != 0)
+			result = -EBUSY;
+		else
+			stop_locked();
+	}
+	pthread_mutex_unlock(&start_mutex);
+	return result;
+}
+
+// ---- tuza_run -----------------------------------------------------------------------------
+
+struct main_call {
+	int (*fn)(void *);
+	void *arg;
+	int result;
+};
+
+static void main_goroutine(void *call)
+{
+	struct main_call *c = call;
+	int result = c->fn(c->arg);
+	// A panic that is being printed elsewhere must win over this end.
+	panic_settle();
+	c->result = result;
+	race_release(c);
+	store_release(&rt.main_done, 1); // (main-done) pairs with tuza_run: the result is written
+	sys_futex_wake(&rt.main_done, 1);
+	monitor_rouse();
+}
+
+static uint32_t main_stack_class(void)
+{
+	struct rlimit limit;
+	size_t bytes = (size_t)8 << 20;
+	if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		bytes = limit.rlim_cur;
+	if (bytes < stack_slot_bytes(STACK_CLASS_DEFAULT))
+		bytes = stack_slot_bytes(STACK_CLASS_DEFAULT);
+	uint32_t class = stack_class_of(bytes);
+	return class ? class : STACK_CLASS_MAX;
+}
+
+EXPORT int tuza_run(int (*fn)(void *), void *arg)
+{
+	refuse_after_fork();
+	struct machine *m = machine_here();
+	bool is_goroutine = m->scheduler_top != NULL;
+	pthread_mutex_lock(&start_mutex);
+	if (is_goroutine || rt.in_run) {
+		pthread_mutex_unlock(&start_mutex);
+		tuza_panic("tuza_run: already running");
+	}
+	bool monitors = !load_relaxed(&rt.started); // guarded by the mutex
+	if (monitors)
+		start_locked(true);
+	rt.in_run = true;
+	store_relaxed(&rt.main_done, 0); // before the goroutine exists
+	pthread_mutex_unlock(&start_mutex);
+
+	struct main_call call = {fn, arg, 0};
+	struct goroutine *g = goroutine_new(main_goroutine, &call);
+	if (!g)
+		fatal("tuza: out of memory for the main goroutine");
+	g->id = 1;
+	g->creator_id = 0;
+	g->stack_class = main_stack_class();
+	ready(g);
+	if (load_relaxed(&rt.machine_count) == 0) // this thread started it, or could not
+		fatal("tuza: cannot start a thread: the limit of threads or memory is reached");
+	if (monitors)
+		monitor_run(&rt.main_done);
+	// (main-done) pairs with main_goroutine
+	while (load_acquire(&rt.main_done) == 0)
+		sys_futex_wait(&rt.main_done, 0, INT64_MAX);
+	race_acquire(&call);
+
+	pthread_mutex_lock(&start_mutex);
+	stop_locked();
+	rt.in_run = false;
+	pthread_mutex_unlock(&start_mutex);
+	return call.result;
+}

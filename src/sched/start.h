@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Bringing the runtime up and down (start.c).
+ */
+#ifndef TUZA_SCHED_START_H
+#define TUZA_SCHED_START_H
+
+#include "sched/runtime.h"
+
+// Starts the runtime unless it runs. Fatal when that is impossible.
+void runtime_start(void);
+
+static ALWAYS_INLINE void runtime_ensure_started(void)
+{
+	// (started) pairs with the store in runtime_start
+	if (unlikely(load_acquire(&rt.started) == 0))
+		runtime_start();
+}
+
+// monitor.c: a thread of its own, for a runtime that a plain thread started.
+MUST_USE int monitor_start(void);
+void monitor_stop(void);
+// Or the thread in tuza_run, which has nothing else to do: monitors until *until is set and
+// monitor_rouse called.
+void monitor_run(const uint32_t *until);
+void monitor_rouse(void);
+// Somebody got a processor: if the monitor sleeps for long it must look again.
+void monitor_wake(void);
+
+#endif

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The runtime's timers. Each processor has a 4-ary heap with a lock; any machine may run any
+ * processor's due timers.
+ *
+ * `fire` is called with the heap's lock held (so timer_stop that took the lock knows that it is not
+ * running and will not run): it may take a channel's lock, and returns the goroutine to make
+ * runnable, or NULL. It must not park, call user code, or start or stop timers. One that could not
+ * do its work sets t->when to a later time and is called again then.
+ */
+#ifndef TUZA_SCHED_TIMER_H
+#define TUZA_SCHED_TIMER_H
+
+#include "sched/park.h"
+
+struct timer_heap;
+
+struct timer {
+	// set by the user before timer_start, constant while it runs
+	struct goroutine *(*fire)(struct timer *t, int64_t now);
+	// 0: fires once. Else it is started again at when + k * period (ns), the first in the
+	// future.
+	int64_t period;
+	// timer.c's; guarded by the heap's lock
+	int64_t when;            // absolute, clock_now()
+	struct timer_heap *heap; // where it was started last
+	uint32_t index;          // its place there + 1; 0: in none, may be read without the lock
+	uint32_t epoch;          // of the runtime that `heap` belongs to; 0: never started
+};
+
+// Absolute monotonic time in ns, CLOCK_MONOTONIC.
+int64_t clock_now(void);
+
+// now + d, saturated to INT64_MAX; d <= 0 gives now.
+int64_t clock_after(int64_t now, int64_t d);
+
+/*
+ * Starts the timer to fire at `when`.
+ *
+ * Returns  0, or -ENOMEM when the heap cannot grow.
+ */
+MUST_USE int timer_start(struct timer *t, int64_t when);
+
+/*
+ * Stops it. After the return `fire` is not running and will not run, so *t may be freed.
+ *
+ * Returns  true when it was running and had not fired (a periodic one: was running).
+ */
+bool timer_stop(struct timer *t);
+
+/*
+ * Stops it and calls `also(t)` with the heap's lock held, at an instant when fire is not running.
+ * Returns timer_stop's answer or'ed with also's.
+ */
+bool timer_stop_and(struct timer *t, bool (*also)(struct timer *t));
+
+// timer_stop_and + timer_start in one critical section. *error is 0 or -ENOMEM.
+bool timer_restart(
+	struct timer *t, int64_t when, int64_t period, bool (*also)(struct timer *t), int *error);
+
+#endif

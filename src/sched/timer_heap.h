@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The heap of one processor, as the scheduler sees it (timer.c; upper layers use sched/timer.h).
+ */
+#ifndef TUZA_SCHED_TIMER_HEAP_H
+#define TUZA_SCHED_TIMER_HEAP_H
+
+#include "sched/lock.h"
+#include "sched/timer.h"
+
+struct timer_slot {
+	int64_t when; // a copy, so that sifting stays in the array
+	struct timer *timer;
+};
+
+struct timer_heap {
+	// any thread, atomic: when of the root, INT64_MAX if empty; written under the lock
+	int64_t earliest;
+	// guarded by lock
+	struct lock lock;
+	uint32_t count;
+	uint32_t capacity;
+	struct timer_slot *slots;
+} CACHE_ALIGNED;
+
+void timer_heap_init(struct timer_heap *h);
+// Frees the array; timers still in it are forgotten. Needs: nobody else uses the heap.
+void timer_heap_destroy(struct timer_heap *h);
+
+// The runtime ends: no timer is in any heap any more, and no heap is looked at again through one.
+// No machine runs.
+void timer_forget_all(void);
+
+static ALWAYS_INLINE int64_t timer_heap_earliest(const struct timer_heap *h)
+{
+	return load_relaxed(&h->earliest); // hint, re-checked under the lock
+}
+
+/*
+ * Fires what is due at `now`; returns the goroutines to make runnable, linked by next in firing
+ * order, NULL if none. If the heap is being run by another machine returns NULL at once.
+ */
+struct goroutine *timer_heap_run(struct timer_heap *h, int64_t now);
+
+// idle.c: the heap that the calling thread's timers go to; and the call after a timer became the
+// earliest of its heap (no lock held).
+struct timer_heap *timer_heap_current(void);
+void timer_became_earliest(int64_t when);
+
+#endif

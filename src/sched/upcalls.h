@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the layers above provide to the scheduler: the contract of panic/ and debug/ towards start,
+ * thread and end of the runtime.
+ */
+#ifndef TUZA_SCHED_UPCALLS_H
+#define TUZA_SCHED_UPCALLS_H
+
+#include "sched/goroutine.h"
+
+// panic/faults.c: handlers of SIGSEGV, SIGBUS, SIGFPE (and SIGQUIT's dump), chained to those found.
+// Idempotent.
+void faults_install(void);
+// Gives back what faults_install took, at the end of the runtime.
+void faults_uninstall(void);
+// The alternate signal stack of this thread; prefaulted. Called on a machine's own thread; 0 or
+// -ENOMEM.
+MUST_USE int faults_thread_start(void);
+void faults_thread_end(void);
+
+// panic/exit_guard.c: between arm and disarm the end of this thread is fatal: pthread_exit in a
+// goroutine.
+void exit_guard_arm(void);
+void exit_guard_disarm(void);
+
+/*
+ * panic/panic.c: for goroutine 1 when the function of tuza_run has returned. Lets uncaught panics
+ * of others finish their deferred calls (1,000 yields at most); if one is being reported, waits for
+ * the end of the process, whose status is then 2 (L6).
+ */
+void panic_settle(void);
+
+/*
+ * chan/chan.c, chan/select.c: a goroutine is dropped while it waits; its waiter (goroutine.waiting)
+ * leaves the queues of channels that live on. Nobody runs goroutines any more; plain threads may
+ * use the channels.
+ */
+void chan_unlink_waiter(void *waiting);
+void select_unlink_waiters(void *waiting);
+
+// sched/goroutine_extra.c: inherits the creator's labels; runs the destructors of locals on the
+// ending goroutine; frees.
+int goroutine_extra_inherit(struct goroutine *child, const struct goroutine *creator);
+int goroutine_extra_set_name(struct goroutine *g, const char *name); // 0 or -ENOMEM
+void goroutine_extra_end(struct goroutine *g);
+void goroutine_extra_free(struct goroutine *g); // without destructors: a dropped goroutine
+const char *goroutine_extra_name(const struct goroutine *g);   // "" if none
+const char *goroutine_extra_labels(const struct goroutine *g); // formatted, "" if none
+
+#endif

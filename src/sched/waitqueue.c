@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The buckets of waiters keyed by address.
+ *
+ *   bucket ── first ──▶ A1 ──▶ B1 ──▶ C1          one waiter per address, linked by `root`
+ *                       │      │
+ *                       A2     B2                 later waiters of that address, linked by `next`,
+ *                       │                         back by root.prev
+ *                       A3 ◀── A1.last
+ *
+ * Adding, taking the first and removing any waiter cost a search among the addresses of the bucket,
+ * none among the waiters of one address: a million goroutines may wait for one waitgroup.
+ * The table is never resized: 16,384 buckets keep the chains short even when a fork-join program
+ * waits for hundreds of thousands of waitgroups at once, and a lookup takes no lock but the
+ * bucket's. Untouched buckets cost nothing.
+ */
+#include "sched/waitqueue.h"
+
+// A power of two; a guess. The zeroed table costs memory only where it was used.
+#define WAITQUEUE_BUCKETS 16384
+
+static struct waitqueue buckets[WAITQUEUE_BUCKETS];
+
+static struct waitqueue *waitqueue_of(const void *address)
+{
+	// Fibonacci hashing of the 8-byte unit: its top bits depend on all of it.
+	uint64_t unit = (uint64_t)(uintptr_t)address >> 3;
+	return &buckets[(unit * 0x9e3779b97f4a7c15u) >> 50];
+}
+_Static_assert(WAITQUEUE_BUCKETS == 1 << (64 - 50), "waitqueue_of takes as many bits");
+
+struct waitqueue *waitqueue_lock(const void *address)
+{
+	struct waitqueue *q = waitqueue_of(address);
+
+	lock_acquire(&q->lock);
+	if (unlikely(q->first.next == NULL))
+		list_init(&q->first);
+	return q;
+}
+
+static ALWAYS_INLINE struct queued *queued_of(struct link *root)
+{
+	return CONTAINER_OF(root, struct queued, root);
+}
+
+struct queued *waitqueue_first(struct waitqueue *q, const void *address)
+{
+	for (struct link *root = q->first.next; root != &q->first; root = root->next)
+		if (queued_of(root)->address == address)
+			return queued_of(root);
+	return NULL;
+}
+
+// `w` takes the place of `old` among the first waiters.
+static void replace_root(struct queued *old, struct queued *w)
+{
+	link_insert_between(&w->root, old->root.prev, old->root.next);
+	old->root.next = old->root.prev = NULL;
+}
+
+void waitqueue_push(struct waitqueue *q, const void *address, struct queued *w, bool as_first)
+{
+	struct queued *first = waitqueue_first(q, address);
+
+	w->g = goroutine_current();
+	w->g->waiting = w;
+	w->address = address;
+	w->next = NULL;
+	w->root.next = w->root.prev = NULL;
+	if (!first) {
+		w->last = w;
+		list_push_front(&q->first, &w->root); // fork-join wakes the latest first
+	} else if (as_first) {
+		w->last = first->last;
+		w->next = first;
+		replace_root(first, w);
+		first->root.prev = &w->root;
+	} else {
+		w->root.prev = &first->last->root;
+		first->last->next = w;
+		first->last = w;
+	}
+}
+
+struct queued *waitqueue_pop(struct waitqueue *q, const void *address)
+{
+	struct queued *first = waitqueue_first(q, address);
+
+	if (first)
+		waitqueue_remove(q, first);
+	return first;
+}
+
+struct goroutine *waitqueue_take_all(struct waitqueue *q, const void *address)
+{
+	struct goroutine *list = NULL, **tail = &list;
+	struct queued *w = waitqueue_first(q, address);
+
+	if (w)
+		list_remove(&w->root);
+	for (; w; w = w->next) {
+		w->address = NULL;
+		*tail = w->g;
+		tail = &w->g->next;
+	}
+	*tail = NULL;
+	return list;
+}
+
+void waitqueue_remove(struct waitqueue *q, struct queued *w)
+{
+	struct queued *next = w->next;
+
+	if (!link_is_linked(&w->root)) {
+		struct queued *previous = queued_of(w->root.prev);
+
+		previous->next = next;
+		if (next)
+			next->root.prev = &previous->root;
+		else
+			waitqueue_first(q, w->address)->last = previous;
+	} else if (next) {
+		next->last = w->last;
+		replace_root(w, next);
+	} else {
+		list_remove(&w->root);
+	}
+	w->root.next = w->root.prev = NULL;
+	w->next = NULL;
+	w->address = NULL;
+}
+
+void waitqueue_unlink(void *waiting)
+{
+	struct queued *w = waiting;
+
+	if (!w || !w->address)
+		return;
+	struct waitqueue *q = waitqueue_lock(w->address);
+	waitqueue_remove(q, w);
+	waitqueue_unlock(q);
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The canceller's side; the waits are beside their uncancellable brothers. See cancel.h.
+ */
+#include "sync/cancel.h"
+
+void cancellable_cancel(struct cancellable *c)
+{
+	struct goroutine *list = NULL;
+	struct waitqueue *q = waitqueue_lock(c->object);
+
+	c->cancelled = true;
+	if (c->queued.address) {
+		waitqueue_remove(q, &c->queued);
+		c->removed = true;
+		list = c->left(c, q);
+	}
+	waitqueue_unlock(q);
+	if (list)
+		ready_list(list);
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The mutex: a word (mutex_state.h), and waiters in the queue of its address. WebKit's parking lot
+ * with Go's manners.
+ *
+ * - Taking and giving back a lock that nobody else wants is one compare and swap each.
+ * - Who finds it held spins a bounded while if that may pay, then parks.
+ * - Unlock takes the first waiter out, frees the lock and wakes it. Who runs may take the lock
+ * before it: handing it
+ *   over each time would cost a switch per lock (a convoy). The loser goes back to the front, its
+ *   age kept.
+ * - A waiter older than 1 ms gets the lock handed over, and runs in the unlocker's place.
+ *
+ * The clock is read by those who wait and those who wake, never else.
+ * Lock order: the bucket's lock alone. Go: src/internal/sync/mutex.go
+ */
+#include "sync/mutex.h"
+#include "base/fatal.h"
+#include "base/race_hooks.h"
+#include "sched/timer.h"
+#include "sync/cancel.h"
+#include "sync/mutex_state.h"
+
+// Go: starvationThresholdNs
+#define MUTEX_STARVING_NS 1000000
+// Go: active_spin rounds of active_spin_cnt relaxations each, about a microsecond.
+#define MUTEX_SPIN_ROUNDS 4
+#define MUTEX_SPIN_RELAXATIONS 30
+
+static void mutex_relax(void)
+{
+	for (int i = 0; i < MUTEX_SPIN_RELAXATIONS; i++)
+		arch_relax();
+}
+
+/*
+ * Waits for the lock as `w`. `c`: the cancellable that holds w, or NULL.
+ *
+ * Returns  false when it was cancelled.
+ */
+NOINLINE static bool mutex_lock_slow(tuza_mutex *m, struct queued *w, struct cancellable *c)
+{
+	uint32_t woken = 0;
+	int rounds = 0;
+
+	while (!mutex_state_take(&m->state, woken)) {
+		if (rounds < MUTEX_SPIN_ROUNDS && park_may_spin()) {
+			rounds++;
+			mutex_relax();
+			continue;
+		}
+		park_check(WAIT_MUTEX);
+		if (!woken)
+			w->since = clock_now();
+		struct waitqueue *q = waitqueue_lock(m);
+		if (!mutex_state_park(&m->state, woken)) {
+			waitqueue_unlock(q);
+			continue;
+		}
+		if (c && c->cancelled) {
+			if (!waitqueue_first(q, m))
+				mutex_state_clear_parked(&m->state);
+			waitqueue_unlock(q);
+			return false;
+		}
+		waitqueue_push(q, m, w, woken != 0);
+		park_unlocking(&q->lock, WAIT_MUTEX, m);
+		if (w->granted)
+			return true;
+		if (c && c->removed)
+			return false;
+		woken = MUTEX_WOKEN;
+		rounds = 0;
+	}
+	return true;
+}
+
+NOINLINE static void mutex_unlock_slow(tuza_mutex *m, uint32_t seen, bool yields)
+{
+	if (mutex_state_unlock(&m->state, &seen))
+		return;
+	if (!(seen & MUTEX_LOCKED))
+		fatal("sync: unlock of unlocked mutex");
+
+	int64_t now = clock_now();
+	struct waitqueue *q = waitqueue_lock(m);
+	struct queued *w = waitqueue_pop(q, m);
+	bool more = waitqueue_first(q, m) != NULL;
+
+	if (!w) { // it gave up meanwhile, or was dropped at the end of tuza_run
+		mutex_state_release(&m->state, false, more);
+		waitqueue_unlock(q);
+		return;
+	}
+	w->granted = now - w->since > MUTEX_STARVING_NS;
+	if (w->granted)
+		mutex_state_hand_over(&m->state, more);
+	else
+		mutex_state_release(&m->state, true, more);
+	// From here on `m` may be gone; after the ready `w` too.
+	yields = yields && w->granted;
+	waitqueue_unlock(q);
+	if (yields)
+		ready_and_yield(w->g);
+	else
+		ready(w->g);
+}
+
+_Static_assert((int)TUZA_MUTEX_LOCKED_ == (int)MUTEX_LOCKED, "tuza/sync.h takes the lock inline");
+
+// The lock could not be had at once.
+EXPORT void tuza_mutex_lock_slow_(tuza_mutex *m)
+{
+	struct queued w = {.granted = false};
+	mutex_lock_slow(m, &w, NULL);
+	race_acquire(m);
+}
+
+EXPORT void tuza_mutex_lock(tuza_mutex *m)
+{
+	if (unlikely(!mutex_state_take_idle(&m->state)))
+		tuza_mutex_lock_slow_(m);
+	else
+		race_acquire(m);
+}
+
+EXPORT bool tuza_mutex_try_lock(tuza_mutex *m)
+{
+	if (!mutex_state_take(&m->state, 0))
+		return false;
+	race_acquire(m);
+	return true;
+}
+
+// Somebody waits, or the mutex is not locked.
+EXPORT void tuza_mutex_unlock_slow_(tuza_mutex *m)
+{
+	uint32_t seen;
+
+	race_release(m);
+	if (unlikely(!mutex_state_unlock_idle(&m->state, &seen)))
+		mutex_unlock_slow(m, seen, true);
+}
+
+EXPORT void tuza_mutex_unlock(tuza_mutex *m) { tuza_mutex_unlock_slow_(m); }
+
+void mutex_unlock_to_park(tuza_mutex *m)
+{
+	uint32_t seen;
+
+	race_release(m);
+	if (unlikely(!mutex_state_unlock_idle(&m->state, &seen)))
+		mutex_unlock_slow(m, seen, false);
+}
+
+// ---- with a cancel ----------------------------------------------------------------------------
+
+static struct goroutine *mutex_left(struct cancellable *c, struct waitqueue *q)
+{
+	tuza_mutex *m = c->object;
+
+	if (!waitqueue_first(q, m))
+		mutex_state_clear_parked(&m->state);
+	c->queued.g->next = NULL;
+	return c->queued.g;
+}
+
+void mutex_cancellable_init(struct cancellable *c, tuza_mutex *m)
+{
+	*c = (struct cancellable){.object = m, .left = mutex_left};
+}
+
+bool mutex_lock_cancellable(struct cancellable *c)
+{
+	tuza_mutex *m = c->object;
+
+	if (!mutex_lock_slow(m, &c->queued, c))
+		return false;
+	race_acquire(m);
+	return true;
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The readers-writer lock: a word (rwmutex_state.h) and two queues in the bucket of its address,
+ * writers at the address of the word, readers one byte behind it.
+ *
+ * All of it is one word, so that the release which lets others in is one store and the last touch.
+ * Go's structure (a mutex for writers beside the counts) would unlock that mutex after the readers
+ * were let in, when one of them may have freed the lock already.
+ *
+ * Lock order: the bucket's lock alone. Go: src/sync/rwmutex.go
+ */
+#include "sync/rwmutex_state.h"
+#include "base/fatal.h"
+#include "base/race_hooks.h"
+#include "sched/timer.h"
+#include "sched/waitqueue.h"
+#include <tuza/sync.h>
+
+// As for mutexes: Go's starvationThresholdNs, active_spin and active_spin_cnt.
+#define RWMUTEX_STARVING_NS 1000000
+#define RWMUTEX_SPIN_ROUNDS 4
+#define RWMUTEX_SPIN_RELAXATIONS 30
+
+static const void *readers_of(const tuza_rwmutex *rw) { return (const char *)rw + 1; }
+
+// The detector is told two stories: "readers let writers in" at readers_of(rw), all else at rw.
+
+NOINLINE static void rwmutex_rlock_slow(tuza_rwmutex *rw)
+{
+	struct queued w = {.since = 0};
+
+	while (!rwmutex_state_rlock(&rw->state)) {
+		park_check(WAIT_RWMUTEX_R);
+		struct waitqueue *q = waitqueue_lock(rw);
+		if (!rwmutex_state_park_reader(&rw->state)) {
+			waitqueue_unlock(q);
+			continue;
+		}
+		waitqueue_push(q, readers_of(rw), &w, false);
+		park_unlocking(&q->lock, WAIT_RWMUTEX_R, rw);
+		return; // a reader that waited always holds the lock
+	}
+}
+
+NOINLINE static void rwmutex_lock_slow(tuza_rwmutex *rw)
+{
+	struct queued w = {.since = 0};
+	uint64_t woken = 0;
+	int rounds = 0;
+
+	while (!rwmutex_state_lock(&rw->state, woken)) {
+		if (rounds < RWMUTEX_SPIN_ROUNDS && park_may_spin()) {
+			rounds++;
+			for (int i = 0; i < RWMUTEX_SPIN_RELAXATIONS; i++)
+				arch_relax();
+			continue;
+		}
+		park_check(WAIT_RWMUTEX_W);
+		if (!woken)
+			w.since = clock_now();
+		struct waitqueue *q = waitqueue_lock(rw);
+		if (!rwmutex_state_park_writer(&rw->state, woken)) {
+			waitqueue_unlock(q);
+			continue;
+		}
+		waitqueue_push(q, rw, &w, woken != 0);
+		park_unlocking(&q->lock, WAIT_RWMUTEX_W, rw);
+		if (w.granted)
+			return;
+		woken = RWMUTEX_WOKEN;
+		rounds = 0;
+	}
+}
+
+// Takes all waiting readers out; each counts in *next as a holder. Needs: q->lock. Returns them,
+// linked for ready_list.
+static struct goroutine *take_readers(struct waitqueue *q, const tuza_rwmutex *rw, uint64_t *next)
+{
+	struct goroutine *list = waitqueue_take_all(q, readers_of(rw));
+
+	for (const struct goroutine *g = list; g; g = g->next)
+		*next += RWMUTEX_READER;
+	return list;
+}
+
+// The last reader leaves and somebody waits: a writer is next.
+NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
+{
+	struct waitqueue *q = waitqueue_lock(rw);
+	struct goroutine *readers = NULL;
+	struct queued *w = NULL;
+	uint64_t seen, next = 0;
+
+	while (!rwmutex_state_is_last_reader(&rw->state, &seen)) {
+		// Who waited gave up, and others may read along.
+		if (rwmutex_state_runlock(&rw->state, &seen)) {
+			waitqueue_unlock(q);
+			return;
+		}
+	}
+	if (seen & RWMUTEX_WOKEN) {
+		next = RWMUTEX_WAITING | RWMUTEX_WOKEN; // it finds the lock free
+	} else if ((w = waitqueue_pop(q, rw))) {
+		w->granted = true;
+		next = RWMUTEX_WRITER;
+		if (waitqueue_first(q, rw) || waitqueue_first(q, readers_of(rw)))
+			next |= RWMUTEX_WAITING;
+	} else {
+		readers = take_readers(q, rw, &next);
+	}
+	rwmutex_state_pass_on(&rw->state, next);
+	// From here on `rw` may be gone.
+	waitqueue_unlock(q);
+	if (w)
+		ready(w->g);
+	else if (readers)
+		ready_list(readers);
+}
+
+// A writer leaves and somebody waits: all readers are next, else a writer.
+NOINLINE static void rwmutex_unlock_slow(tuza_rwmutex *rw)
+{
+	struct queued *w = NULL;
+	uint64_t next = 0;
+	int64_t now = clock_now();
+	struct waitqueue *q = waitqueue_lock(rw);
+	uint64_t woken = load_relaxed(&rw->state) & RWMUTEX_WOKEN; // stable under the bucket's lock
+	struct goroutine *readers = take_readers(q, rw, &next);
+
+	if (woken) {
+		next |= RWMUTEX_WOKEN | RWMUTEX_WAITING;
+	} else if (!readers && (w = waitqueue_pop(q, rw))) {
+		w->granted = now - w->since > RWMUTEX_STARVING_NS;
+		next = w->granted ? RWMUTEX_WRITER : RWMUTEX_WOKEN | RWMUTEX_WAITING;
+	}
+	if (waitqueue_first(q, rw))
+		next |= RWMUTEX_WAITING;
+	rwmutex_state_pass_on(&rw->state, next);
+	// From here on `rw` may be gone.
+	waitqueue_unlock(q);
+	if (readers)
+		ready_list(readers);
+	else if (w && w->granted)
+		ready_and_yield(w->g);
+	else if (w)
+		ready(w->g);
+}
+
+_Static_assert((int)TUZA_RWMUTEX_READER_ == (int)RWMUTEX_READER,
+	"tuza/sync.h counts the only reader inline");
+
+// Others read along, or a writer is about.
+EXPORT void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw)
+{
+	if (unlikely(!rwmutex_state_rlock(&rw->state)))
+		rwmutex_rlock_slow(rw);
+	race_acquire(rw);
+}
+
+EXPORT void tuza_rwmutex_rlock(tuza_rwmutex *rw) { tuza_rwmutex_rlock_slow_(rw); }
+
+EXPORT bool tuza_rwmutex_try_rlock(tuza_rwmutex *rw)
+{
+	if (!rwmutex_state_rlock(&rw->state))
+		return false;
+	race_acquire(rw);
+	return true;
+}
+
+// Others read along, somebody waits, or it is not locked.
+EXPORT void tuza_rwmutex_runlock_slow_(tuza_rwmutex *rw)
+{
+	uint64_t seen;
+
+	race_release(readers_of(rw));
+	if (likely(rwmutex_state_runlock(&rw->state, &seen)))
+		return;
+	if (rwmutex_readers(seen) == 0)
+		fatal("sync: RUnlock of unlocked RWMutex");
+	rwmutex_runlock_slow(rw);
+}
+
+EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw) { tuza_rwmutex_runlock_slow_(rw); }
+
+EXPORT void tuza_rwmutex_lock(tuza_rwmutex *rw)
+{
+	if (unlikely(!rwmutex_state_lock(&rw->state, 0)))
+		rwmutex_lock_slow(rw);
+	race_acquire(rw);
+	race_acquire(readers_of(rw));
+}
+
+EXPORT bool tuza_rwmutex_try_lock(tuza_rwmutex *rw)
+{
+	if (!rwmutex_state_lock(&rw->state, 0))
+		return false;
+	race_acquire(rw);
+	race_acquire(readers_of(rw));
+	return true;
+}
+
+EXPORT void tuza_rwmutex_unlock(tuza_rwmutex *rw)
+{
+	uint64_t seen;
+
+	race_release(rw);
+	if (likely(rwmutex_state_unlock_idle(&rw->state, &seen)))
+		return;
+	if (!(seen & RWMUTEX_WRITER))
+		fatal("sync: Unlock of unlocked RWMutex");
+	rwmutex_unlock_slow(rw);
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The word of a readers-writer lock and all its transitions. Depends on base/atomic.h alone, so
+ * that tests/model/rwmutex_model.c proves the code that the library runs.
+ *
+ *   WRITER    a writer holds it.
+ *   WAITING   somebody waits in one of the two queues, or a writer is WOKEN: new readers wait. Set
+ *             and cleared under the bucket's lock only. May be set without need while WRITER is.
+ *   WOKEN     one writer was taken out of the queue and is on its way to take the lock or to park
+ *             again. Set by the release that took it out; cleared by that writer alone.
+ *   READER    the rest counts the readers that hold it.
+ *
+ * Readers that wait always get the lock handed over, all at once. The writer that waits longest
+ * gets it handed over by the last reader, and by a writer if it starves; else it is woken to
+ * compete with other writers. WAITING without WRITER, READER and WOKEN never occurs: nobody would
+ * be left to wake those who wait.
+ *
+ * Who holds the bucket's lock, and either WRITER or the only READER with WAITING set, is the only
+ * one who may change the word, except that a WOKEN writer may: but it only does so under the
+ * bucket's lock while the lock is held.
+ */
+#ifndef TUZA_SYNC_RWMUTEX_STATE_H
+#define TUZA_SYNC_RWMUTEX_STATE_H
+
+#include "base/atomic.h"
+
+#define RWMUTEX_WRITER ((uint64_t)1)
+#define RWMUTEX_WAITING ((uint64_t)2)
+#define RWMUTEX_WOKEN ((uint64_t)4)
+#define RWMUTEX_READER ((uint64_t)8)
+
+static ALWAYS_INLINE uint64_t rwmutex_readers(uint64_t seen) { return seen / RWMUTEX_READER; }
+static ALWAYS_INLINE bool rwmutex_is_held(uint64_t seen)
+{
+	return (seen & RWMUTEX_WRITER) || rwmutex_readers(seen) > 0;
+}
+
+// Takes a read lock unless a writer holds it or somebody waits.
+static ALWAYS_INLINE bool rwmutex_state_rlock(uint64_t *state)
+{
+	uint64_t seen = load_relaxed(state); // ordered by the CAS below
+
+	while (!(seen & (RWMUTEX_WRITER | RWMUTEX_WAITING)))
+		// (rwmutex) pairs with the releases in rwmutex_state_unlock_idle and
+		// rwmutex_state_pass_on.
+		if (cas_acquire(state, &seen, seen + RWMUTEX_READER))
+			return true;
+	return false;
+}
+
+/*
+ * Ends a read lock unless that would leave waiting writers behind.
+ *
+ * Returns  false when nothing was done: *seen has no reader (a misuse), or the caller is the last
+ *          one and somebody waits.
+ */
+static ALWAYS_INLINE bool rwmutex_state_runlock(uint64_t *state, uint64_t *seen)
+{
+	*seen = load_relaxed(state); // ordered by the CAS below
+	while (rwmutex_readers(*seen) > 1 ||
+		(rwmutex_readers(*seen) == 1 && !(*seen & RWMUTEX_WAITING)))
+		// (rwmutex-readers) pairs with rwmutex_state_lock and with
+		// rwmutex_state_is_last_reader.
+		if (cas_release(state, seen, *seen - RWMUTEX_READER))
+			return true;
+	return false;
+}
+
+// Takes the write lock if nobody holds it. `woken`: RWMUTEX_WOKEN if the caller is the woken
+// writer, else 0.
+static ALWAYS_INLINE bool rwmutex_state_lock(uint64_t *state, uint64_t woken)
+{
+	uint64_t seen = load_relaxed(state); // ordered by the CAS below
+
+	while (!rwmutex_is_held(seen))
+		// (rwmutex) (rwmutex-readers) pairs with the releases in rwmutex_state_unlock_idle,
+		// rwmutex_state_pass_on and rwmutex_state_runlock. WAITING stays: at worst the
+		// unlock finds nobody.
+		if (cas_acquire(state, &seen, (seen | RWMUTEX_WRITER) & ~woken))
+			return true;
+	return false;
+}
+
+/*
+ * Ends a write lock if nobody waits.
+ *
+ * Returns  false when nothing was done: *seen has no WRITER (a misuse), or has WAITING.
+ */
+static ALWAYS_INLINE bool rwmutex_state_unlock_idle(uint64_t *state, uint64_t *seen)
+{
+	*seen = RWMUTEX_WRITER;
+	// (rwmutex) pairs with rwmutex_state_lock and rwmutex_state_rlock.
+	return cas_release(state, seen, 0);
+}
+
+/*
+ * Announces that a reader will wait. Needs: the bucket's lock.
+ *
+ * Returns  false when no writer holds it nor waits: try again instead.
+ */
+static ALWAYS_INLINE bool rwmutex_state_park_reader(uint64_t *state)
+{
+	uint64_t seen = load_relaxed(state); // ordered by the CAS below
+
+	while (seen & (RWMUTEX_WRITER | RWMUTEX_WAITING))
+		// Relaxed: the holder's release sees WAITING in the word itself, then waits for the
+		// bucket's lock.
+		if (cas_relaxed(state, &seen, seen | RWMUTEX_WAITING))
+			return true;
+	return false;
+}
+
+/*
+ * Announces that a writer will wait, and that the woken one which it was is awake no more. Needs:
+ * the bucket's lock.
+ *
+ * Returns  false when nobody holds it: try again instead.
+ */
+static ALWAYS_INLINE bool rwmutex_state_park_writer(uint64_t *state, uint64_t woken)
+{
+	uint64_t seen = load_relaxed(state); // ordered by the CAS below
+
+	while (rwmutex_is_held(seen))
+		// Relaxed: as in rwmutex_state_park_reader.
+		if (cas_relaxed(state, &seen, (seen | RWMUTEX_WAITING) & ~woken))
+			return true;
+	return false;
+}
+
+/*
+ * Whether the caller is still the reader who has to pass the lock on. Needs: the bucket's lock, a
+ * read lock. What the readers before it did is ordered before the return then.
+ */
+static ALWAYS_INLINE bool rwmutex_state_is_last_reader(uint64_t *state, uint64_t *seen)
+{
+	// (rwmutex-readers) pairs with rwmutex_state_runlock: the writer that gets the lock from us
+	// comes after all readers.
+	*seen = load_acquire(state);
+	return rwmutex_readers(*seen) == 1 && (*seen & RWMUTEX_WAITING);
+}
+
+/*
+ * Gives the lock to whoever `next` says, as the caller decided it. Needs: the bucket's lock, and
+ * the write lock or the last read lock. The last touch.
+ */
+static ALWAYS_INLINE void rwmutex_state_pass_on(uint64_t *state, uint64_t next)
+{
+	// (rwmutex) pairs with rwmutex_state_lock and rwmutex_state_rlock.
+	store_release(state, next);
+}
+
+#endif

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The waitgroup: a word (waitgroup_state.h), and waiters in the queue of its address.
+ *
+ * Of Go's three misuses only the negative counter exists here: waiters belong to the zero that they
+ * waited for, so an add that comes before they have returned disturbs nobody.
+ *
+ * Lock order: the bucket's lock alone. Go: src/sync/waitgroup.go
+ */
+#include "sync/waitgroup_state.h"
+#include "base/race_hooks.h"
+#include "sync/cancel.h"
+
+/*
+ * An add from zero and the wait that it is meant for must be ordered by the program. To the
+ * detector the add reads and the wait writes a byte of the waitgroup, so that it finds a program
+ * that orders them by luck. After Go.
+ */
+static void race_read_first_add(const tuza_waitgroup *wg) { race_read((const char *)wg + 4, 1); }
+static void race_write_wait(const tuza_waitgroup *wg)
+{
+	race_write((const char *)wg + 4, 1);
+	race_release(wg); // another waiter may free it
+}
+
+/*
+ * Where waiters are queued: at no other type's address, whose waiters a late add could find there
+ * when the waitgroup's memory is used for something else already.
+ */
+static const void *waiters_of(const tuza_waitgroup *wg) { return (const char *)wg + 2; }
+
+// Takes the last step, if that has not been done, and wakes all waiters. Needs: q->lock, which it
+// drops.
+static void waitgroup_finish(struct waitqueue *q, tuza_waitgroup *wg)
+{
+	struct goroutine *list = NULL;
+
+	if (waitgroup_state_finish(&wg->state))
+		list = waitqueue_take_all(q, waiters_of(wg));
+	// From here on `wg` may be gone.
+	waitqueue_unlock(q);
+	if (list)
+		ready_list(list);
+}
+
+// The counter was brought to zero and somebody waited.
+NOINLINE static void waitgroup_add_slow(tuza_waitgroup *wg)
+{
+	struct waitqueue *q = waitqueue_lock(wg);
+
+	if (waitqueue_first(q, waiters_of(wg)))
+		waitgroup_finish(q, wg);
+	else // a wait was faster: `wg` may be gone
+		waitqueue_unlock(q);
+}
+
+EXPORT void tuza_waitgroup_add(tuza_waitgroup *wg, int delta)
+{
+	if (race_is_on()) {
+		if (delta < 0)
+			race_release(wg);
+		else if (waitgroup_state_is_done(&wg->state))
+			race_read_first_add(wg);
+	}
+	enum waitgroup_added added = waitgroup_state_add(&wg->state, delta);
+	if (unlikely(added == WAITGROUP_ZERO))
+		waitgroup_add_slow(wg);
+	else if (unlikely(added == WAITGROUP_NEGATIVE))
+		tuza_panic("sync: negative WaitGroup counter");
+}
+
+EXPORT void tuza_waitgroup_done(tuza_waitgroup *wg) { tuza_waitgroup_add(wg, -1); }
+
+// Waits as `w`. `c`: the cancellable that holds w, or NULL. Returns false when it was cancelled.
+static bool waitgroup_wait_as(tuza_waitgroup *wg, struct queued *w, const struct cancellable *c)
+{
+	if (!waitgroup_state_is_done(&wg->state)) {
+		park_check(WAIT_WAITGROUP);
+		struct waitqueue *q = waitqueue_lock(wg);
+		if (c && c->cancelled) {
+			waitqueue_unlock(q);
+			return false;
+		}
+		if (waitgroup_state_park(&wg->state)) {
+			if (race_is_on() && !waitqueue_first(q, waiters_of(wg)))
+				race_write_wait(wg);
+			waitqueue_push(q, waiters_of(wg), w, false);
+			park_unlocking(&q->lock, WAIT_WAITGROUP, wg);
+			if (c && c->removed)
+				return false;
+		} else {
+			waitgroup_finish(q, wg);
+		}
+	}
+	race_acquire(wg);
+	return true;
+}
+
+EXPORT void tuza_waitgroup_wait(tuza_waitgroup *wg)
+{
+	struct queued w;
+
+	waitgroup_wait_as(wg, &w, NULL);
+}
+
+// WAITERS stays: at worst the zero finds nobody, and a later wait takes the last step.
+static struct goroutine *waitgroup_left(struct cancellable *c, struct waitqueue *q)
+{
+	(void)q;
+	c->queued.g->next = NULL;
+	return c->queued.g;
+}
+
+void waitgroup_cancellable_init(struct cancellable *c, tuza_waitgroup *wg)
+{
+	*c = (struct cancellable){.object = wg, .left = waitgroup_left};
+}
+
+bool waitgroup_wait_cancellable(struct cancellable *c)
+{
+	return waitgroup_wait_as(c->object, &c->queued, c);
+}
+
+// A panic that leaves the function is on its way to end the process: nobody shall see the group
+// finish before.
+static void waitgroup_go_ended(tuza_waitgroup *wg)
+{
+	if (!(goroutine_current()->flags & GOROUTINE_PANICKING))
+		tuza_waitgroup_done(wg);
+}
+
+static void waitgroup_go_run(tuza_waitgroup *wg, void (*fn)(void *), void *arg)
+{
+	TUZA_DEFER(waitgroup_go_ended, wg);
+	fn(arg);
+}
+
+EXPORT void tuza_waitgroup_go(tuza_waitgroup *wg, void (*fn)(void *), void *arg)
+{
+	// A go statement of three arguments, with the caller as its place in the source.
+	struct tuza_go_site site = {(void (*)(void))waitgroup_go_run, 0};
+	struct arch_registers r = {.gpr = {(uintptr_t)wg, (uintptr_t)fn, (uintptr_t)arg}};
+
+	tuza_waitgroup_add(wg, 1);
+	go_captured(&r, NULL, &site, (uintptr_t)__builtin_return_address(0));
+}

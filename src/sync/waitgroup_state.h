@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The word of a waitgroup and all its transitions. Depends on base/atomic.h alone, so that
+ * tests/model/waitgroup_model.c proves the code that the library runs.
+ *
+ *   high 32 bits   the counter
+ *   bit 0          WAITERS: somebody waits in the queue. Set and cleared under the bucket's lock
+ *
+ * Done is the word 0, which is what may let others free the waitgroup. An add that brings the
+ * counter to zero with WAITERS set has not finished it: that takes one more step, under the
+ * bucket's lock, by whoever comes first: this add, or a wait that finds the counter at zero. The
+ * other finds the queue empty and leaves the waitgroup alone, it may be gone; as long as
+ * somebody is queued it is not.
+ */
+#ifndef TUZA_SYNC_WAITGROUP_STATE_H
+#define TUZA_SYNC_WAITGROUP_STATE_H
+
+#include "base/atomic.h"
+
+#define WAITGROUP_WAITERS ((uint64_t)1)
+
+static ALWAYS_INLINE int32_t waitgroup_counter(uint64_t seen) { return (int32_t)(seen >> 32); }
+
+enum waitgroup_added {
+	WAITGROUP_ADDED,    // done. The last touch
+	WAITGROUP_NEGATIVE, // would be negative, or more than 2^31 - 1: nothing was done
+	WAITGROUP_ZERO,     // the counter is zero, somebody waits: see waitgroup_state_finish
+};
+
+static ALWAYS_INLINE enum waitgroup_added waitgroup_state_add(uint64_t *state, int delta)
+{
+	uint64_t units = (uint64_t)(int64_t)delta << 32;
+	// (waitgroup) pairs with waitgroup_state_is_done, and with this add: who brings the
+	// counter to zero comes after all others.
+	uint64_t seen = add_acq_rel(state, units);
+	int64_t counter = (int64_t)waitgroup_counter(seen) + delta;
+
+	if (unlikely(counter < 0 || counter > INT32_MAX)) {
+		sub_relaxed(state, units); // a misuse: orders nothing
+		return WAITGROUP_NEGATIVE;
+	}
+	return counter == 0 && (seen & WAITGROUP_WAITERS) ? WAITGROUP_ZERO : WAITGROUP_ADDED;
+}
+
+// Whether there is nothing to wait for, and nobody will touch the waitgroup any more.
+static ALWAYS_INLINE bool waitgroup_state_is_done(const uint64_t *state)
+{
+	// (waitgroup) pairs with waitgroup_state_add: what was done before is seen.
+	return load_acquire(state) == 0;
+}
+
+/*
+ * Takes the last step if the counter is zero. Needs: the bucket's lock; somebody queued, or the
+ * caller has a reason of its own to believe that the waitgroup exists.
+ *
+ * Returns  true: all who are queued are the caller's to wake. The last touch.
+ */
+static ALWAYS_INLINE bool waitgroup_state_finish(uint64_t *state)
+{
+	// (waitgroup) pairs with waitgroup_state_add.
+	uint64_t seen = load_acquire(state);
+
+	while (waitgroup_counter(seen) == 0)
+		// (waitgroup) pairs with waitgroup_state_is_done.
+		if (cas_acq_rel(state, &seen, (uint64_t)0))
+			return true;
+	return false;
+}
+
+/*
+ * Announces that the caller will wait. Needs: the bucket's lock.
+ *
+ * Returns  false when the counter is zero: take the last step instead.
+ */
+static ALWAYS_INLINE bool waitgroup_state_park(uint64_t *state)
+{
+	uint64_t seen = load_relaxed(state); // ordered by the CAS below, or by the last step
+
+	while (waitgroup_counter(seen) != 0)
+		// Relaxed: the add that reaches zero sees WAITERS in the word, then takes the
+		// bucket's lock.
+		if (cas_relaxed(state, &seen, seen | WAITGROUP_WAITERS))
+			return true;
+	return false;
+}
+
+#endif

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The clock of Linux: CLOCK_MONOTONIC, read through the vDSO. CLOCK_BOOTTIME would go on while the
+ * machine is suspended, but timeouts that all expire at the wake-up help nobody; Go made the same
+ * choice.
+ */
+#include "sys/clock.h"
+
+#include <errno.h>
+#include <time.h>
+
+enum { NS_PER_SECOND = 1000000000 };
+
+int64_t sys_clock_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t); // cannot fail for this clock
+	return (int64_t)t.tv_sec * NS_PER_SECOND + t.tv_nsec;
+}
+
+void sys_clock_sleep_until(int64_t when)
+{
+	struct timespec t = {.tv_sec = when / NS_PER_SECOND, .tv_nsec = when % NS_PER_SECOND};
+
+	if (when <= 0)
+		return;
+	// It returns its error and leaves errno alone. EINTR: a signal; the time is absolute, so
+	// sleep on.
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// expect-status: 2
+// expect-stderr: panic: tuza: release of a channel that a goroutine waits on
+/*
+ * The last reference goes while somebody waits.
+ */
+#include <tuza/tuza.h>
+
+static int program(void *arg)
+{
+	tuza_chan *c = tuza_chan_new(0, 0);
+
+	(void)arg;
+	TUZA_GO(tuza_chan_recv, c, NULL);
+	tuza_sleep(5 * TUZA_MILLISECOND);
+	tuza_chan_release(c);
+	return 0;
+}
+
+int main(void) { return tuza_run(program, NULL); }

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Address space runs out: starting goroutines is refused, those that were started run, and it goes
+ * on when some have ended.
+ */
+#include "../test.h"
+
+#include "sched/stack.h"
+
+#include <sys/resource.h>
+#include <tuza/sync.h>
+
+static tuza_waitgroup running;
+static atomic_long done;
+
+static void wait_for_close(void *c)
+{
+	int v;
+
+	tuza_chan_recv(c, &v);
+	atomic_fetch_add(&done, 1);
+	tuza_waitgroup_done(&running);
+}
+
+static long start_until_refused(tuza_chan *c, long limit, int *error)
+{
+	long n = 0;
+
+	for (*error = 0; n < limit; n++) {
+		tuza_waitgroup_add(&running, 1);
+		*error = tuza_go(wait_for_close, c);
+		if (*error != 0) {
+			tuza_waitgroup_done(&running);
+			break;
+		}
+	}
+	return n;
+}
+
+static size_t address_space(void)
+{
+	long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (f) {
+		if (fscanf(f, "%ld", &pages) != 1)
+			pages = 0;
+		fclose(f);
+	}
+	return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+// Point 3 of the design: RLIMIT_AS and ENOMEM at spawn give -ENOMEM, never a crash.
+TEST(spawn_is_refused_when_the_address_space_is_full_and_works_again_later)
+{
+	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
+	struct rlimit old, tight;
+	int error;
+
+	tuza_yield();
+	getrlimit(RLIMIT_AS, &old);
+	tight = old;
+	tight.rlim_cur = address_space() + ((size_t)8 << 20); // room for 32,768 descriptors
+	if (setrlimit(RLIMIT_AS, &tight) != 0) {
+		SKIP("the limit of addresses cannot be set");
+		tuza_chan_release(c);
+		return;
+	}
+	long started = start_until_refused(c, 200000, &error);
+	CHECK_EQ(error, -ENOMEM);
+	CHECK(started >= 1000 && started < 200000);
+	setrlimit(RLIMIT_AS, &old);
+	tuza_chan_close(c);
+	tuza_waitgroup_wait(&running);
+	CHECK_EQ(done, started);
+	CHECK_EQ(start_until_refused(c, 1000, &error), 1000);
+	tuza_waitgroup_wait(&running);
+	tuza_chan_release(c);
+}
+
+TEST(constructors_that_tell_do_so_when_memory_is_short)
+{
+	struct rlimit old, tight;
+	tuza_chan *c;
+
+	getrlimit(RLIMIT_AS, &old);
+	tight = old;
+	tight.rlim_cur = address_space() + ((size_t)1 << 20);
+	if (setrlimit(RLIMIT_AS, &tight) != 0) {
+		SKIP("the limit of addresses cannot be set");
+		return;
+	}
+	CHECK_EQ(tuza_chan_try_new(1024, (size_t)64 << 10, &c), -ENOMEM);
+	CHECK(c == NULL);
+	setrlimit(RLIMIT_AS, &old);
+	CHECK_EQ(tuza_chan_try_new(1024, (size_t)1 << 10, &c), 0);
+	tuza_chan_release(c);
+}

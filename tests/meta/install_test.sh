@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# What is installed is enough to build and run a program: with pkg-config and find_package, against
+# the shared and the static library, as C and C++, wherever the tree was put. The program has
+# functions of its own under names that the library uses inside.
+set -eu
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+fail() {
+	echo "failed: $1"
+	exit 1
+}
+
+cmake --install "$TUZA_BUILD_DIR" --prefix "$dir/installed" >"$dir/log" || {
+	cat "$dir/log"
+	fail "cmake --install"
+}
+mv "$dir/installed" "$dir/moved"
+prefix=$dir/moved
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name tuza.pc)")
+export PKG_CONFIG_PATH
+LD_LIBRARY_PATH=$(pkg-config --variable=libdir tuza)
+
+cat >"$dir/hello.c" <<'END'
+#include <tuza/tuza.h>
+
+#include <stdio.h>
+
+int park(int n);
+int lock_acquire_slow(int n);
+int backtrace_full(int n);
+
+int park(int n) { return n + 1; }
+int lock_acquire_slow(int n) { return n + 1; }
+int backtrace_full(int n) { return n + 1; }
+
+static void add(int a, int b, tuza_chan *sum)
+{
+	int c = a + b;
+
+	tuza_chan_send(sum, &c);
+}
+
+static int hello(void *arg)
+{
+	tuza_chan *sum = tuza_chan_new(sizeof(int), 0);
+	int c = 0;
+
+	(void)arg;
+	TUZA_GO(add, 1, 2, sum);
+	if (!tuza_chan_recv(sum, &c))
+		return 1;
+	tuza_chan_release(sum);
+	printf("hello %d\n", backtrace_full(lock_acquire_slow(park(c))));
+	return 0;
+}
+
+int main(void) { return tuza_run(hello, NULL); }
+END
+cp "$dir/hello.c" "$dir/hello.cpp"
+
+# run WHAT PROGRAM
+run() {
+	output=$(LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$2") || fail "$1: status $?"
+	[ "$output" = "hello 6" ] || fail "$1: it printed \"$output\""
+	echo "$1"
+}
+
+compiler=${CC:-cc}
+# shellcheck disable=SC2046 # flags are meant to be split
+{
+	"$compiler" -Wall -Wextra -Werror "$dir/hello.c" -o "$dir/shared" $(pkg-config --cflags --libs tuza)
+	run "pkg-config, shared" "$dir/shared"
+	readelf -d "$dir/shared" | grep -q 'NEEDED.*libtuza' || fail "libtuza.so is not used"
+
+	"$compiler" "$dir/hello.c" -o "$dir/static" $(pkg-config --cflags tuza) \
+		-Wl,-Bstatic $(pkg-config --libs tuza) -Wl,-Bdynamic -pthread -ldl
+	run "pkg-config, static library" "$dir/static"
+	! readelf -d "$dir/static" | grep -q 'NEEDED.*libtuza' || fail "libtuza.so is used"
+
+	"$compiler" -static "$dir/hello.c" -o "$dir/all_static" $(pkg-config --static --cflags --libs tuza)
+	run "pkg-config, static program" "$dir/all_static"
+
+	if command -v c++ >/dev/null; then
+		c++ -std=c++17 -Wall -Wextra -Werror "$dir/hello.cpp" -o "$dir/cpp" \
+			$(pkg-config --cflags --libs tuza)
+		run "pkg-config, C++17" "$dir/cpp"
+	fi
+}
+
+mkdir "$dir/project"
+cp "$dir/hello.c" "$dir/project"
+cat >"$dir/project/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(hello C)
+find_package(tuza 0.1 REQUIRED)
+add_executable(shared hello.c)
+target_link_libraries(shared PRIVATE tuza::tuza)
+add_executable(static hello.c)
+target_link_libraries(static PRIVATE tuza::static)
+END
+{
+	cmake -S "$dir/project" -B "$dir/project/build" -DCMAKE_PREFIX_PATH="$prefix" \
+		-DCMAKE_C_COMPILER="$compiler" && cmake --build "$dir/project/build"
+} >"$dir/log" 2>&1 || {
+	cat "$dir/log"
+	fail "find_package"
+}
+run "find_package, shared" "$dir/project/build/shared"
+run "find_package, static" "$dir/project/build/static"
