@@ -70,10 +70,10 @@ endif()
 if(TUZA_SANITIZE)
   target_compile_options(tuza_sanitizers INTERFACE
     "$<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=${TUZA_SANITIZE};${tuza_sanitizer_flags}>")
-  # A null pointer is for the runtime to catch: that is what some tests are about.
+  # These faults are for the runtime to catch: that is what some tests are about.
   if(TUZA_SANITIZE MATCHES "undefined")
     target_compile_options(tuza_sanitizers INTERFACE
-      "$<$<COMPILE_LANGUAGE:C,CXX>:-fno-sanitize=null>")
+      "$<$<COMPILE_LANGUAGE:C,CXX>:-fno-sanitize=null,pointer-overflow,integer-divide-by-zero>")
   endif()
   target_link_options(tuza_sanitizers INTERFACE "-fsanitize=${TUZA_SANITIZE}")
 endif()

@@ -226,7 +226,7 @@ void goroutine_release_all(void)
 			if (load_relaxed(&g->state) == GOROUTINE_DEAD) // nobody else is left
 				continue;
 			if (unlikely(switch_hooks_on))
-				sanitizer_goroutine_freed(g);
+				sanitizer_goroutine_dropped(g);
 			goroutine_extra_free(g);
 			race_acquire(g->owned);
 			free(g->owned);

@@ -36,6 +36,7 @@
 
 WEAK void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t bytes);
 WEAK void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *bytes);
+WEAK void __asan_unpoison_memory_region(const volatile void *base, size_t bytes);
 WEAK void __lsan_register_root_region(const void *base, size_t bytes);
 WEAK void *__cxa_get_globals(void);
 
@@ -49,8 +50,20 @@ static void switch_asan(void **save, void *fake_stack, const void *bottom, size_
 	__sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
 }
 
+// Frames that will never return leave AddressSanitizer's marks behind: the stack's next user must
+// not meet them.
+static void forget_frames(struct goroutine *g, char *sp)
+{
+	if (!__asan_unpoison_memory_region)
+		return;
+	struct stack_bounds b = stack_bounds(g->stack, g->stack_class);
+	__asan_unpoison_memory_region(sp, (size_t)(b.top - sp) + STACK_TOP_RESERVE);
+}
+
 void sanitizer_leave(struct machine *m, struct goroutine *g, bool for_good)
 {
+	if (for_good)
+		forget_frames(g, __builtin_frame_address(0));
 	if (load_relaxed(&stack_red_zones_in_use) && // set before this stack was handed out
 		!stack_red_zone_is_intact(g->stack, g->stack_class))
 		fatal("stack overflow (found at a switch: this kernel refused a guard page)");
@@ -121,6 +134,15 @@ void sanitizer_goroutine_freed(struct goroutine *g)
 	if (race_is_on() && g->tsan_fiber)
 		__tsan_destroy_fiber(g->tsan_fiber);
 	g->tsan_fiber = NULL;
+}
+
+void sanitizer_goroutine_dropped(struct goroutine *g)
+{
+	uint32_t state = load_relaxed(&g->state); // no other thread is left
+	if ((g->flags & GOROUTINE_STARTED) && g->stack &&
+		(state == GOROUTINE_WAITING || state == GOROUTINE_RUNNABLE))
+		forget_frames(g, g->sp);
+	sanitizer_goroutine_freed(g);
 }
 
 int sanitizer_threads(void) { return race_is_on() ? 1 : 0; } // TSan's background thread

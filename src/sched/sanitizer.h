@@ -29,6 +29,8 @@ void sanitizer_machine_started(struct machine *m);
 // A goroutine is made (by its creator) and freed.
 void sanitizer_goroutine_created(struct goroutine *g);
 void sanitizer_goroutine_freed(struct goroutine *g);
+// The runtime ended before the goroutine did.
+void sanitizer_goroutine_dropped(struct goroutine *g);
 
 void sanitizer_stack_created(char *slot, uint32_t class);
 void sanitizer_stack_destroyed(char *slot, uint32_t class);
