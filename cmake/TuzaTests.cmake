@@ -12,9 +12,9 @@
 #   examples/X.c       prints what its last comment says (tools/run_example.sh)
 #   memcheck           a selection of api tests again, under valgrind
 #
-# Exit status 77 is "skipped". A source with a line "// not-under: address thread why" is left out of builds
-# with one of these sanitizers. A source with a line "// run-alone: why" runs with no other
-# test beside it.
+# Exit status 77 is "skipped". A source with a line "// not-under: address thread valgrind why" is left
+# out of builds with one of these sanitizers, or of what runs under valgrind. A source with a line
+# "// run-alone: why" runs with no other test beside it.
 # Sources next to the harness (tests/*.c) are linked into every test.
 include(CheckLanguage)
 
@@ -99,11 +99,11 @@ function(tuza_add_program source target_result name_result)
 endfunction()
 
 # What all tests share; further arguments are NAME=VALUE for the environment. `source` may say "// run-alone: why".
-# Under AddressSanitizer a huge malloc returns NULL, as it does without.
+# Under the sanitizers a huge malloc returns NULL, as it does without.
 function(tuza_set_test_properties name kind source)
   set_tests_properties("${name}" PROPERTIES
     LABELS "${kind}" TIMEOUT ${TUZA_TEST_TIMEOUT} SKIP_RETURN_CODE 77
-    ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1;UBSAN_OPTIONS=print_stacktrace=1;${ARGN}")
+    ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1;UBSAN_OPTIONS=print_stacktrace=1;${ARGN}")
   file(STRINGS "${source}" run_alone REGEX "^(//|#) run-alone:" LIMIT_COUNT 1)
   if(run_alone)
     set_tests_properties("${name}" PROPERTIES RUN_SERIAL ON)
@@ -146,6 +146,10 @@ foreach(kind IN ITEMS api blocks go stress)
     cmake_path(GET source FILENAME file)
     if(kind STREQUAL "api" AND "memcheck" IN_LIST TUZA_TEST_KINDS AND TUZA_VALGRIND
        AND file MATCHES "${TUZA_MEMCHECK_TESTS}")
+      file(STRINGS "${source}" not_under_valgrind REGEX "^// not-under:.*valgrind" LIMIT_COUNT 1)
+      if(not_under_valgrind)
+        continue()
+      endif()
       string(REGEX REPLACE "^api/" "memcheck/" memcheck "${name}")
       add_test(NAME "${memcheck}" COMMAND "${TUZA_VALGRIND}" --quiet --error-exitcode=99
         --leak-check=full "--errors-for-leak-kinds=definite,possible" --fair-sched=yes

@@ -162,7 +162,7 @@ TUZA_MUST_USE tuza_goroutine *tuza_spawn(void (*fn)(void *), void *arg);
  * Callable from  any goroutine or thread.
  * Orders   everything the goroutine did is visible after the return.
  */
-int tuza_join(tuza_goroutine *g);
+int tuza_join(tuza_goroutine *h);
 
 /*
  * Frees the handle without waiting; the goroutine goes on. A later panic in it is fatal as any
@@ -172,7 +172,7 @@ int tuza_join(tuza_goroutine *g);
  * Blocks   never.
  * Callable from  any goroutine or thread.
  */
-void tuza_detach(tuza_goroutine *g);
+void tuza_detach(tuza_goroutine *h);
 
 /*
  * Lets others run: the caller goes to the tail of the global queue. On a plain thread: sched_yield.

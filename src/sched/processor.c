@@ -83,17 +83,21 @@ struct processor *processor_switch_on(void)
 	return p;
 }
 
+void processor_give_up_stacks(struct processor *p)
+{
+	if (p->stack_count) {
+		stack_free_many(goroutine_default_class(), p->stacks, p->stack_count);
+		p->stack_count = 0;
+	}
+}
+
 // Moves the whole queue of a processor that its owner gives up to the global queue.
 static void flush(struct processor *p)
 {
 	struct goroutine *g;
 	while ((g = schedule_get_local(p)) != NULL)
 		schedule_put_global(g, g, 1);
-	// The caches too: others may need what is in them.
-	if (p->stack_count) {
-		stack_free_many(goroutine_default_class(), p->stacks, p->stack_count);
-		p->stack_count = 0;
-	}
+	processor_give_up_stacks(p); // others may need them
 }
 
 void processor_attend(struct machine *m, struct processor *p)

@@ -157,6 +157,18 @@ NOINLINE void schedule_feed_starved(void)
 		schedule_submit_global(g);
 }
 
+/*
+ * Stacks are scarce: what processors keep for later goes back. Idle ones cannot use theirs, and
+ * nobody else would find them.
+ */
+static void reclaim_stacks(void)
+{
+	lock_acquire(&rt.lock);
+	for (struct processor *p = rt.idle_processors; p; p = p->next_idle)
+		processor_give_up_stacks(p);
+	lock_release(&rt.lock);
+}
+
 static char *take_stack(struct processor *p)
 {
 	if (unlikely(p->stack_count == 0)) {
@@ -164,8 +176,13 @@ static char *take_stack(struct processor *p)
 		// many comes back.
 		p->stack_count =
 			(uint32_t)stack_alloc_many(goroutine_default_class(), p->stacks, 2);
-		if (p->stack_count == 0)
-			return NULL;
+		if (unlikely(p->stack_count == 0)) {
+			reclaim_stacks();
+			p->stack_count =
+				(uint32_t)stack_alloc_many(goroutine_default_class(), p->stacks, 1);
+			if (p->stack_count == 0)
+				return NULL;
+		}
 	}
 	return p->stacks[--p->stack_count];
 }
@@ -186,8 +203,10 @@ static void give_stack(struct processor *p, char *slot, uint32_t class)
 		}
 		p->stacks[p->stack_count++] = slot;
 	}
-	if (unlikely(load_relaxed(&rt.starved_count) != 0)) // hint
+	if (unlikely(load_relaxed(&rt.starved_count) != 0)) { // hint
+		processor_give_up_stacks(p);
 		schedule_feed_starved();
+	}
 }
 
 // Where a goroutine's function returns to.
@@ -205,6 +224,8 @@ static void start(struct machine *m, struct processor *p, struct goroutine *g)
 			fatal_all("tuza: out of memory: no stack for any goroutine");
 		return;
 	}
+	if (unlikely(load_relaxed(&rt.starved_count) != 0)) // hint; where one was, more may be
+		schedule_feed_starved();
 	// The descriptor's other half comes to life where the arguments were.
 	struct arch_capture capture;
 	if (g->capture.flags & ARCH_CAPTURE_SIMPLE) {

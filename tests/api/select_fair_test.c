@@ -4,6 +4,8 @@
  */
 #include "../test.h"
 
+#include <tuza/sync.h>
+
 #include <malloc.h>
 
 static tuza_chan *new_int_chan(size_t cap) { return tuza_chan_new(sizeof(int), cap); }
@@ -59,10 +61,11 @@ TEST(select_chooses_each_of_many_cases_by_chance)
 	CHECK(repeats > 40 && repeats < 160);
 }
 
-static void recv_n(tuza_chan *c, int n, int *out)
+static void recv_n(tuza_chan *c, int n, int *out, tuza_waitgroup *received)
 {
 	for (int i = 0; i < n; i++)
 		tuza_recv(c, &out[i]);
+	tuza_waitgroup_done(received);
 }
 
 // T1.14: a choice between two values for one channel takes each in more than a tenth of the trials.
@@ -72,10 +75,12 @@ TEST(select_between_sends_on_one_channel_takes_both)
 		tuza_chan *c = new_int_chan(cap);
 		int got[100], zero = 0, one = 1, ones = 0;
 
-		TUZA_GO(recv_n, c, 100, got);
+		tuza_waitgroup received = {0};
+		tuza_waitgroup_add(&received, 1);
+		TUZA_GO(recv_n, c, 100, got, &received);
 		for (int i = 0; i < 100; i++)
 			(void)TUZA_SELECT(TUZA_SEND(c, &zero), TUZA_SEND(c, &one));
-		WAIT_UNTIL(tuza_num_goroutine() == 1);
+		tuza_waitgroup_wait(&received);
 		for (int i = 0; i < 100; i++)
 			ones += got[i];
 		CHECK(ones > 10 && ones < 90);

@@ -54,7 +54,7 @@ void sys_thread_self(sys_thread *t)
 
 int64_t sys_thread_cpu_time(const sys_thread *t)
 {
-	struct timespec used;
+	struct timespec used = {0, 0};
 	if (t->cpu_clock == 0 ||
 		raw_syscall6(SYS_clock_gettime, t->cpu_clock, (long)&used, 0, 0, 0, 0) != 0)
 		return 0;
