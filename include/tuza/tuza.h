@@ -15,6 +15,7 @@
 #define TUZA_VERSION TUZA_VERSION_NUMBER(TUZA_VERSION_MAJOR, TUZA_VERSION_MINOR, TUZA_VERSION_PATCH)
 
 #include <tuza/chan.h>
+#include <tuza/context.h>
 #include <tuza/debug.h>
 #include <tuza/error.h>
 #include <tuza/goroutine.h>

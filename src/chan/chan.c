@@ -497,10 +497,8 @@ EXPORT int tuza_chan_try_recv(tuza_chan *c, void *v)
 
 // ---- closing ------------------------------------------------------------------------------
 
-EXPORT void tuza_chan_close(tuza_chan *c)
+struct goroutine *chan_close(tuza_chan *c)
 {
-	if (unlikely(!c))
-		tuza_panic("close of nil channel");
 	lock_acquire(&c->lock);
 	if (unlikely(c->closed)) {
 		lock_release(&c->lock);
@@ -508,8 +506,7 @@ EXPORT void tuza_chan_close(tuza_chan *c)
 	}
 	store_relaxed(&c->closed, 1); // under the lock; others read a hint
 	race_release(c);
-	// Receivers first, then senders; made ready after the unlock, linked through their
-	// descriptors meanwhile.
+	// Receivers first, then senders, linked through their descriptors.
 	struct goroutine *first = NULL;
 	struct goroutine **last = &first;
 	struct link *const queues[] = {&c->receivers, &c->senders};
@@ -524,7 +521,14 @@ EXPORT void tuza_chan_close(tuza_chan *c)
 	}
 	*last = NULL;
 	lock_release(&c->lock);
-	ready_list(first);
+	return first;
+}
+
+EXPORT void tuza_chan_close(tuza_chan *c)
+{
+	if (unlikely(!c))
+		tuza_panic("close of nil channel");
+	ready_list(chan_close(c));
 }
 
 // ---- timers -------------------------------------------------------------------------------

@@ -106,6 +106,10 @@ static ALWAYS_INLINE bool chan_may_send(const tuza_chan *c)
 	       load_relaxed(&c->closed) || c->kind == CHAN_UNBOUNDED;
 }
 
+// Closes the channel and returns the goroutines to make ready, linked for ready_list; NULL if none.
+// Panics, with no lock held, if it is closed.
+struct goroutine *chan_close(tuza_chan *c);
+
 // What a goroutine that was woken as a waiter does last. False: the channel was closed.
 bool chan_send_woken(struct chan_waiter *w);
 bool chan_recv_woken(struct chan_waiter *w);

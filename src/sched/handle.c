@@ -15,11 +15,11 @@
  */
 #include "base/fatal.h"
 #include "base/race_hooks.h"
+#include "sched/cancellable.h"
 #include "sched/current.h"
 #include "sched/schedule.h"
 #include "sched/start.h"
 #include "sched/upcalls.h"
-#include "sched/waitqueue.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -119,33 +119,76 @@ EXPORT tuza_goroutine *tuza_spawn(void (*fn)(void *), void *arg)
 	return h;
 }
 
-EXPORT int tuza_join(tuza_goroutine *h)
+static void handle_check(const struct tuza_goroutine *h)
 {
-	int result;
-
 	if (unlikely(!h))
 		tuza_panic("tuza_join of a NULL handle");
 	if (unlikely(goroutine_current()->handle == h))
 		tuza_panic("tuza_join of the calling goroutine");
+}
+
+// Waits for the end as `w`. `c`: the cancellable that holds w, or NULL. False: it was cancelled.
+static bool handle_wait(struct tuza_goroutine *h, struct queued *w, const struct cancellable *c)
+{
+	struct waitqueue *q;
+
 	// (handle-end) pairs with handle_end: what the goroutine did is seen, and it looks at *h no
 	// more.
-	if (load_acquire(&h->ended) == 0) {
-		struct waitqueue *q;
-		struct queued w = {.granted = false};
-
-		park_check(WAIT_JOIN);
-		q = waitqueue_lock(h);
-		if (load_relaxed(&h->ended) == 0) { // written under the lock
-			waitqueue_push(q, h, &w, false);
-			park_unlocking(&q->lock, WAIT_JOIN, h);
-		} else {
-			waitqueue_unlock(q);
-		}
+	if (load_acquire(&h->ended) != 0)
+		return true;
+	park_check(WAIT_JOIN);
+	q = waitqueue_lock(h);
+	if (load_relaxed(&h->ended) != 0) { // written under the lock
+		waitqueue_unlock(q);
+		return true;
 	}
+	if (c && c->cancelled) {
+		waitqueue_unlock(q);
+		return false;
+	}
+	waitqueue_push(q, h, w, false);
+	park_unlocking(&q->lock, WAIT_JOIN, h);
+	return !c || !c->removed;
+}
+
+static int handle_collect(struct tuza_goroutine *h)
+{
+	int result;
+
 	race_acquire(h);
 	result = h->panicked ? TUZA_EPANIC : 0;
 	free(h);
 	return result;
+}
+
+EXPORT int tuza_join(tuza_goroutine *h)
+{
+	struct queued w = {.granted = false};
+
+	handle_check(h);
+	(void)handle_wait(h, &w, NULL);
+	return handle_collect(h);
+}
+
+static struct goroutine *handle_left(struct cancellable *c, struct waitqueue *q)
+{
+	(void)q;
+	c->queued.g->next = NULL;
+	return c->queued.g;
+}
+
+void handle_cancellable_init(struct cancellable *c, struct tuza_goroutine *h)
+{
+	handle_check(h);
+	*c = (struct cancellable){.object = h, .left = handle_left};
+}
+
+bool handle_join_cancellable(struct cancellable *c, int *result)
+{
+	if (!handle_wait(c->object, &c->queued, c))
+		return false;
+	*result = handle_collect(c->object);
+	return true;
 }
 
 EXPORT void tuza_detach(tuza_goroutine *h)

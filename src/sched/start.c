@@ -189,6 +189,7 @@ static void stop_locked(void)
 	race_acquire(&rt.ending); // pairs with sanitizer_leave: what dropped goroutines did is done
 	join_ended();
 	goroutine_unlink_all();
+	context_forget_waits();
 	faults_uninstall();
 	rt.global_head = rt.global_tail = rt.starved = NULL;
 	store_relaxed(&rt.global_count, 0); // no machine runs goroutines any more

@@ -38,6 +38,9 @@ void panic_settle(void);
 void chan_unlink_waiter(void *waiting);
 void select_unlink_waiters(void *waiting);
 
+// context/registry.c: the same for those that wait with a context.
+void context_forget_waits(void);
+
 // sched/goroutine_extra.c: inherits the creator's labels; runs the destructors of locals on the
 // ending goroutine; frees.
 int goroutine_extra_inherit(struct goroutine *child, const struct goroutine *creator);

@@ -13,8 +13,7 @@
 #include "base/fatal.h"
 #include "base/race_hooks.h"
 #include "sched/timer.h"
-#include "sched/waitqueue.h"
-#include <tuza/sync.h>
+#include "sync/cancel.h"
 
 // As for mutexes: Go's starvationThresholdNs, active_spin and active_spin_cnt.
 #define RWMUTEX_STARVING_NS 1000000
@@ -25,26 +24,59 @@ static const void *readers_of(const tuza_rwmutex *rw) { return (const char *)rw 
 
 // The detector is told two stories: "readers let writers in" at readers_of(rw), all else at rw.
 
-NOINLINE static void rwmutex_rlock_slow(tuza_rwmutex *rw)
+// Takes all waiting readers out; each counts in *next as a holder. Needs: q->lock. Returns them,
+// linked for ready_list.
+static struct goroutine *take_readers(struct waitqueue *q, const tuza_rwmutex *rw, uint64_t *next)
 {
-	struct queued w = {.since = 0};
+	struct goroutine *list = waitqueue_take_all(q, readers_of(rw));
 
+	for (const struct goroutine *g = list; g; g = g->next)
+		*next += RWMUTEX_READER;
+	return list;
+}
+
+/*
+ * A writer has given up. Readers that only waited for it go in: the lock is held by readers, or will
+ * be passed on by a writer. Needs: q->lock. Returns them, linked for ready_list.
+ */
+static struct goroutine *writer_left(tuza_rwmutex *rw, struct waitqueue *q)
+{
+	uint64_t readers = 0;
+	struct goroutine *list;
+
+	if (waitqueue_first(q, rw) || !rwmutex_state_is_open(&rw->state))
+		return NULL;
+	list = take_readers(q, rw, &readers);
+	rwmutex_state_let_in(&rw->state, readers);
+	return list;
+}
+
+// In both: waits as `w`; `c` is the cancellable that holds it, or NULL. False: it was cancelled.
+
+NOINLINE static bool rwmutex_rlock_slow(
+	tuza_rwmutex *rw, struct queued *w, const struct cancellable *c)
+{
 	while (!rwmutex_state_rlock(&rw->state)) {
 		park_check(WAIT_RWMUTEX_R);
 		struct waitqueue *q = waitqueue_lock(rw);
+		if (c && c->cancelled) {
+			waitqueue_unlock(q);
+			return false;
+		}
 		if (!rwmutex_state_park_reader(&rw->state)) {
 			waitqueue_unlock(q);
 			continue;
 		}
-		waitqueue_push(q, readers_of(rw), &w, false);
+		waitqueue_push(q, readers_of(rw), w, false);
 		park_unlocking(&q->lock, WAIT_RWMUTEX_R, rw);
-		return; // a reader that waited always holds the lock
+		return !c || !c->removed; // a reader that was woken holds the lock
 	}
+	return true;
 }
 
-NOINLINE static void rwmutex_lock_slow(tuza_rwmutex *rw)
+NOINLINE static bool rwmutex_lock_slow(
+	tuza_rwmutex *rw, struct queued *w, const struct cancellable *c)
 {
-	struct queued w = {.since = 0};
 	uint64_t woken = 0;
 	int rounds = 0;
 
@@ -57,30 +89,29 @@ NOINLINE static void rwmutex_lock_slow(tuza_rwmutex *rw)
 		}
 		park_check(WAIT_RWMUTEX_W);
 		if (!woken)
-			w.since = clock_now();
+			w->since = clock_now();
 		struct waitqueue *q = waitqueue_lock(rw);
 		if (!rwmutex_state_park_writer(&rw->state, woken)) {
 			waitqueue_unlock(q);
 			continue;
 		}
-		waitqueue_push(q, rw, &w, woken != 0);
+		if (c && c->cancelled) {
+			struct goroutine *readers = writer_left(rw, q);
+			waitqueue_unlock(q);
+			if (readers)
+				ready_list(readers);
+			return false;
+		}
+		waitqueue_push(q, rw, w, woken != 0);
 		park_unlocking(&q->lock, WAIT_RWMUTEX_W, rw);
-		if (w.granted)
-			return;
+		if (w->granted)
+			return true;
+		if (c && c->removed)
+			return false;
 		woken = RWMUTEX_WOKEN;
 		rounds = 0;
 	}
-}
-
-// Takes all waiting readers out; each counts in *next as a holder. Needs: q->lock. Returns them,
-// linked for ready_list.
-static struct goroutine *take_readers(struct waitqueue *q, const tuza_rwmutex *rw, uint64_t *next)
-{
-	struct goroutine *list = waitqueue_take_all(q, readers_of(rw));
-
-	for (const struct goroutine *g = list; g; g = g->next)
-		*next += RWMUTEX_READER;
-	return list;
+	return true;
 }
 
 // The last reader leaves and somebody waits: a writer is next.
@@ -152,8 +183,10 @@ _Static_assert((int)TUZA_RWMUTEX_READER_ == (int)RWMUTEX_READER,
 // Others read along, or a writer is about.
 EXPORT void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw)
 {
-	if (unlikely(!rwmutex_state_rlock(&rw->state)))
-		rwmutex_rlock_slow(rw);
+	if (unlikely(!rwmutex_state_rlock(&rw->state))) {
+		struct queued w = {.since = 0};
+		(void)rwmutex_rlock_slow(rw, &w, NULL);
+	}
 	race_acquire(rw);
 }
 
@@ -184,8 +217,10 @@ EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw) { tuza_rwmutex_runlock_slow_(
 
 EXPORT void tuza_rwmutex_lock(tuza_rwmutex *rw)
 {
-	if (unlikely(!rwmutex_state_lock(&rw->state, 0)))
-		rwmutex_lock_slow(rw);
+	if (unlikely(!rwmutex_state_lock(&rw->state, 0))) {
+		struct queued w = {.since = 0};
+		(void)rwmutex_lock_slow(rw, &w, NULL);
+	}
 	race_acquire(rw);
 	race_acquire(readers_of(rw));
 }
@@ -209,4 +244,40 @@ EXPORT void tuza_rwmutex_unlock(tuza_rwmutex *rw)
 	if (!(seen & RWMUTEX_WRITER))
 		fatal("sync: Unlock of unlocked RWMutex");
 	rwmutex_unlock_slow(rw);
+}
+
+// ---- with a cancel ----------------------------------------------------------------------------
+
+static struct goroutine *rwmutex_left(struct cancellable *c, struct waitqueue *q)
+{
+	struct goroutine *g = c->queued.g;
+
+	g->next = writer_left(c->object, q); // or a reader: then nobody waits for it
+	return g;
+}
+
+void rwmutex_cancellable_init(struct cancellable *c, tuza_rwmutex *rw)
+{
+	*c = (struct cancellable){.object = rw, .left = rwmutex_left};
+}
+
+bool rwmutex_lock_cancellable(struct cancellable *c)
+{
+	tuza_rwmutex *rw = c->object;
+
+	if (!rwmutex_lock_slow(rw, &c->queued, c))
+		return false;
+	race_acquire(rw);
+	race_acquire(readers_of(rw));
+	return true;
+}
+
+bool rwmutex_rlock_cancellable(struct cancellable *c)
+{
+	tuza_rwmutex *rw = c->object;
+
+	if (!rwmutex_rlock_slow(rw, &c->queued, c))
+		return false;
+	race_acquire(rw);
+	return true;
 }

@@ -140,6 +140,29 @@ static ALWAYS_INLINE bool rwmutex_state_is_last_reader(uint64_t *state, uint64_t
 }
 
 /*
+ * Whether only those who wait keep readers out: no writer holds the lock, nor is one on its way.
+ * Needs: the bucket's lock; what it says of writers stays true while it is held and WAITING is set.
+ */
+static ALWAYS_INLINE bool rwmutex_state_is_open(const uint64_t *state)
+{
+	return !(load_relaxed(state) & (RWMUTEX_WRITER | RWMUTEX_WOKEN)); // guarded by the lock
+}
+
+/*
+ * Nobody waits any more: `readers` (a multiple of READER) go in beside those who hold the lock.
+ * Needs: the bucket's lock, rwmutex_state_is_open.
+ */
+static ALWAYS_INLINE void rwmutex_state_let_in(uint64_t *state, uint64_t readers)
+{
+	uint64_t seen = load_relaxed(state); // ordered by the CAS below
+
+	// (rwmutex) pairs with rwmutex_state_unlock_idle and rwmutex_state_pass_on: those who go in
+	// are woken after this. What the readers before them did concerns the next writer only.
+	while (!cas_acquire(state, &seen, (seen & ~RWMUTEX_WAITING) + readers))
+		continue;
+}
+
+/*
  * Gives the lock to whoever `next` says, as the caller decided it. Needs: the bucket's lock, and
  * the write lock or the last read lock. The last touch.
  */

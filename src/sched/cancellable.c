@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The canceller's side; the waits are beside their uncancellable brothers. See cancel.h.
+ * The canceller's side; the waits are beside their uncancellable brothers. See cancellable.h.
  */
-#include "sync/cancel.h"
+#include "sched/cancellable.h"
 
-void cancellable_cancel(struct cancellable *c)
+struct goroutine *cancellable_take(struct cancellable *c)
 {
 	struct goroutine *list = NULL;
 	struct waitqueue *q = waitqueue_lock(c->object);
@@ -16,6 +16,13 @@ void cancellable_cancel(struct cancellable *c)
 		list = c->left(c, q);
 	}
 	waitqueue_unlock(q);
+	return list;
+}
+
+void cancellable_cancel(struct cancellable *c)
+{
+	struct goroutine *list = cancellable_take(c);
+
 	if (list)
 		ready_list(list);
 }
