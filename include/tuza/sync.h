@@ -161,6 +161,7 @@ TUZA_INLINE_ void tuza_rwmutex_runlock(tuza_rwmutex *rw) TUZA_TSA_(release_share
  */
 typedef struct tuza_waitgroup {
 	uint64_t state;
+	void *waiters;
 } tuza_waitgroup;
 
 /*

@@ -462,8 +462,10 @@ EXPORT bool tuza_chan_recv_sized(tuza_chan *c, void *v, size_t bytes)
 
 EXPORT int tuza_chan_try_send(tuza_chan *c, const void *v)
 {
-	if (!c || !chan_may_send(c))
+	if (!c || !chan_may_send(c)) {
+		preempt_check(); // polled, perhaps
 		return -EAGAIN;
+	}
 	struct goroutine *wake;
 	race_read(v, c->elem_bytes);
 	lock_acquire(&c->lock);
@@ -480,8 +482,10 @@ EXPORT int tuza_chan_try_send(tuza_chan *c, const void *v)
 
 EXPORT int tuza_chan_try_recv(tuza_chan *c, void *v)
 {
-	if (!c || !chan_may_recv(c))
+	if (!c || !chan_may_recv(c)) {
+		preempt_check(); // polled, perhaps
 		return -EAGAIN;
+	}
 	struct goroutine *wake;
 	lock_acquire(&c->lock);
 	enum chan_result r = chan_recv_locked(c, v, &wake);

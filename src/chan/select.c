@@ -513,9 +513,11 @@ static int select_any(tuza_select_case *cases, size_t n, bool ordered)
 	 * was not ready at another instant, though one of them may have been at every time: decide
 	 * under all locks.
 	 */
-	if (o.default_index >= 0 && o.channels <= 1 &&
-		(o.channels == 0 || !may_go_on(&cases[o.only])))
-		return o.default_index;
+	if (o.default_index >= 0) {
+		preempt_check(); // polled, perhaps
+		if (o.channels == 0 || (o.channels == 1 && !may_go_on(&cases[o.only])))
+			return o.default_index;
+	}
 	return select_slow(cases, n, &o, ordered);
 }
 

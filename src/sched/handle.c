@@ -34,6 +34,7 @@ struct tuza_goroutine {
 	uint32_t panicked;
 	// guarded by the lock
 	uint32_t detached;
+	struct queued *joiner;
 };
 
 // ---- the goroutine's side ------------------------------------------------------------------
@@ -76,10 +77,10 @@ static void handle_end(void *handle)
 	race_release(h);
 	q = waitqueue_lock(h);
 	detached = h->detached;
+	joiner = waitqueue_pop_at(&h->joiner);
 	// (handle-end) pairs with tuza_join, which may free *h as soon as it sees this: below, h is
 	// only an address.
 	store_release(&h->ended, 1);
-	joiner = waitqueue_pop(q, h);
 	waiting = joiner ? joiner->g : NULL;
 	waitqueue_unlock(q);
 	if (waiting)
@@ -146,7 +147,7 @@ static bool handle_wait(struct tuza_goroutine *h, struct queued *w, const struct
 		waitqueue_unlock(q);
 		return false;
 	}
-	waitqueue_push(q, h, w, false);
+	waitqueue_push_at(&h->joiner, h, w);
 	park_unlocking(&q->lock, WAIT_JOIN, h);
 	return !c || !c->removed;
 }

@@ -177,6 +177,15 @@ void yield_to_others(void)
 
 EXPORT void tuza_yield(void) { yield_to_others(); }
 
+void preempt_check(void)
+{
+	struct machine *m = machine_current();
+	if (likely(!m || !m->processor || !load_relaxed(&m->processor->attention))) // a request
+		return;
+	if (m->current && m->current->blocking == 0)
+		yield_to_others();
+}
+
 // ---- hints --------------------------------------------------------------------------------
 
 bool park_may_spin(void)

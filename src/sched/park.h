@@ -67,8 +67,15 @@ void ready_list(struct goroutine *list);
  */
 void ready_and_yield(struct goroutine *g);
 
-// Puts the calling goroutine at the tail of the global queue.
+// Lets all others go first.
 void yield_to_others(void);
+
+/*
+ * A scheduling point for operations that a loop may call for ever without parking: lets others go
+ * first if the monitor has found that the caller keeps them waiting. Else costs three loads. Needs:
+ * no runtime lock.
+ */
+void preempt_check(void);
 
 /*
  * True when spinning for a lock may pay: another processor is running and this one has nothing else

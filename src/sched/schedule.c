@@ -91,14 +91,11 @@ struct goroutine *schedule_get_local(struct processor *p)
 	return g ? g : runq_get(&p->runq);
 }
 
-struct goroutine *schedule_get_global_locked(struct processor *p)
+// Takes up to `most` from the global queue: returns the first, the others go to p's ring. Needs:
+// rt.lock.
+static struct goroutine *take_global(struct processor *p, uint32_t most)
 {
-	// Go: a fair share, and no more than fits half a ring.
-	uint32_t n = rt.global_count / load_relaxed(&rt.target) + 1; // hint
-	if (n > rt.global_count)
-		n = rt.global_count;
-	if (n > RUNQ_SIZE / 2)
-		n = RUNQ_SIZE / 2;
+	uint32_t n = rt.global_count < most ? rt.global_count : most;
 	if (n == 0)
 		return NULL;
 	struct goroutine *first = rt.global_head;
@@ -121,10 +118,26 @@ struct goroutine *schedule_get_global_locked(struct processor *p)
 	return first;
 }
 
+struct goroutine *schedule_get_global_locked(struct processor *p)
+{
+	// Go: a fair share, and no more than fits half a ring.
+	uint32_t share = rt.global_count / load_relaxed(&rt.target) + 1; // hint
+	return take_global(p, share < RUNQ_SIZE / 2 ? share : RUNQ_SIZE / 2);
+}
+
 struct goroutine *schedule_get_global(struct processor *p)
 {
 	lock_acquire(&rt.lock);
 	struct goroutine *g = schedule_get_global_locked(p);
+	lock_release(&rt.lock);
+	return g;
+}
+
+// For fairness only: one, while the ring has others.
+static NOINLINE struct goroutine *get_global_one(struct processor *p)
+{
+	lock_acquire(&rt.lock);
+	struct goroutine *g = take_global(p, 1);
 	lock_release(&rt.lock);
 	return g;
 }
@@ -329,7 +342,7 @@ void *schedule(struct machine *m)
 		struct goroutine *g = NULL;
 		uint32_t runs = p->runs++;
 		if (runs % GLOBAL_QUEUE_TICK == 0 && load_relaxed(&rt.global_count) != 0) // hint
-			g = schedule_get_global(p);
+			g = get_global_one(p);
 		if (runs % TIMER_TICK == 0 && timer_heap_earliest(&p->timers) != INT64_MAX)
 			run_own_timers(p);
 		if (!g) {

@@ -10,9 +10,10 @@
  *
  * Adding, taking the first and removing any waiter cost a search among the addresses of the bucket,
  * none among the waiters of one address: a million goroutines may wait for one waitgroup.
- * The table is never resized: 16,384 buckets keep the chains short even when a fork-join program
- * waits for hundreds of thousands of waitgroups at once, and a lookup takes no lock but the
- * bucket's. Untouched buckets cost nothing.
+ * The table is never resized: 16,384 buckets keep the chains short for tens of thousands of addresses
+ * at once, and a lookup takes no lock but the bucket's. Untouched buckets cost nothing. What fork-join
+ * programs wait for by the hundred thousand, waitgroups and handles, keeps its first waiter itself:
+ * A2 and A3 hang on A1 as above, but A1 is in no chain.
  */
 #include "sched/waitqueue.h"
 
@@ -59,15 +60,29 @@ static void replace_root(struct queued *old, struct queued *w)
 	old->root.next = old->root.prev = NULL;
 }
 
+// Makes `w` a waiter, in no list yet.
+static void become_waiter(struct queued *w, const void *address, struct queued **head)
+{
+	w->g = goroutine_current();
+	w->g->waiting = w;
+	w->address = address;
+	w->head = head;
+	w->next = NULL;
+	w->root.next = w->root.prev = NULL;
+}
+
+static void append(struct queued *first, struct queued *w)
+{
+	w->root.prev = &first->last->root;
+	first->last->next = w;
+	first->last = w;
+}
+
 void waitqueue_push(struct waitqueue *q, const void *address, struct queued *w, bool as_first)
 {
 	struct queued *first = waitqueue_first(q, address);
 
-	w->g = goroutine_current();
-	w->g->waiting = w;
-	w->address = address;
-	w->next = NULL;
-	w->root.next = w->root.prev = NULL;
+	become_waiter(w, address, NULL);
 	if (!first) {
 		w->last = w;
 		list_push_front(&q->first, &w->root); // fork-join wakes the latest first
@@ -77,9 +92,18 @@ void waitqueue_push(struct waitqueue *q, const void *address, struct queued *w, 
 		replace_root(first, w);
 		first->root.prev = &w->root;
 	} else {
-		w->root.prev = &first->last->root;
-		first->last->next = w;
-		first->last = w;
+		append(first, w);
+	}
+}
+
+void waitqueue_push_at(struct queued **head, const void *address, struct queued *w)
+{
+	become_waiter(w, address, head);
+	if (*head) {
+		append(*head, w);
+	} else {
+		w->last = w;
+		*head = w;
 	}
 }
 
@@ -92,13 +116,20 @@ struct queued *waitqueue_pop(struct waitqueue *q, const void *address)
 	return first;
 }
 
-struct goroutine *waitqueue_take_all(struct waitqueue *q, const void *address)
+struct queued *waitqueue_pop_at(struct queued **head)
+{
+	struct queued *first = *head;
+
+	if (first)
+		waitqueue_remove(NULL, first);
+	return first;
+}
+
+// The goroutines of `w` and those behind it, which are in no list any more.
+static struct goroutine *take(struct queued *w)
 {
 	struct goroutine *list = NULL, **tail = &list;
-	struct queued *w = waitqueue_first(q, address);
 
-	if (w)
-		list_remove(&w->root);
 	for (; w; w = w->next) {
 		w->address = NULL;
 		*tail = w->g;
@@ -108,18 +139,41 @@ struct goroutine *waitqueue_take_all(struct waitqueue *q, const void *address)
 	return list;
 }
 
+struct goroutine *waitqueue_take_all(struct waitqueue *q, const void *address)
+{
+	struct queued *first = waitqueue_first(q, address);
+
+	if (first)
+		list_remove(&first->root);
+	return take(first);
+}
+
+struct goroutine *waitqueue_take_all_at(struct queued **head)
+{
+	struct queued *first = *head;
+
+	*head = NULL;
+	return take(first);
+}
+
 void waitqueue_remove(struct waitqueue *q, struct queued *w)
 {
 	struct queued *next = w->next;
 
-	if (!link_is_linked(&w->root)) {
+	if (w->head && *w->head == w) {
+		*w->head = next;
+		if (next) {
+			next->last = w->last;
+			next->root.prev = NULL;
+		}
+	} else if (!link_is_linked(&w->root)) {
 		struct queued *previous = queued_of(w->root.prev);
 
 		previous->next = next;
 		if (next)
 			next->root.prev = &previous->root;
 		else
-			waitqueue_first(q, w->address)->last = previous;
+			(w->head ? *w->head : waitqueue_first(q, w->address))->last = previous;
 	} else if (next) {
 		next->last = w->last;
 		replace_root(w, next);

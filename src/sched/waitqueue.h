@@ -13,7 +13,9 @@
  *	waitqueue_push(q, m, &w, false);
  *	park_unlocking(&q->lock, WAIT_MUTEX, m);      // or waitqueue_unlock(q)
  *
- * Waiters of one address are FIFO. Different addresses may share a bucket; those within the same
+ * Waiters of one address are FIFO. An object that can spare a pointer for them, and is alive while
+ * somebody waits, keeps its first waiter itself (the functions that end in _at): no search then.
+ * Different addresses may share a bucket; those within the same
  * aligned 8 bytes always do, so an object of that size can have several queues under one lock
  * (sync/rwmutex.c: its readers' and its writers').
  */
@@ -32,11 +34,12 @@ struct waitqueue {
 // A goroutine in a queue; lies on its stack.
 struct queued {
 	// guarded by the bucket's lock
-	struct link root;    // of the first waiter: among those of other addresses; in a later one
-			     // root.prev leads to the one before
-	struct queued *next; // the next waiter of the same address
-	struct queued *last; // in the first waiter: the last one of this address
-	const void *address; // NULL once it was taken out
+	struct link root; // of the first waiter: among those of other addresses; in a later one
+		// root.prev leads to the one before
+	struct queued *next;  // the next waiter of the same address
+	struct queued *last;  // in the first waiter: the last one of this address
+	const void *address;  // NULL once it was taken out
+	struct queued **head; // the object's own list that it is in; NULL: the bucket's
 	struct goroutine *g;
 	// the user's, to pass words between waiter and waker; guarded by the bucket's lock
 	uint32_t ticket;
@@ -64,6 +67,12 @@ struct queued *waitqueue_first(struct waitqueue *q, const void *address);
 
 // Removes the waiter `w` wherever it stands. Needs: q->lock; w is in q.
 void waitqueue_remove(struct waitqueue *q, struct queued *w);
+
+// The same for the object at `address`, whose first waiter is *head (NULL: none). Needs: the lock of
+// the bucket of `address`.
+void waitqueue_push_at(struct queued **head, const void *address, struct queued *w);
+struct queued *waitqueue_pop_at(struct queued **head);
+struct goroutine *waitqueue_take_all_at(struct queued **head);
 
 // Removes the waiter of a goroutine that is dropped (struct queued *) from whatever bucket it is
 // in.

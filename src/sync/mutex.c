@@ -111,6 +111,7 @@ _Static_assert((int)TUZA_MUTEX_LOCKED_ == (int)MUTEX_LOCKED, "tuza/sync.h takes 
 // The lock could not be had at once.
 EXPORT void tuza_mutex_lock_slow_(tuza_mutex *m)
 {
+	preempt_check();
 	struct queued w = {.granted = false};
 	mutex_lock_slow(m, &w, NULL);
 	race_acquire(m);

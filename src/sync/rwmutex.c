@@ -183,6 +183,7 @@ _Static_assert((int)TUZA_RWMUTEX_READER_ == (int)RWMUTEX_READER,
 // Others read along, or a writer is about.
 EXPORT void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw)
 {
+	preempt_check();
 	if (unlikely(!rwmutex_state_rlock(&rw->state))) {
 		struct queued w = {.since = 0};
 		(void)rwmutex_rlock_slow(rw, &w, NULL);
@@ -217,6 +218,7 @@ EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw) { tuza_rwmutex_runlock_slow_(
 
 EXPORT void tuza_rwmutex_lock(tuza_rwmutex *rw)
 {
+	preempt_check();
 	if (unlikely(!rwmutex_state_lock(&rw->state, 0))) {
 		struct queued w = {.since = 0};
 		(void)rwmutex_lock_slow(rw, &w, NULL);

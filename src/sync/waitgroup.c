@@ -23,39 +23,24 @@ static void race_write_wait(const tuza_waitgroup *wg)
 	race_release(wg); // another waiter may free it
 }
 
-/*
- * Where waiters are queued: at no other type's address, whose waiters a late add could find there
- * when the waitgroup's memory is used for something else already.
- */
-static const void *waiters_of(const tuza_waitgroup *wg) { return (const char *)wg + 2; }
+static struct queued **waiters_of(tuza_waitgroup *wg) { return (struct queued **)&wg->waiters; }
 
-// Takes the last step, if that has not been done, and wakes all waiters. Needs: q->lock, which it
-// drops.
-static void waitgroup_finish(struct waitqueue *q, tuza_waitgroup *wg)
+// The counter was brought to zero and somebody waited.
+NOINLINE static void waitgroup_add_slow(tuza_waitgroup *wg)
 {
-	struct goroutine *list = NULL;
+	struct waitqueue *q = waitqueue_lock(wg);
+	struct goroutine *list = waitqueue_take_all_at(waiters_of(wg));
 
-	if (waitgroup_state_finish(&wg->state))
-		list = waitqueue_take_all(q, waiters_of(wg));
+	waitgroup_state_finish(&wg->state);
 	// From here on `wg` may be gone.
 	waitqueue_unlock(q);
 	if (list)
 		ready_list(list);
 }
 
-// The counter was brought to zero and somebody waited.
-NOINLINE static void waitgroup_add_slow(tuza_waitgroup *wg)
-{
-	struct waitqueue *q = waitqueue_lock(wg);
-
-	if (waitqueue_first(q, waiters_of(wg)))
-		waitgroup_finish(q, wg);
-	else // a wait was faster: `wg` may be gone
-		waitqueue_unlock(q);
-}
-
 EXPORT void tuza_waitgroup_add(tuza_waitgroup *wg, int delta)
 {
+	preempt_check();
 	if (race_is_on()) {
 		if (delta < 0)
 			race_release(wg);
@@ -82,14 +67,14 @@ static bool waitgroup_wait_as(tuza_waitgroup *wg, struct queued *w, const struct
 			return false;
 		}
 		if (waitgroup_state_park(&wg->state)) {
-			if (race_is_on() && !waitqueue_first(q, waiters_of(wg)))
+			if (race_is_on() && !wg->waiters)
 				race_write_wait(wg);
-			waitqueue_push(q, waiters_of(wg), w, false);
+			waitqueue_push_at(waiters_of(wg), wg, w);
 			park_unlocking(&q->lock, WAIT_WAITGROUP, wg);
 			if (c && c->removed)
 				return false;
 		} else {
-			waitgroup_finish(q, wg);
+			waitqueue_unlock(q);
 		}
 	}
 	race_acquire(wg);
@@ -103,7 +88,7 @@ EXPORT void tuza_waitgroup_wait(tuza_waitgroup *wg)
 	waitgroup_wait_as(wg, &w, NULL);
 }
 
-// WAITERS stays: at worst the zero finds nobody, and a later wait takes the last step.
+// WAITERS stays: at worst the zero finds nobody.
 static struct goroutine *waitgroup_left(struct cancellable *c, struct waitqueue *q)
 {
 	(void)q;

@@ -7,10 +7,9 @@
  *   bit 0          WAITERS: somebody waits in the queue. Set and cleared under the bucket's lock
  *
  * Done is the word 0, which is what may let others free the waitgroup. An add that brings the
- * counter to zero with WAITERS set has not finished it: that takes one more step, under the
- * bucket's lock, by whoever comes first: this add, or a wait that finds the counter at zero. The
- * other finds the queue empty and leaves the waitgroup alone, it may be gone; as long as
- * somebody is queued it is not.
+ * counter to zero with WAITERS set has not finished it: that takes one more step of its own, under
+ * the bucket's lock. Until then nobody who waits has returned, and a wait that comes late joins the
+ * queue, so the waitgroup is alive.
  */
 #ifndef TUZA_SYNC_WAITGROUP_STATE_H
 #define TUZA_SYNC_WAITGROUP_STATE_H
@@ -24,7 +23,7 @@ static ALWAYS_INLINE int32_t waitgroup_counter(uint64_t seen) { return (int32_t)
 enum waitgroup_added {
 	WAITGROUP_ADDED,    // done. The last touch
 	WAITGROUP_NEGATIVE, // would be negative, or more than 2^31 - 1: nothing was done
-	WAITGROUP_ZERO,     // the counter is zero, somebody waits: see waitgroup_state_finish
+	WAITGROUP_ZERO, // the counter is zero, somebody waits: waitgroup_state_finish has to follow
 };
 
 static ALWAYS_INLINE enum waitgroup_added waitgroup_state_add(uint64_t *state, int delta)
@@ -50,36 +49,30 @@ static ALWAYS_INLINE bool waitgroup_state_is_done(const uint64_t *state)
 }
 
 /*
- * Takes the last step if the counter is zero. Needs: the bucket's lock; somebody queued, or the
- * caller has a reason of its own to believe that the waitgroup exists.
- *
- * Returns  true: all who are queued are the caller's to wake. The last touch.
+ * The last step of the add that returned WAITGROUP_ZERO. Needs: the bucket's lock, the waiters taken
+ * out. The last touch.
  */
-static ALWAYS_INLINE bool waitgroup_state_finish(uint64_t *state)
+static ALWAYS_INLINE void waitgroup_state_finish(uint64_t *state)
 {
-	// (waitgroup) pairs with waitgroup_state_add.
-	uint64_t seen = load_acquire(state);
-
-	while (waitgroup_counter(seen) == 0)
-		// (waitgroup) pairs with waitgroup_state_is_done.
-		if (cas_acq_rel(state, &seen, (uint64_t)0))
-			return true;
-	return false;
+	// (waitgroup) pairs with waitgroup_state_is_done. A counter that is not zero any more is a
+	// misuse, which shall not get lost on top.
+	(void)and_acq_rel(state, ~WAITGROUP_WAITERS);
 }
 
 /*
  * Announces that the caller will wait. Needs: the bucket's lock.
  *
- * Returns  false when the counter is zero: take the last step instead.
+ * Returns  false when it is done: there is nothing to wait for.
  */
 static ALWAYS_INLINE bool waitgroup_state_park(uint64_t *state)
 {
-	uint64_t seen = load_relaxed(state); // ordered by the CAS below, or by the last step
+	// (waitgroup) pairs with waitgroup_state_add and waitgroup_state_finish, if it is done.
+	uint64_t seen = load_acquire(state);
 
-	while (waitgroup_counter(seen) != 0)
-		// Relaxed: the add that reaches zero sees WAITERS in the word, then takes the
+	while (seen != 0)
+		// (waitgroup) The add that reaches zero sees WAITERS in the word, then takes the
 		// bucket's lock.
-		if (cas_relaxed(state, &seen, seen | WAITGROUP_WAITERS))
+		if (cas_acquire(state, &seen, seen | WAITGROUP_WAITERS))
 			return true;
 	return false;
 }

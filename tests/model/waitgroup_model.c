@@ -17,15 +17,6 @@ static bool early_is_back, second_is_made, second_is_wanted;
 
 #define POISON ((uint64_t)0x5a5a5a58) // looks like a counter of zero
 
-// Needs: the bucket's lock, which it drops.
-static void finish(void)
-{
-	if (waitgroup_state_finish(&state))
-		bucket_release_all(&bucket);
-	else
-		pthread_mutex_unlock(&bucket.lock);
-}
-
 static void done(void)
 {
 	enum waitgroup_added added = waitgroup_state_add(&state, -1);
@@ -35,10 +26,9 @@ static void done(void)
 		return;
 	model_pause();
 	pthread_mutex_lock(&bucket.lock);
-	if (bucket.first)
-		finish();
-	else
-		pthread_mutex_unlock(&bucket.lock);
+	assert(waitgroup_counter(load_relaxed(&state)) == 0);
+	waitgroup_state_finish(&state);
+	bucket_release_all(&bucket);
 }
 
 static void wait_for_zero(void)
@@ -52,7 +42,7 @@ static void wait_for_zero(void)
 		bucket_push(&bucket, &w, false);
 		bucket_park(&bucket, &w);
 	} else {
-		finish();
+		pthread_mutex_unlock(&bucket.lock);
 	}
 }
 
