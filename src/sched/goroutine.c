@@ -17,7 +17,6 @@
 #include "sched/stack.h"
 #include "sched/start.h"
 #include "sched/upcalls.h"
-#include "sched/waitqueue.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -173,68 +172,6 @@ uint64_t goroutine_count(void)
 	for (uint32_t i = 0; i < count; i++)
 		ended += load_relaxed(&processor_at(i)->ended); // statistic
 	return goroutine_created_count() - ended;
-}
-
-// A dropped goroutine's stack goes away: nothing that lives on may point into it.
-static void unlink_waiting(struct goroutine *g)
-{
-	switch (g->wait_reason) {
-	case WAIT_CHAN_RECV:
-	case WAIT_CHAN_SEND:
-		chan_unlink_waiter(g->waiting);
-		break;
-	case WAIT_SELECT:
-		select_unlink_waiters(g->waiting);
-		break;
-	case WAIT_MUTEX:
-	case WAIT_RWMUTEX_R:
-	case WAIT_RWMUTEX_W:
-	case WAIT_COND:
-	case WAIT_WAITGROUP:
-	case WAIT_SEMAPHORE:
-	case WAIT_ONCE:
-	case WAIT_SINGLEFLIGHT:
-	case WAIT_JOIN:
-		waitqueue_unlink(g->waiting);
-		break;
-	default: // sleep: the timers go with their processors; for ever: in no queue
-		break;
-	}
-}
-
-void goroutine_unlink_all(void)
-{
-	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next) {
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
-			struct goroutine *g = &chunk->goroutines[i];
-			uint32_t state = load_relaxed(&g->state); // nobody wakes any more
-			// One that a select was woken from still has its losers in the queues.
-			if (state == GOROUTINE_WAITING ||
-				(state == GOROUTINE_RUNNABLE && (g->flags & GOROUTINE_STARTED) &&
-					g->wait_reason == WAIT_SELECT && g->waiting))
-				unlink_waiting(g);
-		}
-	}
-}
-
-void goroutine_release_all(void)
-{
-	for (struct goroutine_chunk *chunk = rt.chunks, *next; chunk; chunk = next) {
-		next = chunk->next;
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
-			struct goroutine *g = &chunk->goroutines[i];
-			if (load_relaxed(&g->state) == GOROUTINE_DEAD) // nobody else is left
-				continue;
-			if (unlikely(switch_hooks_on))
-				sanitizer_goroutine_dropped(g);
-			goroutine_extra_free(g);
-			race_acquire(g->owned);
-			free(g->owned);
-		}
-		sys_pages_free(chunk, sizeof *chunk);
-	}
-	rt.chunks = NULL;
-	rt.free = NULL;
 }
 
 // ---- the go statement ---------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include "base/fatal.h"
 #include "base/race_hooks.h"
 #include "sched/timer.h"
+#include "sched/upcalls.h"
 #include "sched/waitqueue.h"
 #include <tuza/sync.h>
 
@@ -38,7 +39,8 @@ NOINLINE static void rwmutex_rlock_slow(tuza_rwmutex *rw)
 		}
 		waitqueue_push(q, readers_of(rw), &w, false);
 		park_unlocking(&q->lock, WAIT_RWMUTEX_R, rw);
-		return; // a reader that waited always holds the lock
+		w.g->waiting = NULL; // from here on there is nothing to pass on
+		return;              // a reader that waited always holds the lock
 	}
 }
 
@@ -65,6 +67,7 @@ NOINLINE static void rwmutex_lock_slow(tuza_rwmutex *rw)
 		}
 		waitqueue_push(q, rw, &w, woken != 0);
 		park_unlocking(&q->lock, WAIT_RWMUTEX_W, rw);
+		w.g->waiting = NULL; // from here on there is nothing to pass on
 		if (w.granted)
 			return;
 		woken = RWMUTEX_WOKEN;
@@ -209,4 +212,27 @@ EXPORT void tuza_rwmutex_unlock(tuza_rwmutex *rw)
 	if (!(seen & RWMUTEX_WRITER))
 		fatal("sync: Unlock of unlocked RWMutex");
 	rwmutex_unlock_slow(rw);
+}
+
+// ---- a dropped waiter -------------------------------------------------------------------------
+
+// Does what the waiter would have done, and gives the lock back at once.
+void rwmutex_pass_on(void *waiting, const void *object, bool is_writer)
+	TUZA_TSA_(no_thread_safety_analysis)
+{
+	const struct queued *w = waiting;
+	tuza_rwmutex *rw = (tuza_rwmutex *)object;
+
+	if (!is_writer) {
+		tuza_rwmutex_runlock(rw);
+		return;
+	}
+	while (!w->granted && !rwmutex_state_lock(&rw->state, RWMUTEX_WOKEN)) {
+		struct waitqueue *q = waitqueue_lock(rw);
+		bool is_held = rwmutex_state_park_writer(&rw->state, RWMUTEX_WOKEN);
+		waitqueue_unlock(q);
+		if (is_held) // whoever holds it looks for waiters when it unlocks
+			return;
+	}
+	tuza_rwmutex_unlock(rw);
 }
