@@ -70,6 +70,13 @@ void inspect_release(struct goroutine *g)
 	store_release(&g->scan, 0); // (scan-word) pairs with inspect_hold
 }
 
+// What a goroutine that has not started will run, in the eyes of who started it.
+static void (*function_of(const struct goroutine *g))(void)
+{
+	// (handle) pairs with the store in tuza_spawn.
+	return load_acquire(&g->handle) ? (void (*)(void))g->capture.gpr[1] : g->capture.fn;
+}
+
 static void fill(struct inspected *i, struct goroutine *g, bool held)
 {
 	uint32_t state = load_relaxed(&g->state); // held, or a glimpse
@@ -85,7 +92,7 @@ static void fill(struct inspected *i, struct goroutine *g, bool held)
 	bool alive = (g->flags & (GOROUTINE_STARTED | GOROUTINE_THREAD)) != 0;
 	if (!alive) {
 		if (held)
-			i->entry = g->capture.fn;
+			i->entry = function_of(g);
 		return;
 	}
 	i->locked_to_thread = g->lock_count != 0;
