@@ -17,22 +17,11 @@
 #include "sched/machine.h"
 #include "sched/runtime.h"
 #include "sched/stack.h"
+#include "sys/valgrind.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#define HAVE_VALGRIND 1
-#endif
-#endif
-#ifndef HAVE_VALGRIND
-#define RUNNING_ON_VALGRIND 0
-#define VALGRIND_STACK_REGISTER(low, high) 0
-#define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
-#endif
 
 WEAK void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t bytes);
 WEAK void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *bytes);
