@@ -59,8 +59,8 @@ static bool add_chunk(void)
 	return true;
 }
 
-// Takes up to `count` descriptors from the common list, linked.
-static struct goroutine *take_free(uint32_t count, uint32_t *got)
+// Takes up to `count` descriptors from the common list, linked. `may_map`: makes some if it is empty.
+static struct goroutine *take_free(uint32_t count, uint32_t *got, bool may_map)
 {
 	for (;;) {
 		lock_acquire(&rt.lock);
@@ -76,7 +76,7 @@ static struct goroutine *take_free(uint32_t count, uint32_t *got)
 			last->next = NULL;
 		}
 		lock_release(&rt.lock);
-		if (first || !add_chunk())
+		if (first || !may_map || !add_chunk())
 			return first;
 	}
 }
@@ -86,15 +86,15 @@ static uint64_t take_ids(uint32_t count)
 	return add_relaxed(&rt.id_batch, count); // unique is all that is wanted
 }
 
-static NOINLINE bool refill(struct processor *p)
+static NOINLINE bool refill(struct processor *p, bool may_map)
 {
-	p->free = take_free(GOROUTINE_CACHE / 2, &p->free_count);
+	p->free = take_free(GOROUTINE_CACHE / 2, &p->free_count, may_map);
 	return p->free != NULL;
 }
 
-static ALWAYS_INLINE struct goroutine *get_descriptor(struct processor *p)
+static ALWAYS_INLINE struct goroutine *get_descriptor(struct processor *p, bool may_map)
 {
-	if (unlikely(!p->free) && !refill(p))
+	if (unlikely(!p->free) && !refill(p, may_map))
 		return NULL;
 	struct goroutine *g = p->free;
 	p->free = g->next;
@@ -108,10 +108,10 @@ static ALWAYS_INLINE struct goroutine *get_descriptor(struct processor *p)
 	return g;
 }
 
-static NOINLINE struct goroutine *get_descriptor_foreign(void)
+static NOINLINE struct goroutine *get_descriptor_foreign(bool may_map)
 {
 	uint32_t got;
-	struct goroutine *g = take_free(1, &got);
+	struct goroutine *g = take_free(1, &got, may_map);
 	if (!g)
 		return NULL;
 	g->id = take_ids(1);
@@ -191,15 +191,11 @@ static ALWAYS_INLINE struct spawner spawner_here(void)
 	return (struct spawner){m, m->processor};
 }
 
-// A descriptor with everything but what it is to run. NULL: out of memory.
-static ALWAYS_INLINE struct goroutine *prepare(struct spawner s, uintptr_t pc)
+// Fills a descriptor with everything but what it is to run. `creator`: NULL for a timer that fires.
+static ALWAYS_INLINE struct goroutine *prepare_descriptor(
+	struct goroutine *g, const struct goroutine *creator, uintptr_t pc)
 {
-	struct goroutine *g = likely(s.processor != NULL) ? get_descriptor(s.processor)
-							  : get_descriptor_foreign();
-	if (unlikely(!g))
-		return NULL;
-	struct goroutine *creator = s.machine->current;
-	g->creator_id = creator ? creator->id : 0; // none: a timer that fires
+	g->creator_id = creator ? creator->id : 0;
 	g->creation_pc = pc;
 	g->flags = 0;
 	g->stack_class = goroutine_default_class();
@@ -212,6 +208,14 @@ static ALWAYS_INLINE struct goroutine *prepare(struct spawner s, uintptr_t pc)
 	if (unlikely(switch_hooks_on))
 		sanitizer_goroutine_created(g);
 	return g;
+}
+
+// A descriptor with everything but what it is to run. NULL: out of memory.
+static ALWAYS_INLINE struct goroutine *prepare(struct spawner s, uintptr_t pc)
+{
+	struct goroutine *g = likely(s.processor != NULL) ? get_descriptor(s.processor, true)
+							  : get_descriptor_foreign(true);
+	return likely(g != NULL) ? prepare_descriptor(g, s.machine->current, pc) : NULL;
 }
 
 static ALWAYS_INLINE void submit(struct spawner s, struct goroutine *g)
@@ -241,6 +245,38 @@ struct goroutine *goroutine_new(void (*fn)(void *), void *arg)
 	capture_simple(g, fn, arg);
 	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue it is put into
 	return g;
+}
+
+// What goroutine_new_at_hand could not find; any thread, atomic. Hints: who misses one is late.
+static uint32_t descriptors_wanted, descriptors_refused;
+
+struct goroutine *goroutine_new_at_hand(void (*fn)(void *), void *arg)
+{
+	struct machine *m = machine_current();
+	struct goroutine *g = m && m->processor ? get_descriptor(m->processor, false)
+						: get_descriptor_foreign(false);
+	if (unlikely(!g)) {
+		store_relaxed(&descriptors_wanted, 1); // a hint
+		return NULL;
+	}
+	(void)prepare_descriptor(g, NULL, 0);
+	capture_simple(g, fn, arg);
+	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue it is put into
+	return g;
+}
+
+bool goroutine_none_can_be_had(void) { return load_relaxed(&descriptors_refused) != 0; } // a hint
+
+NOINLINE static void provide(void)
+{
+	store_relaxed(&descriptors_wanted, 0);             // a hint
+	store_relaxed(&descriptors_refused, !add_chunk()); // a hint
+}
+
+void goroutine_provide(void)
+{
+	if (unlikely(load_relaxed(&descriptors_wanted) != 0)) // a hint
+		provide();
 }
 
 EXPORT int tuza_go(void (*fn)(void *), void *arg)

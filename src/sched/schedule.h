@@ -19,6 +19,15 @@ NORETURN void goroutine_finish(void);
  */
 MUST_USE struct goroutine *goroutine_new(void (*fn)(void *), void *arg);
 
+/*
+ * The same for a caller that holds a runtime lock: NULL when no descriptor is at hand. Then
+ * goroutine_provide, which timer_heap_run calls without locks, will have mapped new ones in a
+ * moment, unless goroutine_none_can_be_had says that memory is short. For timers: nobody counts as
+ * the creator.
+ */
+MUST_USE struct goroutine *goroutine_new_at_hand(void (*fn)(void *), void *arg);
+bool goroutine_none_can_be_had(void);
+
 // ---- inside sched/ ------------------------------------------------------------------------
 
 /*
