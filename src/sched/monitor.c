@@ -276,7 +276,7 @@ static bool scavenge(int64_t now)
 		return false;
 	monitor.next_scavenge = now + SCAVENGE_EVERY_NS;
 	if (load_relaxed(&rt.starved_count) != 0) // hint; memory may have been freed elsewhere
-		schedule_feed_starved();
+		schedule_feed_starved(NULL);
 	trim_parked(now);
 	return stack_scavenge(SCAVENGE_STACKS) != 0;
 }

@@ -120,6 +120,9 @@ void processor_attend(struct machine *m, struct processor *p)
 			idle_wake();
 		return;
 	}
+	if (unlikely(load_relaxed(&rt.starved_count) !=
+		     0)) // written before attention, and under rt.lock
+		schedule_feed_starved(p);
 	// The monitor's word that a slice is over: what would inherit it queues behind the others.
 	struct goroutine *g = runq_take_next(&p->runq);
 	if (g)

@@ -131,32 +131,6 @@ struct goroutine *schedule_get_global(struct processor *p)
 
 // ---- running ------------------------------------------------------------------------------
 
-// The goroutine that had no stack waits for one; whoever frees a stack queues it again.
-static bool starve(struct goroutine *g)
-{
-	lock_acquire(&rt.lock);
-	g->next = rt.starved;
-	rt.starved = g;
-	store_relaxed(&rt.starved_count,
-		rt.starved_count + 1); // guarded by the lock; readers take it as a hint
-	bool only_one = rt.starved_count >= goroutine_count();
-	lock_release(&rt.lock);
-	return !only_one;
-}
-
-NOINLINE void schedule_feed_starved(void)
-{
-	lock_acquire(&rt.lock);
-	struct goroutine *g = rt.starved;
-	if (g) {
-		rt.starved = g->next;
-		store_relaxed(&rt.starved_count, rt.starved_count - 1); // guarded by the lock
-	}
-	lock_release(&rt.lock);
-	if (g)
-		schedule_submit_global(g);
-}
-
 static char *take_stack(struct processor *p)
 {
 	if (unlikely(p->stack_count == 0)) {
@@ -187,7 +161,7 @@ static void give_stack(struct processor *p, char *slot, uint32_t class)
 		p->stacks[p->stack_count++] = slot;
 	}
 	if (unlikely(load_relaxed(&rt.starved_count) != 0)) // hint
-		schedule_feed_starved();
+		schedule_feed_starved(p);
 }
 
 // Where a goroutine's function returns to.
@@ -201,10 +175,12 @@ static void start(struct machine *m, struct processor *p, struct goroutine *g)
 	if (unlikely(!slot)) {
 		m->current = NULL;
 		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // ours
-		if (!starve(g))
+		if (!schedule_starve(g))
 			fatal_all("tuza: out of memory: no stack for any goroutine");
 		return;
 	}
+	if (unlikely(load_relaxed(&rt.starved_count) != 0)) // hint
+		schedule_feed_starved(p); // where this one came from there may be more
 	// The descriptor's other half comes to life where the arguments were.
 	struct arch_capture capture;
 	if (g->capture.flags & ARCH_CAPTURE_SIMPLE) {
