@@ -59,7 +59,8 @@ static bool add_chunk(void)
 	return true;
 }
 
-// Takes up to `count` descriptors from the common list, linked. `may_map`: makes some if it is empty.
+// Takes up to `count` descriptors from the common list, linked. `may_map`: makes some if there are
+// none.
 static struct goroutine *take_free(uint32_t count, uint32_t *got, bool may_map)
 {
 	for (;;) {

@@ -142,8 +142,8 @@ static void each(void (*fn)(const struct inspected *i, void *arg), void *arg, bo
 	for (struct goroutine_chunk *chunk = load_acquire(&rt.chunks); chunk; chunk = chunk->next) {
 		for (int k = 0; k < GOROUTINES_PER_CHUNK; k++) {
 			struct goroutine *g = &chunk->goroutines[k];
-			uint32_t state = load_acquire(
-				&g->state); // (dead) pairs with the stores in goroutine.c
+			// (dead) pairs with the stores in goroutine.c
+			uint32_t state = load_acquire(&g->state);
 			if (state == GOROUTINE_DEAD)
 				continue;
 			if (g == self) {
@@ -155,11 +155,10 @@ static void each(void (*fn)(const struct inspected *i, void *arg), void *arg, bo
 				continue;
 			}
 			bool held = hold && inspect_hold(g);
-			fill(&i, g,
-				held || (!hold && state != GOROUTINE_RUNNING &&
-						state != GOROUTINE_BLOCKED));
-			if (load_relaxed(&g->state) !=
-				GOROUTINE_DEAD) // it may have ended before it was held
+			bool stands = state != GOROUTINE_RUNNING && state != GOROUTINE_BLOCKED;
+			fill(&i, g, hold ? held : stands);
+			// It may have ended before it was held.
+			if (load_relaxed(&g->state) != GOROUTINE_DEAD)
 				fn(&i, arg);
 			if (held)
 				inspect_release(g);
@@ -203,7 +202,7 @@ bool inspect_stack_guard_hit(const void *address, struct inspected *i, size_t *l
 	if ((const char *)address < g->stack || (const char *)address >= b.low)
 		return false;
 	inspect_current(i);
-	*limit_bytes =
-		stack_slot_bytes(g->stack_class); // as it was asked for: a part of it is guard
+	// As it was asked for: a part of it is guard.
+	*limit_bytes = stack_slot_bytes(g->stack_class);
 	return true;
 }

@@ -32,8 +32,8 @@ int processor_create(uint32_t count)
 		p->random = sys_random_seed();
 		timer_heap_init(&p->timers);
 		store_release(&rt.processors[i], p); // (processors) pairs with processor_at
-		store_release(&rt.processor_count,
-			i + 1); // (processors) pairs with the loads of the count
+		// (processors) pairs with the loads of the count
+		store_release(&rt.processor_count, i + 1);
 	}
 	return 0;
 }
@@ -69,10 +69,9 @@ struct processor *processor_switch_on(void)
 {
 	struct processor *p = NULL;
 	uint32_t i = 0;
-	for (; i < rt.processor_count; i++)
-		if (load_relaxed(&rt.processors[i]->status) ==
-			PROCESSOR_OFF) // changed under rt.lock
-			break;
+	while (i < rt.processor_count && // changed under rt.lock
+		load_relaxed(&rt.processors[i]->status) != PROCESSOR_OFF)
+		i++;
 	if (i == rt.processor_count && (i == PROCESSOR_SLOTS || processor_create(i + 1) != 0))
 		return NULL;
 	p = rt.processors[i];
@@ -120,8 +119,8 @@ void processor_attend(struct machine *m, struct processor *p)
 			idle_wake();
 		return;
 	}
-	if (unlikely(load_relaxed(&rt.starved_count) !=
-		     0)) // written before attention, and under rt.lock
+	// Relaxed: written under rt.lock, before attention.
+	if (unlikely(load_relaxed(&rt.starved_count) != 0))
 		schedule_feed_starved(p);
 	// The monitor's word that a slice is over: what would inherit it queues behind the others.
 	struct goroutine *g = runq_take_next(&p->runq);
@@ -173,14 +172,14 @@ uint32_t processor_set_target(uint32_t n)
 		while (*at && rt.in_service > n + rt.lent) {
 			struct processor *p = *at;
 			*at = p->next_idle;
-			store_relaxed(&rt.idle_processor_count,
-				rt.idle_processor_count - 1); // under rt.lock
+			// Under rt.lock.
+			store_relaxed(&rt.idle_processor_count, rt.idle_processor_count - 1);
 			processor_switch_off(p);
 		}
 		if (rt.in_service > n + rt.lent)
 			for (uint32_t i = 0; i < rt.processor_count; i++)
-				store_relaxed(&rt.processors[i]->attention,
-					1); // a hint to look under the lock
+				// A hint to look under the lock.
+				store_relaxed(&rt.processors[i]->attention, 1);
 	}
 	lock_release(&rt.lock);
 	if (more)
@@ -193,8 +192,8 @@ EXPORT int tuza_gomaxprocs(int n)
 	runtime_ensure_started();
 	if (n < 1)
 		return (int)load_relaxed(&rt.target); // a snapshot
-	store_relaxed(&rt.target_set,
-		1); // the monitor may be about to adjust it once more, as if just before
+	// Relaxed: the monitor may be about to adjust it once more, as if just before.
+	store_relaxed(&rt.target_set, 1);
 	return (int)processor_set_target(n > PROCESSORS_MAX ? PROCESSORS_MAX : (uint32_t)n);
 }
 

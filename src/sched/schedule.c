@@ -116,8 +116,8 @@ struct goroutine *schedule_get_global_locked(struct processor *p)
 	rt.global_head = rest;
 	if (!rest)
 		rt.global_tail = NULL;
-	store_relaxed(&rt.global_count,
-		rt.global_count - taken); // guarded by the lock; readers take it as a hint
+	// Guarded by the lock; readers take it as a hint.
+	store_relaxed(&rt.global_count, rt.global_count - taken);
 	return first;
 }
 
@@ -244,8 +244,7 @@ static struct goroutine *wait_for_locked(struct machine *m)
 		m->handed_locked = NULL;
 		m->processor = m->handed;
 		m->handed = NULL;
-		store_relaxed(
-			&m->wake_word, 0); // under the lock: a hand-over comes before or after
+		store_relaxed(&m->wake_word, 0); // under the lock, as hand-overs
 		lock_release(&rt.lock);
 		if (g)
 			return g;
@@ -290,8 +289,8 @@ void *schedule(struct machine *m)
 		if (!g) {
 			g = runq_take_next(&p->runq); // inherits the time slice: tick stays
 			if (!g) {
-				store_relaxed(
-					&p->tick, p->tick + 1); // only writer; the monitor looks
+				// Only writer; the monitor looks.
+				store_relaxed(&p->tick, p->tick + 1);
 				g = runq_get(&p->runq);
 				if (!g)
 					g = idle_find(m);

@@ -32,8 +32,8 @@ struct waitqueue {
 // A goroutine in a queue; lies on its stack.
 struct queued {
 	// guarded by the bucket's lock
-	struct link root;    // of the first waiter: among those of other addresses; in a later one
-			     // root.prev leads to the one before
+	struct link
+		root; // among other addresses' first waiters; later ones: prev is the one before
 	struct queued *next; // the next waiter of the same address
 	struct queued *last; // in the first waiter: the last one of this address
 	const void *address; // NULL once it was taken out
