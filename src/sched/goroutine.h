@@ -90,7 +90,7 @@ struct goroutine {
 
 	// any thread, atomic
 	uint32_t state; // enum goroutine_state
-	uint32_t scan;  // 1 while a dump or the trimmer holds the goroutine (park.c, "scan")
+	uint32_t scan;  // 1 while a dump or the trimmer holds the goroutine (inspect_hold.h)
 
 	// owner
 	struct goroutine_extra *extra;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Looking at goroutines while they live. See inspect_hold.h for the protocol (scan).
+ * Looking at goroutines while they live. See inspect_hold.h for how one is held (scan).
  *
  * Only parked and runnable goroutines are held, one at a time, so a dump of a million disturbs each
  * for microseconds.
@@ -15,60 +15,6 @@
 #include "sched/runtime.h"
 #include "sched/stack.h"
 #include "sched/upcalls.h"
-
-uint32_t inspect_active;
-static uint32_t inspecting; // atomic: 1 while somebody inspects
-
-NOINLINE void inspect_set_running_slow(struct goroutine *g)
-{
-	uint32_t free_ = 0;
-	// (scan-word) pairs with inspect_release
-	while (!cas_acquire(&g->scan, &free_, 1)) {
-		free_ = 0;
-		sys_yield();
-	}
-	store_relaxed(&g->state, GOROUTINE_RUNNING); // ordered by the release
-	store_release(&g->scan, 0);                  // (scan-word)
-}
-
-void inspect_begin(void)
-{
-	uint32_t nobody = 0;
-	// (inspecting) pairs with inspect_end
-	while (!cas_acquire(&inspecting, &nobody, 1)) {
-		nobody = 0;
-		sys_sleep(100000);
-	}
-	add_seq_cst(&inspect_active, 1); // (scan)
-	if (sys_membarrier_works())
-		sys_membarrier_all();
-}
-
-void inspect_end(void)
-{
-	sub_seq_cst(&inspect_active, 1); // (scan)
-	store_release(&inspecting, 0);   // (inspecting)
-}
-
-bool inspect_hold(struct goroutine *g)
-{
-	uint32_t free_ = 0;
-	// (scan-word) pairs with inspect_release and inspect_set_running_slow
-	while (!cas_acquire(&g->scan, &free_, 1)) {
-		free_ = 0;
-		arch_relax();
-	}
-	uint32_t state = load_acquire(&g->state); // (dead) pairs with the stores in goroutine.c
-	if (state == GOROUTINE_WAITING || state == GOROUTINE_RUNNABLE)
-		return true;
-	inspect_release(g);
-	return false;
-}
-
-void inspect_release(struct goroutine *g)
-{
-	store_release(&g->scan, 0); // (scan-word) pairs with inspect_hold
-}
 
 // What a goroutine that has not started will run, in the eyes of who started it.
 static void (*function_of(const struct goroutine *g))(void)

@@ -327,7 +327,9 @@ void *schedule_parked(void *machine, void *goroutine)
 	struct machine *m = machine;
 	struct goroutine *g = goroutine;
 	m->current = NULL;
-	store_relaxed(&g->state, GOROUTINE_WAITING); // published by the commit's unlock
+	// (parked) pairs with inspect_hold: who looks at g sees the context that was saved. Wakers are
+	// ordered by the commit's unlock.
+	store_release(&g->state, GOROUTINE_WAITING);
 	bool stays = true;
 	if (likely(m->commit == NULL))
 		lock_release(m->commit_arg);
@@ -342,7 +344,7 @@ void *schedule_yielded(void *machine, void *goroutine)
 	struct machine *m = machine;
 	struct goroutine *g = goroutine;
 	m->current = NULL;
-	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the ring
+	store_release(&g->state, GOROUTINE_RUNNABLE); // (parked) as in schedule_parked
 	schedule_submit(m->processor, g, false);
 	return schedule(m);
 }
@@ -353,7 +355,7 @@ void *schedule_handed_over(void *machine, void *goroutine)
 	struct goroutine *g = goroutine;
 	struct goroutine *to = m->commit_arg;
 	m->current = NULL;
-	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the ring
+	store_release(&g->state, GOROUTINE_RUNNABLE); // (parked) as in schedule_parked
 	schedule_submit(m->processor, g, false);
 	void *context = execute(m, to);
 	return context ? context : schedule(m);
@@ -364,7 +366,7 @@ void *schedule_unblocked(void *machine, void *goroutine)
 	struct machine *m = machine;
 	struct goroutine *g = goroutine;
 	m->current = NULL;
-	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the lock below
+	store_release(&g->state, GOROUTINE_RUNNABLE); // (parked) as in schedule_parked
 	lock_acquire(&rt.lock);
 	bool got = idle_take_processor(m);
 	lock_release(&rt.lock);
