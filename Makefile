@@ -9,7 +9,7 @@
 #   make format     lets clang-format have its way
 #   make bench      the benchmarks, beside Go's where there is a `go` (bench/README.md)
 #   make coverage   which lines the tests reach
-#   make install    PREFIX=/usr/local DESTDIR=
+#   make install    PREFIX=/usr/local DESTDIR=; as root and without DESTDIR also ldconfig
 #   make deps       installs what all of these need
 #
 # Each target installs the Debian packages it misses, or prints the command to do so (tools/deps.sh).
@@ -87,6 +87,7 @@ install: all
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX="$(PREFIX)" >/dev/null
 	@$(CMAKE_BUILD) release --target tuza_static tuza_shared
 	@DESTDIR="$(DESTDIR)" cmake --install build/release
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then PATH="$$PATH:/sbin" ldconfig; fi
 
 deps: deps-check
 

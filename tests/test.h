@@ -13,11 +13,9 @@
  * TEST runs as goroutine 1 of a tuza_run of its own (of one for all tests, if TEST_SHARED_RUN is
  * defined before this header);
  * TEST_PLAIN runs on the program's plain thread. A test fails when a CHECK fails, when it panics,
- * when it
- * leaves goroutines or descriptors behind or when it takes longer than TUZA_TEST_SECONDS (30): then
- * every
- * goroutine is shown. Arguments choose the tests whose names contain one of them. Status 0, 1, or
- * 77: all skipped.
+ * when it leaves goroutines or descriptors behind or when it takes longer than TUZA_TEST_SECONDS
+ * (30): then every goroutine is shown. Arguments choose the tests whose names contain one of them.
+ * Status 0, 1, or 77: all skipped.
  */
 #ifndef TUZA_TEST_H
 #define TUZA_TEST_H

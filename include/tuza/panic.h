@@ -75,7 +75,8 @@ int tuza_try_with(void (*fn)(void *), void *arg, unsigned flags, tuza_panic_info
  * evaluated now.
  *
  *   f  a function of one pointer or integer; its result is discarded. fclose, close, free and
- *      tuza_waitgroup_done fit.
+ *      tuza_waitgroup_done fit. Wrap one that is declared noreturn in one that is not: compilers
+ *      drop what follows its call, and this one returns.
  *   x  converted and checked by the compiler as in the call f(x).
  *
  * Panics   when the call is made: Go's words for a nil dereference, if f is NULL.

@@ -4,8 +4,8 @@
  * needs stacks.
  *
  *   tuza_panic (tuza/panic.h)  the caller's bug that a tuza_try may contain: Go's panic
- *   fatal                      the caller's bug or the world's that nothing may contain: Go's fatal
- * error throw                      our bug: "fatal error: …", everything is dumped
+ *   fatal                      the caller's bug or the world's that nothing may contain
+ *   throw                      our bug: "fatal error: tuza: …", everything is dumped
  */
 #ifndef TUZA_BASE_FATAL_H
 #define TUZA_BASE_FATAL_H

@@ -140,8 +140,8 @@ static void survey(struct overview *o, const tuza_select_case *cases, size_t n)
 		} else if (k->kind == TUZA_SELECT_AFTER_ || k->kind == TUZA_SELECT_UNTIL_) {
 			if (now == 0)
 				now = clock_now();
-			int64_t at =
-				k->kind == TUZA_SELECT_AFTER_ ? clock_after(now, k->time) : k->time;
+			bool after = k->kind == TUZA_SELECT_AFTER_;
+			int64_t at = after ? clock_after(now, k->time) : k->time;
 			if (o->time_index < 0 || at < o->time) {
 				o->time_index = (int)i;
 				o->time = at;
@@ -403,9 +403,8 @@ static void enqueue(struct slow *s, const tuza_select_case *cases, size_t n)
 		w->elem_bytes = k->chan->elem_bytes; // the channel may be gone when we are woken
 		w->success = false;
 		race_release(w);
-		list_push_back(
-			k->kind == TUZA_SELECT_RECV_ ? &k->chan->receivers : &k->chan->senders,
-			&w->link);
+		bool receives = k->kind == TUZA_SELECT_RECV_;
+		list_push_back(receives ? &k->chan->receivers : &k->chan->senders, &w->link);
 	}
 }
 
@@ -416,8 +415,8 @@ static void dequeue(struct slow *s, const tuza_select_case *cases, size_t n, uin
 		const tuza_select_case *k = &cases[i];
 		if (!is_channel_case(k) || !k->chan || i == winner)
 			continue;
-		lock_acquire(
-			&k->chan->lock); // even if it is out already: behind the commit's unlock
+		// Even if it is out already: behind the commit's unlock.
+		lock_acquire(&k->chan->lock);
 		if (link_is_linked(&s->waiters[i].link))
 			list_remove(&s->waiters[i].link);
 		lock_release(&k->chan->lock);
@@ -470,8 +469,7 @@ static NOINLINE int select_slow(
 	enqueue(&s, cases, n);
 	s.selection.g->waiting = &s;
 	park(commit, &s.selection, WAIT_SELECT, NULL);
-	s.selection.g->waiting =
-		NULL; // it matters to a goroutine that is dropped before it gets here
+	s.selection.g->waiting = NULL; // it matters to one that is dropped before it gets here
 
 	// (select-won) pairs with the swap that woke us
 	uint32_t state = load_acquire(&s.selection.state);

@@ -25,7 +25,7 @@
 #include "sched/schedule.h"
 #include <tuza/panic.h>
 
-// How long the end at a deadline waits for the memory of its goroutine before it tries again. A
+// How long the end at a deadline waits before it tries again when memory for its goroutine is short. A
 // guess.
 #define RETRY_NS TUZA_MILLISECOND
 
@@ -216,9 +216,9 @@ static struct goroutine *deadline_fire(struct timer *t, int64_t now)
 	struct goroutine *g;
 
 	race_acquire(t);
-	g = goroutine_new(expire, d);
+	g = goroutine_new_at_hand(expire, d);
 	if (unlikely(!g)) {
-		t->when = clock_after(now, RETRY_NS);
+		t->when = clock_after(now, goroutine_none_can_be_had() ? RETRY_NS : 1);
 		return NULL;
 	}
 	tuza_context_retain(&d->canceller.context); // not gone: its end stops the timer first

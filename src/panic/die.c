@@ -2,9 +2,10 @@
 /*
  * The end of the process, when it is a panic's or a fatal error's.
  *
- * One thread ends the process: the first. Others that come here wait for that (D7), so reports
- * never mix. Should the dying thread fail while it reports, it comes here again and tries less each
- * time (D6). Nothing here allocates or takes a lock that a dead goroutine could hold.
+ * One thread ends the process: the first. Others that come here wait for that (D7), a dump that is
+ * being written elsewhere is let finish, and none begins any more, so reports never mix. Should the
+ * dying thread fail while it reports, it comes here again and tries less each time (D6). Nothing
+ * here allocates; the one lock, the report's, is waited for 2 s at most.
  *
  * The C library's buffers are not flushed: whoever holds their locks will not run again. What a
  * program wants on the terminal before it panics it flushes itself, or makes stdout line-buffered.
@@ -117,6 +118,7 @@ bool die_begin(void)
 	// Relaxed: who wins writes; nobody reads what another one wrote.
 	if (cas_relaxed(&dying_thread, &expected, self)) {
 		dying_depth = 1;
+		report_lock(REPORT_FATAL); // for good: no dump gets into the report, nor behind it
 		return true;
 	}
 	if (expected != self)

@@ -13,14 +13,12 @@
 #define _GNU_SOURCE
 #include "panic/panic.h"
 
+#include "debug/symbol.h"
+
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
-
-// In libtuza.a all functions lie in a section of this name (cmake/TuzaLibrary.cmake); the linker
-// marks its ends.
-extern WEAK const char __start_tuza_text[], __stop_tuza_text[];
 
 static bool has_prefix(const char *text, const char *prefix)
 {
@@ -37,20 +35,12 @@ static bool is_own_module(const Dl_info *module, const struct link_map *map)
 
 bool own_code_holds(uintptr_t pc)
 {
-	static const char here;
-	Dl_info module, tuza;
+	Dl_info module;
 	struct link_map *map = NULL;
 
 	if (getauxval(AT_BASE) == 0)
 		return false; // no dynamic linker
 	if (!dladdr1((void *)pc, &module, (void **)&map, RTLD_DL_LINKMAP) || !map)
 		return false;
-	if (!is_own_module(&module, map))
-		return false;
-	if (!dladdr(&here, &tuza) || tuza.dli_fbase != module.dli_fbase)
-		return true;
-	// Linked into the same file as tuza, or libtuza.so itself.
-	if (__start_tuza_text)
-		return pc < (uintptr_t)__start_tuza_text || pc >= (uintptr_t)__stop_tuza_text;
-	return map->l_name[0] == 0;
+	return is_own_module(&module, map) && !symbol_is_runtime(pc);
 }

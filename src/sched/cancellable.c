@@ -12,6 +12,7 @@ struct goroutine *cancellable_take(struct cancellable *c)
 	c->cancelled = true;
 	if (c->queued.address) {
 		waitqueue_remove(q, &c->queued);
+		c->queued.g->waiting = NULL; // nothing was given to it that could be passed on
 		c->removed = true;
 		list = c->left(c, q);
 	}

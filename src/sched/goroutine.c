@@ -17,7 +17,6 @@
 #include "sched/stack.h"
 #include "sched/start.h"
 #include "sched/upcalls.h"
-#include "sched/waitqueue.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -60,8 +59,9 @@ static bool add_chunk(void)
 	return true;
 }
 
-// Takes up to `count` descriptors from the common list, linked.
-static struct goroutine *take_free(uint32_t count, uint32_t *got)
+// Takes up to `count` descriptors from the common list, linked. `may_map`: makes some if there are
+// none.
+static struct goroutine *take_free(uint32_t count, uint32_t *got, bool may_map)
 {
 	for (;;) {
 		lock_acquire(&rt.lock);
@@ -77,7 +77,7 @@ static struct goroutine *take_free(uint32_t count, uint32_t *got)
 			last->next = NULL;
 		}
 		lock_release(&rt.lock);
-		if (first || !add_chunk())
+		if (first || !may_map || !add_chunk())
 			return first;
 	}
 }
@@ -87,15 +87,15 @@ static uint64_t take_ids(uint32_t count)
 	return add_relaxed(&rt.id_batch, count); // unique is all that is wanted
 }
 
-static NOINLINE bool refill(struct processor *p)
+static NOINLINE bool refill(struct processor *p, bool may_map)
 {
-	p->free = take_free(GOROUTINE_CACHE / 2, &p->free_count);
+	p->free = take_free(GOROUTINE_CACHE / 2, &p->free_count, may_map);
 	return p->free != NULL;
 }
 
-static ALWAYS_INLINE struct goroutine *get_descriptor(struct processor *p)
+static ALWAYS_INLINE struct goroutine *get_descriptor(struct processor *p, bool may_map)
 {
-	if (unlikely(!p->free) && !refill(p))
+	if (unlikely(!p->free) && !refill(p, may_map))
 		return NULL;
 	struct goroutine *g = p->free;
 	p->free = g->next;
@@ -109,10 +109,10 @@ static ALWAYS_INLINE struct goroutine *get_descriptor(struct processor *p)
 	return g;
 }
 
-static NOINLINE struct goroutine *get_descriptor_foreign(void)
+static NOINLINE struct goroutine *get_descriptor_foreign(bool may_map)
 {
 	uint32_t got;
-	struct goroutine *g = take_free(1, &got);
+	struct goroutine *g = take_free(1, &got, may_map);
 	if (!g)
 		return NULL;
 	g->id = take_ids(1);
@@ -175,68 +175,6 @@ uint64_t goroutine_count(void)
 	return goroutine_created_count() - ended;
 }
 
-// A dropped goroutine's stack goes away: nothing that lives on may point into it.
-static void unlink_waiting(struct goroutine *g)
-{
-	switch (g->wait_reason) {
-	case WAIT_CHAN_RECV:
-	case WAIT_CHAN_SEND:
-		chan_unlink_waiter(g->waiting);
-		break;
-	case WAIT_SELECT:
-		select_unlink_waiters(g->waiting);
-		break;
-	case WAIT_MUTEX:
-	case WAIT_RWMUTEX_R:
-	case WAIT_RWMUTEX_W:
-	case WAIT_COND:
-	case WAIT_WAITGROUP:
-	case WAIT_SEMAPHORE:
-	case WAIT_ONCE:
-	case WAIT_SINGLEFLIGHT:
-	case WAIT_JOIN:
-		waitqueue_unlink(g->waiting);
-		break;
-	default: // sleep: the timers go with their processors; for ever: in no queue
-		break;
-	}
-}
-
-void goroutine_unlink_all(void)
-{
-	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next) {
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
-			struct goroutine *g = &chunk->goroutines[i];
-			uint32_t state = load_relaxed(&g->state); // nobody wakes any more
-			// One that a select was woken from still has its losers in the queues.
-			if (state == GOROUTINE_WAITING ||
-				(state == GOROUTINE_RUNNABLE && (g->flags & GOROUTINE_STARTED) &&
-					g->wait_reason == WAIT_SELECT && g->waiting))
-				unlink_waiting(g);
-		}
-	}
-}
-
-void goroutine_release_all(void)
-{
-	for (struct goroutine_chunk *chunk = rt.chunks, *next; chunk; chunk = next) {
-		next = chunk->next;
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
-			struct goroutine *g = &chunk->goroutines[i];
-			if (load_relaxed(&g->state) == GOROUTINE_DEAD) // nobody else is left
-				continue;
-			if (unlikely(switch_hooks_on))
-				sanitizer_goroutine_dropped(g);
-			goroutine_extra_free(g);
-			race_acquire(g->owned);
-			free(g->owned);
-		}
-		sys_pages_free(chunk, sizeof *chunk);
-	}
-	rt.chunks = NULL;
-	rt.free = NULL;
-}
-
 // ---- the go statement ---------------------------------------------------------------------
 
 struct spawner {
@@ -254,15 +192,11 @@ static ALWAYS_INLINE struct spawner spawner_here(void)
 	return (struct spawner){m, m->processor};
 }
 
-// A descriptor with everything but what it is to run. NULL: out of memory.
-static ALWAYS_INLINE struct goroutine *prepare(struct spawner s, uintptr_t pc)
+// Fills a descriptor with everything but what it is to run. `creator`: NULL for a timer that fires.
+static ALWAYS_INLINE struct goroutine *prepare_descriptor(
+	struct goroutine *g, const struct goroutine *creator, uintptr_t pc)
 {
-	struct goroutine *g = likely(s.processor != NULL) ? get_descriptor(s.processor)
-							  : get_descriptor_foreign();
-	if (unlikely(!g))
-		return NULL;
-	struct goroutine *creator = s.machine->current;
-	g->creator_id = creator ? creator->id : 0; // none: a timer that fires
+	g->creator_id = creator ? creator->id : 0;
 	g->creation_pc = pc;
 	g->flags = 0;
 	g->stack_class = goroutine_default_class();
@@ -275,6 +209,14 @@ static ALWAYS_INLINE struct goroutine *prepare(struct spawner s, uintptr_t pc)
 	if (unlikely(switch_hooks_on))
 		sanitizer_goroutine_created(g);
 	return g;
+}
+
+// A descriptor with everything but what it is to run. NULL: out of memory.
+static ALWAYS_INLINE struct goroutine *prepare(struct spawner s, uintptr_t pc)
+{
+	struct goroutine *g = likely(s.processor != NULL) ? get_descriptor(s.processor, true)
+							  : get_descriptor_foreign(true);
+	return likely(g != NULL) ? prepare_descriptor(g, s.machine->current, pc) : NULL;
 }
 
 static ALWAYS_INLINE void submit(struct spawner s, struct goroutine *g)
@@ -304,6 +246,38 @@ struct goroutine *goroutine_new(void (*fn)(void *), void *arg)
 	capture_simple(g, fn, arg);
 	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue it is put into
 	return g;
+}
+
+// What goroutine_new_at_hand could not find; any thread, atomic. Hints: who misses one is late.
+static uint32_t descriptors_wanted, descriptors_refused;
+
+struct goroutine *goroutine_new_at_hand(void (*fn)(void *), void *arg)
+{
+	struct machine *m = machine_current();
+	struct goroutine *g = m && m->processor ? get_descriptor(m->processor, false)
+						: get_descriptor_foreign(false);
+	if (unlikely(!g)) {
+		store_relaxed(&descriptors_wanted, 1); // a hint
+		return NULL;
+	}
+	(void)prepare_descriptor(g, NULL, 0);
+	capture_simple(g, fn, arg);
+	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue it is put into
+	return g;
+}
+
+bool goroutine_none_can_be_had(void) { return load_relaxed(&descriptors_refused) != 0; } // a hint
+
+NOINLINE static void provide(void)
+{
+	store_relaxed(&descriptors_wanted, 0);             // a hint
+	store_relaxed(&descriptors_refused, !add_chunk()); // a hint
+}
+
+void goroutine_provide(void)
+{
+	if (unlikely(load_relaxed(&descriptors_wanted) != 0)) // a hint
+		provide();
 }
 
 EXPORT int tuza_go(void (*fn)(void *), void *arg)

@@ -25,8 +25,7 @@
  */
 enum goroutine_state {
 	GOROUTINE_DEAD,     // in a free list; owned by the list
-	GOROUTINE_RUNNABLE, // in one run queue, or about to be; its context is saved or it has not
-			    // started
+	GOROUTINE_RUNNABLE, // in one run queue, or about to be; started and saved, or not started
 	GOROUTINE_RUNNING,  // machine->current; the machine owns its stack
 	GOROUTINE_WAITING,  // parked; whoever takes it out of the queue that it waits in owns it
 	GOROUTINE_BLOCKED,  // in a blocking section: runs on its machine without a processor
@@ -73,8 +72,7 @@ enum wait_reason {
 const char *wait_reason_text(enum wait_reason reason);
 
 struct machine;
-struct goroutine_extra; // name, labels, locals: allocated when one of them is set
-			// (goroutine_extra.c)
+struct goroutine_extra; // goroutine_extra.c: name, labels, locals, once one of them is set
 struct try_frame;       // panic/try.c
 
 struct goroutine {
@@ -86,18 +84,17 @@ struct goroutine {
 	// whoever owns the goroutine by its state
 	struct goroutine *next; // in a free list, the global queue or a batch
 	void *sp;               // the saved context, when STARTED and not RUNNING
-	char *stack; // the stack's slot (sched/stack.h), NULL before the first run and for threads
+	char *stack;            // its slot (stack.h); NULL before the first run and for threads
 	uint32_t stack_class;
 	uint32_t flags; // enum goroutine_flags, changed by the owner only
 
 	// any thread, atomic
 	uint32_t state; // enum goroutine_state
-	uint32_t scan;  // 1 while a dump or the trimmer holds the goroutine (park.c, "scan")
+	uint32_t scan;  // 1 while a dump or the trimmer holds the goroutine (inspect_hold.h)
 
 	// owner
 	struct goroutine_extra *extra;
-	void *owned; // malloc'ed: the copy of tuza_go_copy, or arguments passed on the stack; freed
-		     // at the end
+	void *owned; // malloc'ed, freed at the end: what tuza_go_copy copied, or stack arguments
 	struct tuza_goroutine *handle; // tuza_spawn's, or NULL
 	void *tsan_fiber;
 
@@ -108,11 +105,9 @@ struct goroutine {
 			tuza_defer_record *defers;
 			struct try_frame *tries;
 			const void *wait_object; // channel, mutex … it waits on: for dumps
-			void *waiting;      // its place in the queue of that, by wait_reason: see
-					    // upcalls.h
-			int64_t wait_since; // coarse clock, ns
-			int64_t trimmed_since; // the wait_since of the wait in which deep pages
-					       // were given back
+			void *waiting;           // its place in a queue, by wait_reason: see drop.c
+			int64_t wait_since;      // coarse clock, ns
+			int64_t trimmed_since;   // the wait_since when deep pages were given back
 			void *asan_fake_stack;
 			void *cxx_globals[2];       // __cxa_eh_globals of the goroutine
 			struct panic_state *panics; // panic/panic.c: panics under way, newest first

@@ -115,7 +115,9 @@ EXPORT tuza_goroutine *tuza_spawn(void (*fn)(void *), void *arg)
 	}
 	*h = (struct tuza_goroutine){.fn = fn, .arg = arg};
 	g->creation_pc = (uintptr_t)__builtin_return_address(0);
-	g->handle = h;
+	g->capture.gpr[1] = (uintptr_t)fn; // for dumps
+	// (handle) pairs with the load in inspect.c: the function is seen.
+	store_release(&g->handle, h);
 	ready(g);
 	return h;
 }

@@ -36,10 +36,9 @@
 #include <errno.h>
 
 enum {
-	SPIN_NS = 20000, // about the price of one wake-up
-	NEXT_STABLE_NS =
-		3000,   // Go: a thief waits 3 us before it takes what the owner would run next
-	SOFT_LOOK = 16, // soft submissions between two looks at the clock
+	SPIN_NS = 20000,       // about the price of one wake-up
+	NEXT_STABLE_NS = 3000, // Go: a thief waits so long before it takes an owner's next
+	SOFT_LOOK = 16,        // soft submissions between two looks at the clock
 	SOFT_BACKOFF_FIRST = 50000,
 	SOFT_BACKOFF_MOST = 1000000,
 };
@@ -65,8 +64,8 @@ bool idle_take_processor(struct machine *m)
 	if (!p)
 		return false;
 	rt.idle_processors = p->next_idle;
-	store_relaxed(&rt.idle_processor_count,
-		rt.idle_processor_count - 1);         // a stale higher count wakes in vain, no more
+	// Relaxed: a stale higher count wakes in vain, no more.
+	store_relaxed(&rt.idle_processor_count, rt.idle_processor_count - 1);
 	store_relaxed(&p->status, PROCESSOR_RUNNING); // ordered by the lock, or by the wake_word
 	p->machine = m;
 	if (m)
@@ -288,9 +287,8 @@ static struct goroutine *spin(struct machine *m, struct processor *p)
 			g = schedule_get_local(p);
 		if (g)
 			return g;
-		if (load_relaxed(&p->attention) ||
-			load_relaxed(&m->leave)) // the caller looks again
-			return NULL;
+		if (load_relaxed(&p->attention) || load_relaxed(&m->leave))
+			return NULL; // the caller looks again
 		for (int i = 0; i < 30; i++)
 			arch_relax();
 		now = clock_now();
@@ -350,8 +348,7 @@ static bool machine_accept(struct machine *m)
 	m->processor = m->handed;
 	m->handed = NULL;
 	if (!m->processor)
-		store_relaxed(
-			&m->wake_word, 0); // under the lock: a hand-over comes before or after
+		store_relaxed(&m->wake_word, 0); // under the lock, as hand-overs
 	lock_release(&rt.lock);
 	return m->processor != NULL;
 }
@@ -472,9 +469,9 @@ struct goroutine *idle_find(struct machine *m)
 	if (count > 1) {
 		// At most half of the busy processors' number look at the same time: Go's rule
 		// against burning CPU.
-		uint32_t busy = load_relaxed(&rt.in_service) -
-				load_relaxed(&rt.idle_processor_count);     // hints
-		if (m->spinning || 2 * load_relaxed(&rt.spinning) < busy) { // hint
+		uint32_t idle = load_relaxed(&rt.idle_processor_count); // hints, all three
+		uint32_t busy = load_relaxed(&rt.in_service) - idle;
+		if (m->spinning || 2 * load_relaxed(&rt.spinning) < busy) {
 			if (!m->spinning) {
 				m->spinning = true;
 				add_seq_cst(&rt.spinning, 1); // (idle-wake)
@@ -489,10 +486,9 @@ struct goroutine *idle_find(struct machine *m)
 	}
 
 	lock_acquire(&rt.lock);
-	if (load_relaxed(&p->attention) ||
-		m->leave) { // schedule() deals with it; written before the lock was free
+	if (load_relaxed(&p->attention) || m->leave) { // written before the lock was free
 		lock_release(&rt.lock);
-		return NULL;
+		return NULL; // schedule() deals with it
 	}
 	if (rt.global_head) {
 		struct goroutine *g = schedule_get_global_locked(p);

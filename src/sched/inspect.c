@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Looking at goroutines while they live. See inspect_hold.h for the protocol (scan).
+ * Looking at goroutines while they live. See inspect_hold.h for how one is held (scan).
  *
  * Only parked and runnable goroutines are held, one at a time, so a dump of a million disturbs each
  * for microseconds.
@@ -16,58 +16,11 @@
 #include "sched/stack.h"
 #include "sched/upcalls.h"
 
-uint32_t inspect_active;
-static uint32_t inspecting; // atomic: 1 while somebody inspects
-
-NOINLINE void inspect_set_running_slow(struct goroutine *g)
+// What a goroutine that has not started will run, in the eyes of who started it.
+static void (*function_of(const struct goroutine *g))(void)
 {
-	uint32_t free_ = 0;
-	// (scan-word) pairs with inspect_release
-	while (!cas_acquire(&g->scan, &free_, 1)) {
-		free_ = 0;
-		sys_yield();
-	}
-	store_relaxed(&g->state, GOROUTINE_RUNNING); // ordered by the release
-	store_release(&g->scan, 0);                  // (scan-word)
-}
-
-void inspect_begin(void)
-{
-	uint32_t nobody = 0;
-	// (inspecting) pairs with inspect_end
-	while (!cas_acquire(&inspecting, &nobody, 1)) {
-		nobody = 0;
-		sys_sleep(100000);
-	}
-	add_seq_cst(&inspect_active, 1); // (scan)
-	if (sys_membarrier_works())
-		sys_membarrier_all();
-}
-
-void inspect_end(void)
-{
-	sub_seq_cst(&inspect_active, 1); // (scan)
-	store_release(&inspecting, 0);   // (inspecting)
-}
-
-bool inspect_hold(struct goroutine *g)
-{
-	uint32_t free_ = 0;
-	// (scan-word) pairs with inspect_release and inspect_set_running_slow
-	while (!cas_acquire(&g->scan, &free_, 1)) {
-		free_ = 0;
-		arch_relax();
-	}
-	uint32_t state = load_acquire(&g->state); // (dead) pairs with the stores in goroutine.c
-	if (state == GOROUTINE_WAITING || state == GOROUTINE_RUNNABLE)
-		return true;
-	inspect_release(g);
-	return false;
-}
-
-void inspect_release(struct goroutine *g)
-{
-	store_release(&g->scan, 0); // (scan-word) pairs with inspect_hold
+	// (handle) pairs with the store in tuza_spawn.
+	return load_acquire(&g->handle) ? (void (*)(void))g->capture.gpr[1] : g->capture.fn;
 }
 
 static void fill(struct inspected *i, struct goroutine *g, bool held)
@@ -85,7 +38,7 @@ static void fill(struct inspected *i, struct goroutine *g, bool held)
 	bool alive = (g->flags & (GOROUTINE_STARTED | GOROUTINE_THREAD)) != 0;
 	if (!alive) {
 		if (held)
-			i->entry = g->capture.fn;
+			i->entry = function_of(g);
 		return;
 	}
 	i->locked_to_thread = g->lock_count != 0;
@@ -135,8 +88,8 @@ static void each(void (*fn)(const struct inspected *i, void *arg), void *arg, bo
 	for (struct goroutine_chunk *chunk = load_acquire(&rt.chunks); chunk; chunk = chunk->next) {
 		for (int k = 0; k < GOROUTINES_PER_CHUNK; k++) {
 			struct goroutine *g = &chunk->goroutines[k];
-			uint32_t state = load_acquire(
-				&g->state); // (dead) pairs with the stores in goroutine.c
+			// (dead) pairs with the stores in goroutine.c
+			uint32_t state = load_acquire(&g->state);
 			if (state == GOROUTINE_DEAD)
 				continue;
 			if (g == self) {
@@ -148,11 +101,10 @@ static void each(void (*fn)(const struct inspected *i, void *arg), void *arg, bo
 				continue;
 			}
 			bool held = hold && inspect_hold(g);
-			fill(&i, g,
-				held || (!hold && state != GOROUTINE_RUNNING &&
-						state != GOROUTINE_BLOCKED));
-			if (load_relaxed(&g->state) !=
-				GOROUTINE_DEAD) // it may have ended before it was held
+			bool stands = state != GOROUTINE_RUNNING && state != GOROUTINE_BLOCKED;
+			fill(&i, g, hold ? held : stands);
+			// It may have ended before it was held.
+			if (load_relaxed(&g->state) != GOROUTINE_DEAD)
 				fn(&i, arg);
 			if (held)
 				inspect_release(g);
@@ -196,7 +148,7 @@ bool inspect_stack_guard_hit(const void *address, struct inspected *i, size_t *l
 	if ((const char *)address < g->stack || (const char *)address >= b.low)
 		return false;
 	inspect_current(i);
-	*limit_bytes =
-		stack_slot_bytes(g->stack_class); // as it was asked for: a part of it is guard
+	// As it was asked for: a part of it is guard.
+	*limit_bytes = stack_slot_bytes(g->stack_class);
 	return true;
 }

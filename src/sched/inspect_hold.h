@@ -19,8 +19,8 @@
 
 #include "sched/goroutine.h"
 
-extern uint32_t
-	inspect_active; // atomic: dumps under way, plus one for ever where membarrier does not work
+// Dumps under way, plus one for ever where membarrier does not work. Any thread, atomic.
+extern uint32_t inspect_active;
 
 void inspect_set_running_slow(struct goroutine *g);
 

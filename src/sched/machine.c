@@ -22,9 +22,8 @@
 
 __thread void *machine_tls __attribute__((used));
 
-enum {
-	THREAD_STACK_BYTES = 256 << 10
-}; // the scheduler's own; user code runs elsewhere. Sanitizers get the default
+// The scheduler's own stack; user code runs elsewhere. Sanitizers get the default.
+enum { THREAD_STACK_BYTES = 256 << 10 };
 
 static void machine_init(struct machine *m)
 {
@@ -72,8 +71,8 @@ static void *thread_main(void *machine)
 		exit_guard_disarm();
 		faults_thread_end();
 	} else {
-		give_up_processor(
-			m); // no memory for a signal stack: as if the thread could not be started
+		// No memory for a signal stack: as if the thread could not be started.
+		give_up_processor(m);
 	}
 	arch_tls_machine_set(NULL);
 	lock_acquire(&rt.lock);
@@ -115,8 +114,8 @@ int machine_start(struct processor *p, bool spinning)
 	}
 	list_push_back(&rt.machines, &m->all);
 	p->machine = m;
-	add_relaxed(&rt.machine_count,
-		1); // the ender reads it after it has stopped new ones under the lock
+	// Relaxed: the ender reads it after it has stopped new ones under the lock.
+	add_relaxed(&rt.machine_count, 1);
 	lock_release(&rt.lock);
 	int error = sys_thread_start(thread_main, m, switch_hooks_on ? 0 : THREAD_STACK_BYTES);
 	if (error) {
@@ -134,8 +133,8 @@ NORETURN void machine_leave(struct machine *m)
 {
 	lock_acquire(&rt.lock);
 	if (m->processor) {
-		m->processor->machine =
-			NULL; // at the end of the runtime: the monitor may still look
+		// At the end of the runtime; the monitor may still look.
+		m->processor->machine = NULL;
 		m->processor = NULL;
 	}
 	if (link_is_linked(&m->idle)) {
@@ -191,8 +190,8 @@ static struct link plain_threads = {&plain_threads, &plain_threads};
 static void plain_thread_ends(void *record)
 {
 	struct plain_thread *t = record;
-	goroutine_extra_end(
-		&t->goroutine); // runs the user's destructors: may use tuza, and even wait
+	// Runs the user's destructors: may use tuza, and even wait.
+	goroutine_extra_end(&t->goroutine);
 	arch_tls_machine_set(NULL);
 	lock_acquire(&plain_lock);
 	list_remove(&t->all);

@@ -4,11 +4,11 @@
  *
  *   - takes processors that a blocking section left behind;
  *   - ends the time slice of goroutines that hand over to each other for 10 ms, so that others get
- * their turn;
+ *     their turn;
  *   - lends a spare processor for one whose goroutine burns the CPU, or sleeps in a system call,
- * without entering the runtime: C code cannot be interrupted at any instruction (a signal that
- * switched stacks would abort in malloc within milliseconds), and its processor cannot be taken,
- * since it may be inside the runtime. The hog's processor retires at its next entry;
+ *     without entering the runtime: C code cannot be interrupted at any instruction (a signal that
+ *     switched stacks would abort in malloc within milliseconds), and its processor cannot be
+ *     taken, since it may be inside the runtime. The hog's processor retires at its next entry;
  *   - wakes a looker for work that stays where it is, and for timers that nobody fires;
  *   - gives back the memory of free and of long parked stacks;
  *   - tells a deadlock.
@@ -47,9 +47,10 @@ enum {
 	SCAVENGE_STACKS = 512,        // per round: about half a millisecond
 	ASLEEP_AFTER = 10,            // looks with every processor idle
 };
-static const int64_t TRIM_PARKED_NS =
-	10000000000; // a goroutine parked for so long gives its deep pages back
-static const int64_t REPORT_ASLEEP_NS = 10000000000; // the report where a deadlock cannot be proved
+// A goroutine parked for so long gives its deep pages back.
+static const int64_t TRIM_PARKED_NS = 10000000000;
+// When it is said that all are asleep, where a deadlock cannot be proved.
+static const int64_t REPORT_ASLEEP_NS = 10000000000;
 
 static struct {
 	int64_t next_scavenge;
@@ -124,8 +125,8 @@ static bool rescue_queue(struct processor *p)
 // the list
 static bool machine_lives(const struct machine *m, const struct processor *p)
 {
-	return m && p->machine == m &&
-	       load_relaxed(&p->status) == PROCESSOR_RUNNING && // under rt.lock
+	// Relaxed, both: written under rt.lock.
+	return m && p->machine == m && load_relaxed(&p->status) == PROCESSOR_RUNNING &&
 	       !load_relaxed(&rt.ending);
 }
 
@@ -242,17 +243,16 @@ static int64_t earliest(void)
 static void trim_parked(int64_t now)
 {
 	struct goroutine_chunk *chunk = monitor.trim_chunk;
-	monitor.trim_chunk =
-		chunk ? chunk->next : load_acquire(&rt.chunks); // (chunks) pairs with add_chunk
+	// (chunks) pairs with add_chunk
+	monitor.trim_chunk = chunk ? chunk->next : load_acquire(&rt.chunks);
 	if (!chunk)
 		return;
 	bool begun = false;
 	for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
 		struct goroutine *g = &chunk->goroutines[i];
-		if (load_relaxed(&g->state) != GOROUTINE_WAITING ||
-			!g->stack || // hints, all of them
-			now - load_relaxed(&g->wait_since) < TRIM_PARKED_NS ||
-			load_relaxed(&g->wait_since) == load_relaxed(&g->trimmed_since))
+		int64_t since = load_relaxed(&g->wait_since); // hints, all of them
+		if (load_relaxed(&g->state) != GOROUTINE_WAITING || !g->stack ||
+			now - since < TRIM_PARKED_NS || since == load_relaxed(&g->trimmed_since))
 			continue;
 		if (!begun)
 			inspect_begin();
@@ -276,7 +276,7 @@ static bool scavenge(int64_t now)
 		return false;
 	monitor.next_scavenge = now + SCAVENGE_EVERY_NS;
 	if (load_relaxed(&rt.starved_count) != 0) // hint; memory may have been freed elsewhere
-		schedule_feed_starved();
+		schedule_feed_starved(NULL);
 	trim_parked(now);
 	return stack_scavenge(SCAVENGE_STACKS) != 0;
 }
@@ -286,8 +286,8 @@ static bool scavenge(int64_t now)
 // Follows the cgroup's quota and the affinity, unless the program or the environment has decided.
 static void adjust_target(int64_t now)
 {
-	if (config.maxprocs_set || load_relaxed(&rt.target_set) ||
-		now < monitor.next_adjust) // a hint
+	// Relaxed: a hint.
+	if (config.maxprocs_set || load_relaxed(&rt.target_set) || now < monitor.next_adjust)
 		return;
 	if (monitor.next_adjust != 0) { // it was reckoned at the start
 		uint32_t n = config_automatic_maxprocs();
@@ -301,15 +301,15 @@ static void adjust_target(int64_t now)
 
 static bool nothing_can_happen(void)
 {
-	if (load_relaxed(&rt.global_count) != 0 ||
-		load_relaxed(&rt.starved_count) != 0 || // nothing runs: stable
+	// Relaxed, all of them: stable when nothing runs.
+	if (load_relaxed(&rt.global_count) != 0 || load_relaxed(&rt.starved_count) != 0 ||
 		earliest() != INT64_MAX)
 		return false;
 	bool blocking = false;
 	lock_acquire(&rt.lock);
 	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next)
-		blocking |= load_relaxed(&CONTAINER_OF(l, struct machine, all)->in_blocking) !=
-			    0; // hint
+		if (load_relaxed(&CONTAINER_OF(l, struct machine, all)->in_blocking))
+			blocking = true;
 	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service;
 	lock_release(&rt.lock);
 	return idle && !blocking && load_relaxed(&rt.spinning) == 0;
@@ -330,8 +330,8 @@ static void check_deadlock(int64_t now)
 		return;
 	}
 	// The machines, this thread, and the one that waits in tuza_run unless it is this one.
-	int ours = (int)load_relaxed(&rt.machine_count) +
-		   (monitor.on_own_thread ? 2 : 1) + // stable while nothing happens
+	// Relaxed: stable while nothing happens.
+	int ours = (int)load_relaxed(&rt.machine_count) + (monitor.on_own_thread ? 2 : 1) +
 		   sanitizer_threads();
 	if (sys_thread_count() == ours && nothing_can_happen()) {
 		if (goroutine_count() == 0)
@@ -357,8 +357,8 @@ void monitor_rouse(void)
 
 void monitor_wake(void)
 {
-	if (load_relaxed(&rt.monitor_asleep)) // set under rt.lock; callers that must not miss it
-					      // hold the lock
+	// Relaxed: set under rt.lock, which callers that must not miss it hold.
+	if (load_relaxed(&rt.monitor_asleep))
 		monitor_rouse();
 }
 
@@ -380,9 +380,8 @@ static bool sleep_while_idle(void)
 	lock_acquire(&rt.lock);
 	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service &&
 		    !load_relaxed(&rt.ending) && !rt.global_head && !rt.starved;
-	if (idle)
-		store_relaxed(
-			&rt.monitor_asleep, 1); // under rt.lock, as those who take a processor
+	if (idle) // those who take a processor hold rt.lock, too
+		store_relaxed(&rt.monitor_asleep, 1);
 	lock_release(&rt.lock);
 	if (!idle)
 		return false;
@@ -417,8 +416,8 @@ void monitor_run(const uint32_t *until)
 			idle_wake();
 		busy |= scavenge(now);
 		adjust_target(now);
-		if (load_relaxed(&rt.idle_processor_count) ==
-			load_relaxed(&rt.in_service)) { // hints
+		// Relaxed: hints.
+		if (load_relaxed(&rt.idle_processor_count) == load_relaxed(&rt.in_service)) {
 			if (++idle_looks > 2)
 				check_deadlock(now);
 			// The end may have come during this look, and its wake-up is used up.

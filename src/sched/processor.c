@@ -32,8 +32,8 @@ int processor_create(uint32_t count)
 		p->random = sys_random_seed();
 		timer_heap_init(&p->timers);
 		store_release(&rt.processors[i], p); // (processors) pairs with processor_at
-		store_release(&rt.processor_count,
-			i + 1); // (processors) pairs with the loads of the count
+		// (processors) pairs with the loads of the count
+		store_release(&rt.processor_count, i + 1);
 	}
 	return 0;
 }
@@ -69,10 +69,9 @@ struct processor *processor_switch_on(void)
 {
 	struct processor *p = NULL;
 	uint32_t i = 0;
-	for (; i < rt.processor_count; i++)
-		if (load_relaxed(&rt.processors[i]->status) ==
-			PROCESSOR_OFF) // changed under rt.lock
-			break;
+	while (i < rt.processor_count && // changed under rt.lock
+		load_relaxed(&rt.processors[i]->status) != PROCESSOR_OFF)
+		i++;
 	if (i == rt.processor_count && (i == PROCESSOR_SLOTS || processor_create(i + 1) != 0))
 		return NULL;
 	p = rt.processors[i];
@@ -83,21 +82,15 @@ struct processor *processor_switch_on(void)
 	return p;
 }
 
-void processor_give_up_stacks(struct processor *p)
-{
-	if (p->stack_count) {
-		stack_free_many(goroutine_default_class(), p->stacks, p->stack_count);
-		p->stack_count = 0;
-	}
-}
-
 // Moves the whole queue of a processor that its owner gives up to the global queue.
 static void flush(struct processor *p)
 {
 	struct goroutine *g;
 	while ((g = schedule_get_local(p)) != NULL)
 		schedule_put_global(g, g, 1);
-	processor_give_up_stacks(p); // others may need them
+	// The cache too: others may need what is in it.
+	stack_free_many(goroutine_default_class(), p->stacks, p->stack_count);
+	p->stack_count = 0;
 }
 
 void processor_attend(struct machine *m, struct processor *p)
@@ -124,6 +117,9 @@ void processor_attend(struct machine *m, struct processor *p)
 			idle_wake();
 		return;
 	}
+	// Relaxed: written under rt.lock, before attention.
+	if (unlikely(load_relaxed(&rt.starved_count) != 0))
+		schedule_feed_starved(p);
 	// The monitor's word that a slice is over: what would inherit it queues behind the others.
 	struct goroutine *g = runq_take_next(&p->runq);
 	if (g)
@@ -174,14 +170,14 @@ uint32_t processor_set_target(uint32_t n)
 		while (*at && rt.in_service > n + rt.lent) {
 			struct processor *p = *at;
 			*at = p->next_idle;
-			store_relaxed(&rt.idle_processor_count,
-				rt.idle_processor_count - 1); // under rt.lock
+			// Under rt.lock.
+			store_relaxed(&rt.idle_processor_count, rt.idle_processor_count - 1);
 			processor_switch_off(p);
 		}
 		if (rt.in_service > n + rt.lent)
 			for (uint32_t i = 0; i < rt.processor_count; i++)
-				store_relaxed(&rt.processors[i]->attention,
-					1); // a hint to look under the lock
+				// A hint to look under the lock.
+				store_relaxed(&rt.processors[i]->attention, 1);
 	}
 	lock_release(&rt.lock);
 	if (more)
@@ -194,8 +190,8 @@ EXPORT int tuza_gomaxprocs(int n)
 	runtime_ensure_started();
 	if (n < 1)
 		return (int)load_relaxed(&rt.target); // a snapshot
-	store_relaxed(&rt.target_set,
-		1); // the monitor may be about to adjust it once more, as if just before
+	// Relaxed: the monitor may be about to adjust it once more, as if just before.
+	store_relaxed(&rt.target_set, 1);
 	return (int)processor_set_target(n > PROCESSORS_MAX ? PROCESSORS_MAX : (uint32_t)n);
 }
 

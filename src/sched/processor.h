@@ -27,9 +27,6 @@ uint32_t processor_set_target(uint32_t n);
 // The owner's slow look when p->attention is set: retires p if it should (then m has no processor).
 void processor_attend(struct machine *m, struct processor *p);
 
-// Gives the cached stacks back to their arena. Needs: to own p, or p idle and rt.lock.
-void processor_give_up_stacks(struct processor *p);
-
 // Gives p, which the caller owns with its queue, to whoever can use it; idle if there is no work.
 void processor_hand_off(struct processor *p);
 

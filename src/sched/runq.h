@@ -89,8 +89,8 @@ static ALWAYS_INLINE struct goroutine *runq_put_next(struct runq *q, struct goro
 // Takes what is in next; NULL if nothing. Any thread.
 static ALWAYS_INLINE struct goroutine *runq_take_next(struct runq *q)
 {
-	if (load_relaxed(&q->next) ==
-		NULL) // hint: the owner's own put is seen; a thief may miss a fresh one
+	// Hint: the owner's own put is seen; a thief may miss a fresh one.
+	if (load_relaxed(&q->next) == NULL)
 		return NULL;
 	// (runq-next) pairs with the exchange in runq_put_next: who gets g sees it complete.
 	return exchange_acquire(&q->next, NULL);
@@ -105,8 +105,8 @@ static ALWAYS_INLINE struct goroutine *runq_get(struct runq *q)
 		uint32_t tail = q->tail; // only writer
 		if (head == tail)
 			return NULL;
-		struct goroutine *g =
-			load_relaxed(&q->ring[head % RUNQ_SIZE]); // valid if the cas succeeds
+		// Relaxed: valid if the cas succeeds.
+		struct goroutine *g = load_relaxed(&q->ring[head % RUNQ_SIZE]);
 		// (runq-head) pairs with the acquire in runq_put: the slot has been read.
 		if (cas_acq_rel(&q->head, &head, head + 1))
 			return g;
@@ -135,9 +135,8 @@ static inline uint32_t runq_take(struct runq *from, struct goroutine **batch, ui
 		}
 		if (n > max)
 			n = max;
-		for (uint32_t i = 0; i < n; i++)
-			batch[i] = load_relaxed(
-				&from->ring[(head + i) % RUNQ_SIZE]); // valid if the cas succeeds
+		for (uint32_t i = 0; i < n; i++) // valid if the cas succeeds
+			batch[i] = load_relaxed(&from->ring[(head + i) % RUNQ_SIZE]);
 		// (runq-head) pairs with the acquire in runq_put: the slots have been read. Model:
 		// runq_model.c
 		if (cas_acq_rel(&from->head, &head, head + n))

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "sched/goroutine.h"
 #include "sched/lock.h"
+#include "sched/park.h"
 #include "sched/runq.h"
 #include "sched/timer_heap.h"
 #include "sys/sys.h"
@@ -22,13 +23,11 @@ enum {
 	PROCESSORS_MAX = 1024,  // tuza_gomaxprocs' limit
 	PROCESSORS_SPARE = 256, // lent on top while goroutines hog theirs (monitor.c)
 	PROCESSOR_SLOTS = PROCESSORS_MAX + PROCESSORS_SPARE,
-	GOROUTINE_CACHE = 64, // Go: 64 dead descriptors per processor, half is spilled
-	STACK_CACHE = 32, // warm default stacks per processor: 8 MiB of addresses, usually 128 KiB
-			  // of memory
+	GOROUTINE_CACHE = 64,    // Go: 64 dead descriptors per processor, half is spilled
+	STACK_CACHE = 32,        // warm default stacks per processor: usually 128 KiB of memory
 	GLOBAL_QUEUE_TICK = 61,  // Go's prime: keeps the global queue from starving
 	GOROUTINE_ID_BATCH = 16, // Go: ids are handed out in batches per processor
-	TIMER_TICK =
-		8, // a busy processor reads the clock for its timers every so many switches (guess)
+	TIMER_TICK = 8, // switches of a busy processor between two looks at the clock (guess)
 };
 
 /*
@@ -49,9 +48,8 @@ struct processor {
 
 	// any thread, atomic
 	CACHE_ALIGNED uint32_t status; // enum processor_status
-	uint32_t attention; // set by others: schedule() must take the slow look (retire, timers,
-			    // end)
-	uint32_t retire;    // set by the monitor: a spare runs in its place, go out of service
+	uint32_t attention;            // set by others: schedule() must take the slow look
+	uint32_t retire; // set by the monitor: a spare runs in its place, go out of service
 
 	// owner only; the monitor reads tick
 	CACHE_ALIGNED uint32_t index;
@@ -79,13 +77,11 @@ struct processor {
 
 struct machine {
 	// the machine's own thread
-	struct goroutine
-		*current; // the goroutine it runs; on a plain thread the thread's own descriptor
+	struct goroutine *current;   // what it runs; on a plain thread the thread's own descriptor
 	struct processor *processor; // NULL when it has none: blocking section, idle, plain thread
-	void *scheduler_top; // the scheduler's stack: of the thread itself; NULL for a plain thread
+	void *scheduler_top;         // of the thread's own stack; NULL for a plain thread
 	int *errno_address;
-	bool (*commit)(struct goroutine *,
-		void *); // of the park under way; NULL: release the lock commit_arg
+	park_commit *commit; // of the park under way; NULL: release the lock commit_arg
 	void *commit_arg;
 	struct goroutine *locked;            // tuza_lock_os_thread: the only goroutine it may run
 	struct processor *blocked_processor; // the one left behind by a blocking section

@@ -17,22 +17,11 @@
 #include "sched/machine.h"
 #include "sched/runtime.h"
 #include "sched/stack.h"
+#include "sys/valgrind.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#define HAVE_VALGRIND 1
-#endif
-#endif
-#ifndef HAVE_VALGRIND
-#define RUNNING_ON_VALGRIND 0
-#define VALGRIND_STACK_REGISTER(low, high) 0
-#define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
-#endif
 
 WEAK void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t bytes);
 WEAK void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *bytes);
@@ -75,13 +64,13 @@ void sanitizer_leave(struct machine *m, struct goroutine *g, bool for_good)
 	if (race_is_on()) {
 		if (g->flags & GOROUTINE_ERRNO) {
 			g->flags &= ~(uint32_t)GOROUTINE_ERRNO;
-			__tsan_release(m->errno_address); // pairs with tuza_errno_ of the next one
-							  // on this thread
+			// Pairs with tuza_errno_ of the next one on this thread.
+			__tsan_release(m->errno_address);
 		}
 		if (for_good)
 			__tsan_release(g->stack); // pairs with sanitizer_enter's acquire
-		__tsan_release(&rt.ending); // pairs with the end of the runtime, which drops the
-					    // goroutine if it never comes back
+		// Pairs with the end of the runtime, which drops it if it never comes back.
+		__tsan_release(&rt.ending);
 		__tsan_switch_to_fiber(m->tsan_fiber, TSAN_NO_SYNC);
 	}
 }
@@ -96,8 +85,8 @@ void sanitizer_enter(struct machine *m, struct goroutine *g, bool first)
 			(size_t)(b.top - b.low) + STACK_TOP_RESERVE);
 	if (race_is_on()) {
 		__tsan_switch_to_fiber(g->tsan_fiber, TSAN_NO_SYNC);
-		__tsan_acquire(m); // pairs with sanitizer_machine_started: the thread's variables,
-				   // errno among them
+		// Pairs with sanitizer_machine_started: the thread's variables, errno among them.
+		__tsan_acquire(m);
 		if (first)
 			__tsan_acquire(g->stack);
 	}
@@ -107,8 +96,8 @@ void sanitizer_machine_started(struct machine *m)
 {
 	if (race_is_on()) {
 		m->tsan_fiber = __tsan_get_current_fiber();
-		__tsan_release(m); // TSan counts the initialisation of thread-local storage as a
-				   // write by this thread
+		// The initialisation of thread-local storage counts as a write by this thread.
+		__tsan_release(m);
 	}
 	if (__sanitizer_start_switch_fiber) {
 		pthread_attr_t attributes;
@@ -154,8 +143,8 @@ struct valgrind_stack {
 	char *slot;
 	unsigned id;
 };
-static struct valgrind_stack
-	*valgrind_stacks; // guarded by valgrind itself: it runs one thread at a time
+static struct lock valgrind_lock;              // the last in the order
+static struct valgrind_stack *valgrind_stacks; // guarded by valgrind_lock
 
 void sanitizer_stack_created(char *slot, uint32_t class)
 {
@@ -167,13 +156,16 @@ void sanitizer_stack_created(char *slot, uint32_t class)
 	v->slot = slot;
 	v->id = VALGRIND_STACK_REGISTER(
 		slot + stack_guard_bytes(class), slot + stack_slot_bytes(class) - 1);
+	lock_acquire(&valgrind_lock);
 	v->next = valgrind_stacks;
 	valgrind_stacks = v;
+	lock_release(&valgrind_lock);
 }
 
 void sanitizer_stack_destroyed(char *slot, uint32_t class)
 {
 	(void)class;
+	// Nobody else is left at the end of the runtime.
 	for (struct valgrind_stack **at = &valgrind_stacks; *at; at = &(*at)->next) {
 		struct valgrind_stack *v = *at;
 		if (v->slot != slot)

@@ -113,8 +113,8 @@ static struct goroutine *take_global(struct processor *p, uint32_t most)
 	rt.global_head = rest;
 	if (!rest)
 		rt.global_tail = NULL;
-	store_relaxed(&rt.global_count,
-		rt.global_count - taken); // guarded by the lock; readers take it as a hint
+	// Guarded by the lock; readers take it as a hint.
+	store_relaxed(&rt.global_count, rt.global_count - taken);
 	return first;
 }
 
@@ -144,44 +144,6 @@ static NOINLINE struct goroutine *get_global_one(struct processor *p)
 
 // ---- running ------------------------------------------------------------------------------
 
-// The goroutine that had no stack waits for one; whoever frees a stack queues it again.
-static bool starve(struct goroutine *g)
-{
-	lock_acquire(&rt.lock);
-	g->next = rt.starved;
-	rt.starved = g;
-	store_relaxed(&rt.starved_count,
-		rt.starved_count + 1); // guarded by the lock; readers take it as a hint
-	bool only_one = rt.starved_count >= goroutine_count();
-	lock_release(&rt.lock);
-	return !only_one;
-}
-
-NOINLINE void schedule_feed_starved(void)
-{
-	lock_acquire(&rt.lock);
-	struct goroutine *g = rt.starved;
-	if (g) {
-		rt.starved = g->next;
-		store_relaxed(&rt.starved_count, rt.starved_count - 1); // guarded by the lock
-	}
-	lock_release(&rt.lock);
-	if (g)
-		schedule_submit_global(g);
-}
-
-/*
- * Stacks are scarce: what processors keep for later goes back. Idle ones cannot use theirs, and
- * nobody else would find them.
- */
-static void reclaim_stacks(void)
-{
-	lock_acquire(&rt.lock);
-	for (struct processor *p = rt.idle_processors; p; p = p->next_idle)
-		processor_give_up_stacks(p);
-	lock_release(&rt.lock);
-}
-
 static char *take_stack(struct processor *p)
 {
 	if (unlikely(p->stack_count == 0)) {
@@ -189,13 +151,8 @@ static char *take_stack(struct processor *p)
 		// many comes back.
 		p->stack_count =
 			(uint32_t)stack_alloc_many(goroutine_default_class(), p->stacks, 2);
-		if (unlikely(p->stack_count == 0)) {
-			reclaim_stacks();
-			p->stack_count =
-				(uint32_t)stack_alloc_many(goroutine_default_class(), p->stacks, 1);
-			if (p->stack_count == 0)
-				return NULL;
-		}
+		if (p->stack_count == 0)
+			return NULL;
 	}
 	return p->stacks[--p->stack_count];
 }
@@ -216,10 +173,8 @@ static void give_stack(struct processor *p, char *slot, uint32_t class)
 		}
 		p->stacks[p->stack_count++] = slot;
 	}
-	if (unlikely(load_relaxed(&rt.starved_count) != 0)) { // hint
-		processor_give_up_stacks(p);
-		schedule_feed_starved();
-	}
+	if (unlikely(load_relaxed(&rt.starved_count) != 0)) // hint
+		schedule_feed_starved(p);
 }
 
 // Where a goroutine's function returns to.
@@ -233,12 +188,12 @@ static void start(struct machine *m, struct processor *p, struct goroutine *g)
 	if (unlikely(!slot)) {
 		m->current = NULL;
 		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // ours
-		if (!starve(g))
+		if (!schedule_starve(g))
 			fatal_all("tuza: out of memory: no stack for any goroutine");
 		return;
 	}
-	if (unlikely(load_relaxed(&rt.starved_count) != 0)) // hint; where one was, more may be
-		schedule_feed_starved();
+	if (unlikely(load_relaxed(&rt.starved_count) != 0)) // hint
+		schedule_feed_starved(p); // where this one came from there may be more
 	// The descriptor's other half comes to life where the arguments were.
 	struct arch_capture capture;
 	if (g->capture.flags & ARCH_CAPTURE_SIMPLE) {
@@ -302,8 +257,7 @@ static struct goroutine *wait_for_locked(struct machine *m)
 		m->handed_locked = NULL;
 		m->processor = m->handed;
 		m->handed = NULL;
-		store_relaxed(
-			&m->wake_word, 0); // under the lock: a hand-over comes before or after
+		store_relaxed(&m->wake_word, 0); // under the lock, as hand-overs
 		lock_release(&rt.lock);
 		if (g)
 			return g;
@@ -348,8 +302,8 @@ void *schedule(struct machine *m)
 		if (!g) {
 			g = runq_take_next(&p->runq); // inherits the time slice: tick stays
 			if (!g) {
-				store_relaxed(
-					&p->tick, p->tick + 1); // only writer; the monitor looks
+				// Only writer; the monitor looks.
+				store_relaxed(&p->tick, p->tick + 1);
 				g = runq_get(&p->runq);
 				if (!g)
 					g = idle_find(m);
@@ -386,7 +340,9 @@ void *schedule_parked(void *machine, void *goroutine)
 	struct machine *m = machine;
 	struct goroutine *g = goroutine;
 	m->current = NULL;
-	store_relaxed(&g->state, GOROUTINE_WAITING); // published by the commit's unlock
+	// (parked) pairs with inspect_hold: who looks at g sees the context that was saved. Wakers are
+	// ordered by the commit's unlock.
+	store_release(&g->state, GOROUTINE_WAITING);
 	bool stays = true;
 	if (likely(m->commit == NULL))
 		lock_release(m->commit_arg);
@@ -401,7 +357,7 @@ void *schedule_yielded(void *machine, void *goroutine)
 	struct machine *m = machine;
 	struct goroutine *g = goroutine;
 	m->current = NULL;
-	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the ring
+	store_release(&g->state, GOROUTINE_RUNNABLE); // (parked) as in schedule_parked
 	schedule_submit(m->processor, g, false);
 	return schedule(m);
 }
@@ -412,7 +368,7 @@ void *schedule_handed_over(void *machine, void *goroutine)
 	struct goroutine *g = goroutine;
 	struct goroutine *to = m->commit_arg;
 	m->current = NULL;
-	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the ring
+	store_release(&g->state, GOROUTINE_RUNNABLE); // (parked) as in schedule_parked
 	schedule_submit(m->processor, g, false);
 	void *context = execute(m, to);
 	return context ? context : schedule(m);
@@ -423,7 +379,7 @@ void *schedule_unblocked(void *machine, void *goroutine)
 	struct machine *m = machine;
 	struct goroutine *g = goroutine;
 	m->current = NULL;
-	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the lock below
+	store_release(&g->state, GOROUTINE_RUNNABLE); // (parked) as in schedule_parked
 	lock_acquire(&rt.lock);
 	bool got = idle_take_processor(m);
 	lock_release(&rt.lock);

@@ -19,6 +19,15 @@ NORETURN void goroutine_finish(void);
  */
 MUST_USE struct goroutine *goroutine_new(void (*fn)(void *), void *arg);
 
+/*
+ * The same for a caller that holds a runtime lock: NULL when no descriptor is at hand. Then
+ * goroutine_provide, which timer_heap_run calls without locks, will have mapped new ones in a
+ * moment, unless goroutine_none_can_be_had says that memory is short. For timers: nobody counts as
+ * the creator.
+ */
+MUST_USE struct goroutine *goroutine_new_at_hand(void (*fn)(void *), void *arg);
+bool goroutine_none_can_be_had(void);
+
 // ---- inside sched/ ------------------------------------------------------------------------
 
 /*
@@ -48,8 +57,12 @@ struct goroutine *schedule_get_local(struct processor *p);
 struct goroutine *schedule_get_global(struct processor *p);
 struct goroutine *schedule_get_global_locked(struct processor *p); // Needs: rt.lock
 
-// A goroutine that had to wait for a stack tries again.
-void schedule_feed_starved(void);
+// starve.c: g found no stack and waits for one. False: so does every other goroutine.
+MUST_USE bool schedule_starve(struct goroutine *g);
+
+// A goroutine that had to wait for a stack tries again; `own`, the caller's processor, keeps none
+// back. NULL: a caller without one.
+void schedule_feed_starved(struct processor *own);
 
 // Entries on the scheduler's stack, for arch_park and arch_jump: (machine, goroutine). They return
 // the context to continue.

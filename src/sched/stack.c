@@ -42,9 +42,8 @@ struct arena {
 	uint32_t slots;     // reserved
 	uint32_t committed; // slots [0, committed) are usable
 	uint32_t fresh;     // slots [fresh, committed) were never used
-	uint32_t dirty; // free list: number + 1 of the last freed slot, 0 if empty; memory still
-			// attached
-	uint32_t clean; // free list: memory given back
+	uint32_t dirty;     // free list: number + 1 of the last freed slot, 0 if empty
+	uint32_t clean;     // the same for slots whose memory was given back
 	uint32_t dirty_count;
 	uint32_t clean_count;
 	uint32_t *next; // side table: the free slot behind this one, + 1
@@ -71,8 +70,8 @@ uint32_t stack_class_of(size_t bytes)
 static struct arena *arena_of(const char *slot, uint32_t class)
 {
 	struct arena *a = arenas[class];
-	while ((size_t)(slot - a->base) >> class >=
-		a->slots) // slots are handed out after both are written
+	// Slots are handed out after both base and slots are written.
+	while ((size_t)(slot - a->base) >> class >= a->slots)
 		a++;
 	return a;
 }
@@ -143,9 +142,8 @@ static void arena_guard(struct arena *a, uint32_t class, uint32_t from, uint32_t
 	}
 	if (a->guard != SYS_GUARD_NONE)
 		return;
-	if (i < a->unguarded_from)
-		store_relaxed(&a->unguarded_from,
-			i > from ? i - 1 : i); // readers own a slot: ordered by getting it
+	if (i < a->unguarded_from) // readers own a slot: ordered by getting it
+		store_relaxed(&a->unguarded_from, i > from ? i - 1 : i);
 	for (uint32_t k = a->unguarded_from; k < to; k++)
 		red_zone_fill(a->base + ((size_t)k << class), class);
 	store_relaxed(&stack_red_zones_in_use, true); // same
@@ -248,8 +246,7 @@ size_t stack_scavenge(size_t max)
 		uint32_t class = k / ARENAS;
 		struct arena *a = &arenas[class][k % ARENAS];
 		// Takes the slot out of the list, so that the system call is made without the lock.
-		while (done < max &&
-			load_relaxed(&a->dirty) != 0) { // hint, re-checked under the lock
+		while (done < max && load_relaxed(&a->dirty) != 0) { // hint, looked at again below
 			lock_acquire(&a->lock);
 			uint32_t number = a->dirty;
 			if (number) {

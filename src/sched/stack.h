@@ -17,10 +17,9 @@
 #include "sched/goroutine.h"
 
 enum {
-	STACK_CLASS_MIN = 14, // 16 KiB
-	STACK_CLASS_MAX = 30, // 1 GiB
-	STACK_CLASS_DEFAULT =
-		18, // 256 KiB: 64 KiB is the chief complaint about libraries that have it
+	STACK_CLASS_MIN = 14,     // 16 KiB
+	STACK_CLASS_MAX = 30,     // 1 GiB
+	STACK_CLASS_DEFAULT = 18, // 256 KiB: 64 KiB is the chief complaint about others' libraries
 };
 
 // The class whose slots hold `bytes`; 0 if out of range.

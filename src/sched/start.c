@@ -70,9 +70,8 @@ static void once_per_process(void)
 	sys_init();
 	sanitizer_init();
 	pthread_atfork(NULL, NULL, in_child);
-	if (!sys_membarrier_works())
-		store_relaxed(&inspect_active,
-			1); // machines always take the slow way: before there are any
+	if (!sys_membarrier_works()) // machines always take the slow way: before there are any
+		store_relaxed(&inspect_active, 1);
 }
 
 // `monitored`: the caller will be the monitor. Needs: start_mutex
@@ -170,9 +169,10 @@ static void stop_locked(void)
 {
 	lock_acquire(&rt.lock);
 	store_relaxed(&rt.ending, 1); // under the lock: no machine starts from here on
-	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next)
-		store_relaxed(
-			&CONTAINER_OF(l, struct machine, all)->leave, 1); // seen at the next entry
+	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next) {
+		struct machine *m = CONTAINER_OF(l, struct machine, all);
+		store_relaxed(&m->leave, 1); // seen at the next entry
+	}
 	for (uint32_t i = 0; i < rt.processor_count; i++)
 		store_relaxed(&rt.processors[i]->attention, 1); // same
 	lock_release(&rt.lock);

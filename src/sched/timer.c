@@ -249,6 +249,7 @@ struct goroutine *timer_heap_run(struct timer_heap *h, int64_t now)
 		end = fire_batch(h, now, end, &more);
 		(void)earliest_update(h); // later or the same: only timer_restart makes it earlier
 		lock_release(&h->lock);
+		goroutine_provide();
 	}
 	*end = NULL;
 	return first;

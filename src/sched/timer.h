@@ -5,8 +5,8 @@
  *
  * `fire` is called with the heap's lock held (so timer_stop that took the lock knows that it is not
  * running and will not run): it may take a channel's lock, and returns the goroutine to make
- * runnable, or NULL. It must not park, call user code, or start or stop timers. One that could not
- * do its work sets t->when to a later time and is called again then.
+ * runnable, or NULL. It must not park, call user code, take memory, or start or stop timers. One
+ * that could not do its work sets t->when to a later time and is called again then.
  */
 #ifndef TUZA_SCHED_TIMER_H
 #define TUZA_SCHED_TIMER_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the layers above provide to the scheduler: the contract of panic/ and debug/ towards start,
- * thread and end of the runtime.
+ * What the layers above provide to the scheduler: the contract of panic/ and debug/ towards start
+ * and end of the runtime and of its threads, and of chan/ and sync/ towards dropped goroutines.
  */
 #ifndef TUZA_SCHED_UPCALLS_H
 #define TUZA_SCHED_UPCALLS_H
@@ -40,6 +40,14 @@ void select_unlink_waiters(void *waiting);
 
 // context/registry.c: the same for those that wait with a context.
 void context_forget_waits(void);
+
+/*
+ * sync/: a goroutine is dropped that was taken out of a queue and has not run since. What it was
+ * given there (`waiting`, its struct queued, tells) goes to the next waiter of `object`. As above.
+ */
+void mutex_pass_on(void *waiting, const void *object);
+void rwmutex_pass_on(void *waiting, const void *object, bool is_writer);
+void semaphore_pass_on(void *waiting, const void *object);
 
 // sched/goroutine_extra.c: inherits the creator's labels; runs the destructors of locals on the
 // ending goroutine; frees.

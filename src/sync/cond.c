@@ -65,6 +65,7 @@ static bool cond_wait_as(tuza_cond *cond, tuza_mutex *m, struct queued *w,
 	} else {
 		waitqueue_unlock(q);
 	}
+	w->g->waiting = NULL; // its place in the queue is no more
 	race_acquire(w);
 	tuza_mutex_lock(m);
 	return w->granted;

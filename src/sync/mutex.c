@@ -6,9 +6,8 @@
  * - Taking and giving back a lock that nobody else wants is one compare and swap each.
  * - Who finds it held spins a bounded while if that may pay, then parks.
  * - Unlock takes the first waiter out, frees the lock and wakes it. Who runs may take the lock
- * before it: handing it
- *   over each time would cost a switch per lock (a convoy). The loser goes back to the front, its
- *   age kept.
+ *   before it: handing it over each time would cost a switch per lock (a convoy). The loser goes
+ *   back to the front, its age kept.
  * - A waiter older than 1 ms gets the lock handed over, and runs in the unlocker's place.
  *
  * The clock is read by those who wait and those who wake, never else.
@@ -18,6 +17,7 @@
 #include "base/fatal.h"
 #include "base/race_hooks.h"
 #include "sched/timer.h"
+#include "sched/upcalls.h"
 #include "sync/cancel.h"
 #include "sync/mutex_state.h"
 
@@ -65,6 +65,7 @@ NOINLINE static bool mutex_lock_slow(tuza_mutex *m, struct queued *w, struct can
 		}
 		waitqueue_push(q, m, w, woken != 0);
 		park_unlocking(&q->lock, WAIT_MUTEX, m);
+		w->g->waiting = NULL; // from here on there is nothing to pass on
 		if (w->granted)
 			return true;
 		if (c && c->removed)
@@ -152,6 +153,25 @@ void mutex_unlock_to_park(tuza_mutex *m)
 	race_release(m);
 	if (unlikely(!mutex_state_unlock_idle(&m->state, &seen)))
 		mutex_unlock_slow(m, seen, false);
+}
+
+// ---- a dropped waiter -------------------------------------------------------------------------
+
+// Does what the waiter would have done, and gives the lock back at once. (One that was cancelled
+// was given nothing: then this wakes the next one in vain.)
+void mutex_pass_on(void *waiting, const void *object) TUZA_TSA_(no_thread_safety_analysis)
+{
+	const struct queued *w = waiting;
+	tuza_mutex *m = (tuza_mutex *)object;
+
+	while (!w->granted && !mutex_state_take(&m->state, MUTEX_WOKEN)) {
+		struct waitqueue *q = waitqueue_lock(m);
+		bool is_held = mutex_state_park(&m->state, MUTEX_WOKEN);
+		waitqueue_unlock(q);
+		if (is_held) // whoever holds it looks for waiters when it unlocks
+			return;
+	}
+	tuza_mutex_unlock(m);
 }
 
 // ---- with a cancel ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include "base/fatal.h"
 #include "base/race_hooks.h"
 #include "sched/timer.h"
+#include "sched/upcalls.h"
 #include "sync/cancel.h"
 
 // As for mutexes: Go's starvationThresholdNs, active_spin and active_spin_cnt.
@@ -69,6 +70,7 @@ NOINLINE static bool rwmutex_rlock_slow(
 		}
 		waitqueue_push(q, readers_of(rw), w, false);
 		park_unlocking(&q->lock, WAIT_RWMUTEX_R, rw);
+		w->g->waiting = NULL;     // from here on there is nothing to pass on
 		return !c || !c->removed; // a reader that was woken holds the lock
 	}
 	return true;
@@ -104,6 +106,7 @@ NOINLINE static bool rwmutex_lock_slow(
 		}
 		waitqueue_push(q, rw, w, woken != 0);
 		park_unlocking(&q->lock, WAIT_RWMUTEX_W, rw);
+		w->g->waiting = NULL; // from here on there is nothing to pass on
 		if (w->granted)
 			return true;
 		if (c && c->removed)
@@ -282,4 +285,27 @@ bool rwmutex_rlock_cancellable(struct cancellable *c)
 		return false;
 	race_acquire(rw);
 	return true;
+}
+
+// ---- a dropped waiter -------------------------------------------------------------------------
+
+// Does what the waiter would have done, and gives the lock back at once.
+void rwmutex_pass_on(void *waiting, const void *object, bool is_writer)
+	TUZA_TSA_(no_thread_safety_analysis)
+{
+	const struct queued *w = waiting;
+	tuza_rwmutex *rw = (tuza_rwmutex *)object;
+
+	if (!is_writer) {
+		tuza_rwmutex_runlock(rw);
+		return;
+	}
+	while (!w->granted && !rwmutex_state_lock(&rw->state, RWMUTEX_WOKEN)) {
+		struct waitqueue *q = waitqueue_lock(rw);
+		bool is_held = rwmutex_state_park_writer(&rw->state, RWMUTEX_WOKEN);
+		waitqueue_unlock(q);
+		if (is_held) // whoever holds it looks for waiters when it unlocks
+			return;
+	}
+	tuza_rwmutex_unlock(rw);
 }

@@ -10,6 +10,7 @@
  */
 #include "sync/semaphore_state.h"
 #include "base/race_hooks.h"
+#include "sched/upcalls.h"
 #include "sync/cancel.h"
 
 /*
@@ -58,10 +59,34 @@ EXPORT void tuza_semaphore_init(tuza_semaphore *s, int64_t n)
 	s->state = n * SEMAPHORE_ONE;
 }
 
+/*
+ * WAITING is left behind by those who were dropped at the end of a tuza_run while they waited: the
+ * semaphore, which may have been freed, could not be told. Whoever finds
+ * the queue empty takes it back. Needs: q->lock.
+ */
+static void semaphore_forget_dropped(tuza_semaphore *s, struct waitqueue *q)
+{
+	// Relaxed: stable under the bucket's lock.
+	if ((load_relaxed(&s->state) & SEMAPHORE_WAITING) && !waitqueue_first(q, s))
+		(void)semaphore_serve(s, q, semaphore_state_free(&s->state)); // serves nobody
+}
+
+// Returns false when others wait, or not so much is free.
+NOINLINE static bool semaphore_take_slow(tuza_semaphore *s, int64_t n)
+{
+	// Relaxed: a glimpse; the lock is taken only where somebody waits.
+	if (!(load_relaxed(&s->state) & SEMAPHORE_WAITING))
+		return false;
+	struct waitqueue *q = waitqueue_lock(s);
+	semaphore_forget_dropped(s, q);
+	waitqueue_unlock(q);
+	return semaphore_state_take(&s->state, n);
+}
+
 EXPORT bool tuza_semaphore_try_acquire(tuza_semaphore *s, int64_t n)
 {
 	semaphore_check_weight(n);
-	if (!semaphore_state_take(&s->state, n))
+	if (!semaphore_state_take(&s->state, n) && !semaphore_take_slow(s, n))
 		return false;
 	race_acquire(s);
 	return true;
@@ -80,10 +105,12 @@ NOINLINE static bool semaphore_wait_slow(struct cancellable *c)
 			waitqueue_unlock(q);
 			return false;
 		}
+		semaphore_forget_dropped(s, q);
 		if (place != s || semaphore_state_park(&s->state, c->weight)) {
 			waitqueue_push(q, place, &c->queued, false);
 			park_unlocking(&q->lock, WAIT_SEMAPHORE, s);
-			return !c->removed; // who was served has got it
+			c->queued.g->waiting = NULL; // from here on there is nothing to pass on
+			return !c->removed;          // who was served has got it
 		}
 		waitqueue_unlock(q);
 	} while (!semaphore_state_take(&s->state, c->weight));
@@ -157,4 +184,15 @@ EXPORT void tuza_semaphore_release(tuza_semaphore *s, int64_t n)
 			ready_list(list);
 		return;
 	}
+}
+
+// ---- a dropped waiter -------------------------------------------------------------------------
+
+void semaphore_pass_on(void *waiting, const void *object)
+{
+	const struct queued *w = waiting;
+
+	if (w->granted) // else it was cancelled
+		tuza_semaphore_release((tuza_semaphore *)object,
+			CONTAINER_OF(w, const struct cancellable, queued)->weight);
 }

@@ -33,7 +33,7 @@ struct tuza_timer {
 	void *arg;
 };
 
-// How long a call waits for the memory of its goroutine before it tries again. A guess.
+// How long a call waits before it tries again when memory for its goroutine is short. A guess.
 #define RETRY_NS TUZA_MILLISECOND
 
 static struct tuza_timer *timer_of(struct timer *t)
@@ -53,9 +53,9 @@ static struct goroutine *timer_fire_call(struct timer *t, int64_t now)
 	struct goroutine *g;
 
 	race_acquire(t);
-	g = goroutine_new(timer_of(t)->fn, timer_of(t)->arg);
+	g = goroutine_new_at_hand(timer_of(t)->fn, timer_of(t)->arg);
 	if (unlikely(!g))
-		t->when = clock_after(now, RETRY_NS);
+		t->when = clock_after(now, goroutine_none_can_be_had() ? RETRY_NS : 1);
 	return g;
 }
 

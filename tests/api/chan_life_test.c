@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The life of a channel: references, what happens to values that nobody receives, release right
- * after the
- * last effect was seen; and channels whose buffer grows.
+ * after the last effect was seen; and channels whose buffer grows.
  */
 #include "../test.h"
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Who is served first: waiters in the order of their coming, a handed-off value to nobody else; and
- * the
- * chains of goroutines that depend on it. After Go's test/chan/{fifo,goroutines,sieve1}.go and
+ * the chains of goroutines that depend on it. After Go's test/chan/{fifo,goroutines,sieve1}.go and
  * test/chanlinear.go.
  */
 #include "../test.h"

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * Power series as streams of goroutines, after Go's test/chan/powser1.go and M. D. McIlroy's
- * "Squinting at
- * Power Series": a series is a pair of channels, one for requests and one for coefficients, and a
- * product of
- * two is a recursive network of goroutines. T2.6.
+ * "Squinting at Power Series": a series is a pair of channels, one for requests and one for
+ * coefficients, and a product of two is a recursive network of goroutines. T2.6.
  *
  * Nothing is computed before it is asked for. A consumer ends a stream by closing its request
- * channel; the
- * producer then ends its own inputs. Nobody asks a stream that has been ended.
+ * channel; the producer then ends its own inputs. Nobody asks a stream that has been ended.
  */
 #include "../test.h"
 
@@ -141,8 +138,7 @@ static void run_integral(struct stream out, struct rational first, struct stream
 }
 
 // One series for two consumers at their own pace; ends with the first. It serves one with what is
-// known already
-// while it waits for what the other wants: a series may depend on itself.
+// known already while it waits for what the other wants: a series may depend on itself.
 static void run_split(struct stream in, struct stream first, struct stream second)
 {
 	struct rational known[64];

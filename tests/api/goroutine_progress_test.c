@@ -2,8 +2,7 @@
 // run-alone: it measures how long goroutines wait
 /*
  * Nobody starves: not beside a loop that never calls the runtime, a thread stuck in the kernel, a
- * pair that wakes
- * each other for ever. After Go's runtime/proc_test.go.
+ * pair that wakes each other for ever. After Go's runtime/proc_test.go.
  */
 #include "../test.h"
 

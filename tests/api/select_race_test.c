@@ -335,8 +335,7 @@ static void give_or_quit(tuza_chan *result, tuza_chan *quit)
 }
 
 // Rule 1: once the result was received, the select touches neither channel, though its goroutine
-// may not
-// have run again. (AddressSanitizer and valgrind watch.)
+// may not have run again. (AddressSanitizer and valgrind watch.)
 TEST(channels_of_a_select_may_go_once_its_effect_was_seen)
 {
 	for (int i = 0; i < 3000; i++) {

@@ -4,8 +4,7 @@
 // expect-stdout: the parent goes on
 /*
  * Checklist 38: the child of a fork may only exec; what else it asks for is refused at once, and
- * the parent
- * goes on. The child's status is passed on.
+ * the parent goes on. The child's status is passed on.
  */
 #define _GNU_SOURCE
 #include <tuza/tuza.h>

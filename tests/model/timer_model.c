@@ -250,6 +250,8 @@ void sys_pages_free(void *base, size_t bytes)
 	free(base);
 }
 
+void goroutine_provide(void) {}
+
 struct timer_heap *timer_heap_current(void) { return &heaps[running ? running->home : 0]; }
 
 enum { NOBODY_SLEEPS = -1 };

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Random senders and receivers, goroutines and threads, on channels of random capacity and size, in
- * every form of
- * sending and receiving. Every value arrives once and whole, and everybody ends.
+ * every form of sending and receiving. Every value arrives once and whole, and everybody ends.
  */
 #include "stress.h"
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Goroutines that start others, wait, panic, exit, block, change the number of processors: each
- * that was started
- * ends once, its deferred calls and destructors run once.
+ * that was started ends once, its deferred calls and destructors run once.
  */
 #include "stress.h"
 

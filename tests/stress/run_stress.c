@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Runs that end at a random moment of what they do, one after the other: nothing that a run left
- * behind
- * disturbs the next. Checklist 50. And a runtime that falls asleep and is woken from outside,
- * checklist 3.
+ * behind disturbs the next. Checklist 50. And a runtime that falls asleep and is woken from
+ * outside, checklist 3.
  */
 #include "stress.h"
 

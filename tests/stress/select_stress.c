@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Selects that time out, are closed and lose to each other, all at the same time. What a select
- * says that it
- * did is what happened: values sent, values received and values still in buffers add up.
+ * says that it did is what happened: values sent, values received and values still in buffers add
+ * up.
  */
 #include "stress.h"
 

@@ -272,6 +272,22 @@ TEST(report_shows_the_function_of_a_goroutine_that_has_not_started)
 		CHECK_CONTAINS(text, " [runnable]:\ndoes_nothing(...)\n\t");
 }
 
+TEST(report_shows_the_function_of_a_spawned_goroutine_that_has_not_started)
+{
+	int processors = tuza_gomaxprocs(1);
+	struct writer w;
+
+	writer_to_text(&w, text, sizeof(text));
+	tuza_yield(); // now the others have retired
+	tuza_goroutine *spawned = tuza_spawn(does_nothing, NULL);
+	inspect_each(report_waiting_to_start, &w);
+	tuza_gomaxprocs(processors);
+	CHECK_CONTAINS(text, " [runnable]:\n");
+	if (has_names())
+		CHECK_CONTAINS(text, " [runnable]:\ndoes_nothing(...)\n\t");
+	CHECK_EQ(tuza_join(spawned), 0);
+}
+
 // ---- order and form ---------------------------------------------------------------------------
 
 static void dumps_from_inside(void *arg)

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Objects of the program that outlive a tuza_run whose goroutines were dropped on their way out of
+ * a queue: what they were given and could not take is there for the next run.
+ */
+#include "sync_support.h"
+
+static tuza_mutex mutex;
+static tuza_rwmutex rwmutex;
+static tuza_semaphore semaphore;
+static atomic_bool main_is_over, released;
+
+static void wait_for_mutex(void)
+{
+	tuza_mutex_lock(&mutex);
+	tuza_mutex_unlock(&mutex);
+}
+
+static void wait_to_read(void)
+{
+	tuza_rwmutex_rlock(&rwmutex);
+	tuza_rwmutex_runlock(&rwmutex);
+}
+
+static void wait_to_write(void)
+{
+	tuza_rwmutex_lock(&rwmutex);
+	tuza_rwmutex_unlock(&rwmutex);
+}
+
+static void wait_for_semaphore(void)
+{
+	tuza_semaphore_wait(&semaphore, 2);
+	tuza_semaphore_release(&semaphore, 2);
+}
+
+static void take_all(void)
+{
+	tuza_mutex_lock(&mutex);
+	tuza_rwmutex_lock(&rwmutex);
+	tuza_semaphore_wait(&semaphore, 2);
+}
+
+static void release_all(void)
+{
+	tuza_mutex_unlock(&mutex);
+	tuza_rwmutex_unlock(&rwmutex);
+	tuza_semaphore_release(&semaphore, 2);
+}
+
+static void keep_the_end_waiting(void)
+{
+	tuza_blocking_begin();
+	while (!atomic_load(&released))
+		usleep(100);
+	tuza_blocking_end();
+}
+
+static int leave_them_waiting(void *arg)
+{
+	(void)arg;
+	TUZA_GO(wait_for_mutex);
+	TUZA_GO(wait_to_read);
+	TUZA_GO(wait_for_semaphore);
+	wait_parked("sync.Mutex.Lock", 1);
+	wait_parked("sync.RWMutex.RLock", 1);
+	wait_parked("semacquire", 1);
+	TUZA_GO(keep_the_end_waiting);
+	wait_parked("syscall", 1);
+	atomic_store(&main_is_over, true);
+	return 0;
+}
+
+// Releases when the machines have been told to leave, and one of them is not back yet.
+static void *release_between_end_and_drop(void *arg)
+{
+	take_all();
+	pthread_barrier_wait(arg);
+	while (!atomic_load(&main_is_over))
+		usleep(100);
+	usleep(100000);
+	release_all();
+	atomic_store(&released, true);
+	return NULL;
+}
+
+static void use_all(tuza_chan *done)
+{
+	wait_for_mutex();
+	wait_to_read();
+	wait_to_write();
+	wait_for_semaphore();
+	CHECK(tuza_semaphore_try_acquire(&semaphore, 1));
+	tuza_semaphore_release(&semaphore, 1);
+	tuza_chan_send(done, NULL);
+}
+
+static int use_them_again(void *arg)
+{
+	tuza_chan *done = tuza_chan_new(0, 8);
+
+	(void)arg;
+	take_all();
+	for (int i = 0; i < 4; i++)
+		TUZA_GO(use_all, done);
+	wait_parked("sync.Mutex.Lock", 4);
+	release_all();
+	for (int i = 0; i < 4; i++)
+		if (!CHECK_EQ(TUZA_SELECT(TUZA_RECV(done, NULL), TUZA_AFTER(10 * TUZA_SECOND)), 0))
+			return 1; // those who hang keep the channel
+	tuza_chan_release(done);
+	return 0;
+}
+
+TEST_PLAIN(what_a_dropped_goroutine_was_handed_goes_on)
+{
+	pthread_t thread;
+	pthread_barrier_t taken;
+
+	tuza_semaphore_init(&semaphore, 2);
+	pthread_barrier_init(&taken, NULL, 2);
+	CHECK_EQ(pthread_create(&thread, NULL, release_between_end_and_drop, &taken), 0);
+	pthread_barrier_wait(&taken);
+	CHECK_EQ(tuza_run(leave_them_waiting, NULL), 0);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&taken);
+	if (!CHECK(tuza_mutex_try_lock(&mutex)))
+		return;
+	tuza_mutex_unlock(&mutex);
+	CHECK_EQ(tuza_run(use_them_again, NULL), 0);
+}
+
+static int wake_and_return(void *arg)
+{
+	(void)arg;
+	take_all();
+	for (int i = 0; i < 3; i++) {
+		TUZA_GO(wait_for_mutex);
+		TUZA_GO(wait_to_write);
+		TUZA_GO(wait_to_read);
+		TUZA_GO(wait_for_semaphore);
+	}
+	tuza_yield();
+	release_all();
+	return 0;
+}
+
+// Without waiters and holders a lock is all zero, whatever happened to it before.
+TEST_PLAIN(locks_are_as_new_after_waiters_were_dropped_at_any_moment)
+{
+	static const tuza_mutex new_mutex;
+	static const tuza_rwmutex new_rwmutex;
+
+	tuza_semaphore_init(&semaphore, 2);
+	for (int i = 0; i < 300; i++) {
+		CHECK_EQ(tuza_run(wake_and_return, NULL), 0);
+		if (!CHECK(tuza_mutex_try_lock(&mutex)) ||
+			!CHECK(tuza_rwmutex_try_lock(&rwmutex)) ||
+			!CHECK(tuza_semaphore_try_acquire(&semaphore, 2)))
+			break;
+		release_all();
+		if (!CHECK(memcmp(&mutex, &new_mutex, sizeof(mutex)) == 0) ||
+			!CHECK(memcmp(&rwmutex, &new_rwmutex, sizeof(rwmutex)) == 0))
+			break;
+	}
+}
+
+static int leave_one_waiting(void *arg)
+{
+	(void)arg;
+	tuza_semaphore_wait(&semaphore, 1);
+	TUZA_GO(wait_for_semaphore);
+	wait_parked("semacquire", 1);
+	return 0;
+}
+
+TEST_PLAIN(a_semaphore_forgets_waiters_that_were_dropped)
+{
+	for (int i = 0; i < 2; i++) {
+		tuza_semaphore_init(&semaphore, 2);
+		CHECK_EQ(tuza_run(leave_one_waiting, NULL), 0);
+		if (i == 0) {
+			CHECK(tuza_semaphore_try_acquire(&semaphore, 1));
+		} else {
+			alarm(20); // else for ever
+			tuza_semaphore_wait(&semaphore, 1);
+			alarm(0);
+		}
+		CHECK(!tuza_semaphore_try_acquire(&semaphore, 1));
+	}
+}
