@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The leak check of tuza/testing.h.
+ * The leak check of tuza/testing.h, and that at the end of tuza_run.
  *
  * Looks until nothing is left; names of functions are looked up late, because most goroutines that
  * a first look finds are about to end, and the first name of a process is dear. What is reported is
@@ -18,6 +18,7 @@
 #include "debug/leak_names.h"
 #include "debug/own_stack.h"
 #include "sched/current.h"
+#include "sched/upcalls.h"
 
 #include <stdlib.h>
 #include <tuza/goroutine.h>
@@ -194,6 +195,8 @@ EXPORT void tuza_leak_verify(const tuza_leak_options *options)
 
 	verify_by(&rules);
 }
+
+size_t leak_check_at_end(void) { return tuza_leak_check(NULL); }
 
 // ---- TUZA_LEAK_CHECK -------------------------------------------------------------------------
 
