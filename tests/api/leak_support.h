@@ -62,10 +62,10 @@ TEST_UNUSED_ static NOINLINE void starts_one(void)
 
 TEST_UNUSED_ static void does_nothing(void *arg) { (void)arg; }
 
-static void begin(void) { quit = tuza_chan_new(1, 0); }
+TEST_UNUSED_ static void begin(void) { quit = tuza_chan_new(1, 0); }
 
 // Starts n of them and waits until they are parked.
-static void leave(void (*fn)(void *), int n)
+TEST_UNUSED_ static void leave(void (*fn)(void *), int n)
 {
 	int before = test_count_in_dump("[chan receive");
 
@@ -74,7 +74,7 @@ static void leave(void (*fn)(void *), int n)
 	wait_parked("chan receive", before + n);
 }
 
-static void end(void)
+TEST_UNUSED_ static void end(void)
 {
 	tuza_chan_close(quit);
 	CHECK_EQ(tuza_leak_check(&(tuza_leak_options){.wait = 10 * TUZA_SECOND}), 0);
@@ -94,7 +94,7 @@ static size_t found(tuza_leak_options options)
 #define FOUND(...) found((tuza_leak_options){__VA_ARGS__})
 
 // Static functions have names if the library was built with libbacktrace.
-static bool has_names(void)
+TEST_UNUSED_ static bool has_names(void)
 {
 	static char stack[4096];
 
