@@ -30,6 +30,7 @@
 #include <tuza/goroutine.h>
 #include <tuza/panic.h>
 #include <tuza/select.h>
+#include <tuza/testing.h>
 #include <tuza/time.h>
 
 #include <dirent.h>
@@ -137,27 +138,24 @@ TEST_UNUSED_ static bool test_check_panics(
 
 static void test_call(void *arg) { ((struct test_case *)arg)->body(); }
 
-// The test itself, then the wait of up to 2 s for goroutines that are about to end.
+// The test itself, then the wait of up to 10 s for goroutines that are about to end.
 static void test_body(struct test_case *test)
 {
-	size_t before = tuza_num_goroutine();
+	tuza_leak_snapshot *before = tuza_leak_snapshot_new();
+	size_t count_before = tuza_num_goroutine();
 	tuza_panic_info info = {"", ""};
+	tuza_leak_options leaks = {.ignore_current = before, .wait = 10 * TUZA_SECOND};
 
 	if (tuza_try(test_call, test, &info) != 0) {
 		atomic_fetch_add(&test_failures, 1);
 		printf("  panic: %s\n%s\n", info.message, info.stack);
 	}
-	for (int i = 0; tuza_num_goroutine() != before + test_probes_pending(); i++) {
-		if (i == 2000) {
-			atomic_fetch_add(&test_failures, 1);
-			printf("  %zu goroutines at the end, %zu expected\n", tuza_num_goroutine(),
-				before + test_probes_pending());
-			fflush(stdout);
-			tuza_dump(STDERR_FILENO);
-			break;
-		}
-		tuza_sleep(TUZA_MILLISECOND);
-	}
+	fflush(stdout);
+	if (test_probes_pending() > 0) // only then: to look names up takes its time
+		leaks.ignore_created_by = "test_probe_start";
+	CHECK_EQ(tuza_leak_check(&leaks), 0);
+	WAIT_UNTIL(tuza_num_goroutine() == count_before + test_probes_pending());
+	tuza_leak_snapshot_free(before);
 }
 
 static int test_in_run(void *arg)

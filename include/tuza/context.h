@@ -17,7 +17,7 @@
  * Whoever makes a context frees it, with tuza_context_free: that ends it and gives up the maker's
  * reference. A child holds its parent, so they may be freed in any order. Hand a context to a
  * goroutine that may outlive its maker's free with tuza_context_retain, for which the goroutine
- * calls tuza_context_release.
+ * calls tuza_context_release. tuza_leak_check (tuza/testing.h) lists those that nobody has freed.
  *
  * A NULL context panics "nil context" everywhere. All functions may be called from any goroutine or
  * thread, at the same time, but not from a signal handler. None blocks unless it says so. Errors are

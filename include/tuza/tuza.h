@@ -22,6 +22,7 @@
 #include <tuza/panic.h>
 #include <tuza/select.h>
 #include <tuza/sync.h>
+#include <tuza/testing.h>
 #include <tuza/time.h>
 
 #endif

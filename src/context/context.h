@@ -47,7 +47,7 @@ struct tuza_context {
 	uintptr_t created_at;        // where in the program, for reports
 	uint64_t creator_id;         // the goroutine that made it; 0: a plain thread
 
-	uint32_t shard; // constant; registry.c
+	uint64_t number; // constant, of no other context ever; registry.c
 	// guarded by the shard's lock
 	struct link registered;
 };

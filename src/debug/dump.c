@@ -165,6 +165,14 @@ static void write_creator(const struct symbol *s, void *arg)
 	write_place(c->w, s);
 }
 
+void report_creation(struct writer *w, uintptr_t pc, uint64_t creator_id)
+{
+	struct creator creator = {.w = w, .id = creator_id};
+
+	if (pc != 0)
+		symbol_each((struct backtrace_frame){pc, true}, write_creator, &creator);
+}
+
 void report_goroutine(
 	struct writer *w, const struct inspected *i, const struct backtrace *b, unsigned flags)
 {
@@ -183,12 +191,7 @@ void report_goroutine(
 	} else {
 		writer_text(w, "\tgoroutine running on other thread; stack unavailable\n");
 	}
-	if (i->creation_pc != 0) {
-		struct creator creator = {.w = w, .id = i->creator_id};
-
-		symbol_each(
-			(struct backtrace_frame){i->creation_pc, true}, write_creator, &creator);
-	}
+	report_creation(w, i->creation_pc, i->creator_id);
 }
 
 // ---- the calling goroutine -------------------------------------------------------------------

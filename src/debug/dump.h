@@ -38,6 +38,9 @@ void report_unlock(void);
 void report_goroutine(
 	struct writer *w, const struct inspected *i, const struct backtrace *b, unsigned flags);
 
+// "created by feed in goroutine 7" and where that is; nothing when pc is 0.
+void report_creation(struct writer *w, uintptr_t pc, uint64_t creator_id);
+
 // The calling goroutine ("goroutine 0" on a thread that runs none). Takes no lock.
 void report_current(struct writer *w, unsigned flags);
 

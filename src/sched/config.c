@@ -220,6 +220,36 @@ uint32_t config_automatic_maxprocs(void)
 	return automatic_maxprocs(sys_cpu_count(), groups);
 }
 
+/*
+ * What the words of TUZA_DEBUG ("a=1,b,c=2") say of `key`: the value of the last one, "" where it
+ * has none, cut to fit. False: it is not among them.
+ */
+static bool debug_value(const char *words, const char *key, char *value, size_t size)
+{
+	size_t key_length = strlen(key);
+	bool found = false;
+	for (const char *word = words; word && *word; word += *word == ',') {
+		size_t length = strcspn(word, ",");
+		size_t name = strcspn(word, "=,");
+		if (name == key_length && strncmp(word, key, name) == 0) {
+			found = true;
+			name += word[name] == '=';
+			snprintf(value, size, "%.*s", (int)(length - name), word + name);
+		}
+		word += length;
+	}
+	return found;
+}
+
+static enum leakcheck read_leakcheck(void)
+{
+	char value[16];
+	if (!debug_value(getenv("TUZA_DEBUG"), "leakcheck", value, sizeof value) ||
+		strcmp(value, "0") == 0)
+		return LEAKCHECK_OFF;
+	return strcmp(value, "fatal") == 0 ? LEAKCHECK_FATAL : LEAKCHECK_REPORT;
+}
+
 void config_read(void)
 {
 	char groups[4096];
@@ -233,5 +263,6 @@ void config_read(void)
 						   : automatic_maxprocs(config.cpu_count, groups);
 	uint32_t class = stack_class_of(parse_bytes(getenv("TUZA_STACK_BYTES")));
 	config.stack_class = class ? class : STACK_CLASS_DEFAULT;
+	config.leakcheck = read_leakcheck();
 	find_memory_limit(groups);
 }

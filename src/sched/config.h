@@ -5,17 +5,26 @@
  *	TUZA_MAXPROCS     how many goroutines run at once
  *	TUZA_STACK_BYTES  default stack, with an optional k, m or g
  *	TUZA_TRACEBACK    none, single, all, system, crash: what the end of a program prints
+ *	TUZA_DEBUG        words with commas between: leakcheck, leakcheck=fatal
  */
 #ifndef TUZA_SCHED_CONFIG_H
 #define TUZA_SCHED_CONFIG_H
 
 #include "base/compiler.h"
 
+// What happens at the end of tuza_run when goroutines are left.
+enum leakcheck {
+	LEAKCHECK_OFF,
+	LEAKCHECK_REPORT,
+	LEAKCHECK_FATAL, // reports, and the process ends with status 2
+};
+
 struct config {
 	uint32_t maxprocs;
 	bool maxprocs_set; // by the environment: never adjusted
 	uint32_t stack_class;
 	int cpu_count;
+	enum leakcheck leakcheck;
 };
 extern struct config config;
 

@@ -234,12 +234,15 @@ struct main_call {
 	int (*fn)(void *);
 	void *arg;
 	int result;
+	bool is_failed; // goroutines are left, and TUZA_DEBUG says leakcheck=fatal
 };
 
 static void main_goroutine(void *call)
 {
 	struct main_call *c = call;
 	int result = c->fn(c->arg);
+	if (config.leakcheck != LEAKCHECK_OFF && leak_check_at_end() > 0)
+		c->is_failed = config.leakcheck == LEAKCHECK_FATAL;
 	// A panic that is being printed elsewhere must win over this end.
 	panic_settle();
 	c->result = result;
@@ -278,7 +281,7 @@ EXPORT int tuza_run(int (*fn)(void *), void *arg)
 	store_relaxed(&rt.main_done, 0); // before the goroutine exists
 	pthread_mutex_unlock(&start_mutex);
 
-	struct main_call call = {fn, arg, 0};
+	struct main_call call = {.fn = fn, .arg = arg};
 	struct goroutine *g = goroutine_new(main_goroutine, &call);
 	if (!g)
 		fatal("tuza: out of memory for the main goroutine");
@@ -299,5 +302,8 @@ EXPORT int tuza_run(int (*fn)(void *), void *arg)
 	stop_locked();
 	rt.in_run = false;
 	pthread_mutex_unlock(&start_mutex);
+	// The program has come to its end: unlike other fatal errors this one runs what atexit has.
+	if (call.is_failed)
+		exit(2);
 	return call.result;
 }

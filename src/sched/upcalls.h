@@ -31,6 +31,13 @@ void exit_guard_disarm(void);
 void panic_settle(void);
 
 /*
+ * debug/leak.c: for goroutine 1 when the function of tuza_run has returned, if TUZA_DEBUG has
+ * leakcheck. Gives the others half a second to end, reports those that have not on standard error.
+ * Returns how many.
+ */
+size_t leak_check_at_end(void);
+
+/*
  * chan/chan.c, chan/select.c: a goroutine is dropped while it waits; its waiter (goroutine.waiting)
  * leaves the queues of channels that live on. Nobody runs goroutines any more; plain threads may
  * use the channels.
