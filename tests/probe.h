@@ -92,11 +92,11 @@ TEST_UNUSED_ static int test_count_in_dump(const char *text)
 // Waits until n goroutines are parked for this reason ("chan receive", "select" …).
 TEST_UNUSED_ static bool wait_parked(const char *reason, int n)
 {
-	char alone[64], followed[64]; // "chan receive" is not "chan receive (nil chan)"
+	char text[64], longer[64]; // "chan receive" is not "chan receive (nil chan)"
 
-	snprintf(alone, sizeof(alone), "[%s]", reason);
-	snprintf(followed, sizeof(followed), "[%s,", reason);
-	return WAIT_UNTIL(test_count_in_dump(alone) + test_count_in_dump(followed) >= n);
+	snprintf(text, sizeof(text), "[%s", reason);
+	snprintf(longer, sizeof(longer), "[%s (", reason);
+	return WAIT_UNTIL(test_count_in_dump(text) - test_count_in_dump(longer) >= n);
 }
 
 // Descriptors open now, without those that no program sees (epoll, eventfd, io_uring: the

@@ -55,8 +55,9 @@ xargs awk '
 	}' <"$dir/c" >"$dir/found"
 fail_if_any "longer than 100 columns"
 
-# In brackets, so that this file does not accuse itself.
-xargs grep -nwE '[T]ODO|[F]IXME|[X]XX|[H]ACK|[S]ession|[s]ession' <"$dir/all" | cut -d: -f1,2 >"$dir/found"
+# In brackets, so that this file does not accuse itself. context.[T]ODO is Go's.
+xargs grep -nwE '[T]ODO|[F]IXME|[X]XX|[H]ACK|[S]ession|[s]ession' <"$dir/all" |
+	grep -v 'context\.[T]ODO' | cut -d: -f1,2 >"$dir/found"
 fail_if_any "a note to oneself"
 
 exit $failed

@@ -20,8 +20,8 @@
  * calls tuza_context_release. tuza_leak_check (tuza/testing.h) lists those that nobody has freed.
  *
  * A NULL context panics "nil context" everywhere. All functions may be called from any goroutine or
- * thread, at the same time, but not from a signal handler. None blocks unless it says so. Errors are
- * codes: -ECANCELED ("context canceled") and -ETIMEDOUT ("context deadline exceeded").
+ * thread, at the same time, but not from a signal handler. None blocks unless it says so. Errors
+ * are codes: -ECANCELED ("context canceled") and -ETIMEDOUT ("context deadline exceeded").
  */
 #ifndef TUZA_CONTEXT_H
 #define TUZA_CONTEXT_H
@@ -201,7 +201,8 @@ int tuza_context_cause(tuza_context *ctx);
 bool tuza_context_deadline(tuza_context *ctx, int64_t *deadline);
 
 /*
- * Returns  the value of the nearest tuza_context_with_value with this key, from the context upwards;
+ * Returns  the value of the nearest tuza_context_with_value with this key, from the context
+ * upwards;
  *          NULL if there is none.
  * Panics   "nil key".
  * Go       Value   (X1)

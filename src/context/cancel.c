@@ -2,18 +2,18 @@
 /*
  * How contexts end.
  *
- * A canceller ends under its lock: the error, the done channel, and each watcher taken out. Children
- * are collected, and ended one after the other when the lock has been dropped, so the depth of the
- * tree costs no stack and no two locks are held. Goroutines to wake and calls to start are collected
- * as well, and come last.
+ * A canceller ends under its lock: the error, the done channel, and each watcher taken out.
+ * Children are collected, and ended one after the other when the lock has been dropped, so the
+ * depth of the tree costs no stack and no two locks are held. Goroutines to wake and calls to start
+ * are collected as well, and come last.
  *
  * The done channel is closed before the error can be read, or else a goroutine could see the error
  * and then find the channel open; and the error is there when the close is seen. Hence the state in
  * between, CONTEXT_ENDING, in which canceller_error waits for the lock.
  *
  * The timer of a deadline runs from before the context is linked into its parent, and its firing
- * starts a goroutine that ends the tree: firing happens under a timer heap's lock, which comes after
- * a canceller's.
+ * starts a goroutine that ends the tree: firing happens under a timer heap's lock, which comes
+ * after a canceller's.
  *
  * Go: src/context/context.go, cancelCtx, timerCtx
  */
@@ -25,8 +25,8 @@
 #include "sched/schedule.h"
 #include <tuza/panic.h>
 
-// How long the end at a deadline waits before it tries again when memory for its goroutine is short. A
-// guess.
+// How long the end at a deadline waits before it tries again when memory for its goroutine is
+// short. A guess.
 #define RETRY_NS TUZA_MILLISECOND
 
 static struct deadline_context *deadline_of(struct canceller *c)
@@ -180,8 +180,8 @@ void canceller_join_parent(struct canceller *c)
 		return;
 	lock_acquire(&parent->lock);
 	int error = parent->error, cause = parent->cause;
-	// One whose deadline came first is not linked, or nobody would unlink it: leave() takes this
-	// lock after the error was set.
+	// One whose deadline came first is not linked, or nobody would unlink it: leave() takes
+	// this lock after the error was set.
 	if (error == 0 && load_relaxed(&c->error) == 0)
 		list_push_back(&parent->watchers, &c->as_child.link);
 	lock_release(&parent->lock);

@@ -10,8 +10,8 @@
  * Who watches a canceller is linked into it: child cancellers, calls at the end, and the waits of
  * goroutines (on their stacks). Adding and removing one costs the same whatever their number.
  *
- * Locks: a canceller's lock comes first of all runtime locks; wait queue buckets, channels and timer
- * heaps may be locked inside it. No two cancellers' locks are held together.
+ * Locks: a canceller's lock comes first of all runtime locks; wait queue buckets, channels and
+ * timer heaps may be locked inside it. No two cancellers' locks are held together.
  */
 #ifndef TUZA_CONTEXT_CONTEXT_H
 #define TUZA_CONTEXT_CONTEXT_H

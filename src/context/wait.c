@@ -2,10 +2,10 @@
 /*
  * Locks, groups and handles with a context.
  *
- * A wait is linked into the context's canceller, on the waiter's stack, only while it waits. The end
- * of the context takes the waiter out of the queue that it waits in, under the locks of both; the
- * waiter unlinks itself when it is back, which also waits for an end that is still under way with
- * it.
+ * A wait is linked into the context's canceller, on the waiter's stack, only while it waits. The
+ * end of the context takes the waiter out of the queue that it waits in, under the locks of both;
+ * the waiter unlinks itself when it is back, which also waits for an end that is still under way
+ * with it.
  */
 #include "context/context.h"
 

@@ -340,8 +340,8 @@ void *schedule_parked(void *machine, void *goroutine)
 	struct machine *m = machine;
 	struct goroutine *g = goroutine;
 	m->current = NULL;
-	// (parked) pairs with inspect_hold: who looks at g sees the context that was saved. Wakers are
-	// ordered by the commit's unlock.
+	// (parked) pairs with inspect_hold: who looks at g sees the context that was saved. Wakers
+	// are ordered by the commit's unlock.
 	store_release(&g->state, GOROUTINE_WAITING);
 	bool stays = true;
 	if (likely(m->commit == NULL))

@@ -10,10 +10,10 @@
  *
  * Adding, taking the first and removing any waiter cost a search among the addresses of the bucket,
  * none among the waiters of one address: a million goroutines may wait for one waitgroup.
- * The table is never resized: 16,384 buckets keep the chains short for tens of thousands of addresses
- * at once, and a lookup takes no lock but the bucket's. Untouched buckets cost nothing. What fork-join
- * programs wait for by the hundred thousand, waitgroups and handles, keeps its first waiter itself:
- * A2 and A3 hang on A1 as above, but A1 is in no chain.
+ * The table is never resized: 16,384 buckets keep the chains short for tens of thousands of
+ * addresses at once, and a lookup takes no lock but the bucket's. Untouched buckets cost nothing.
+ * What fork-join programs wait for by the hundred thousand, waitgroups and handles, keeps its first
+ * waiter itself: A2 and A3 hang on A1 as above, but A1 is in no chain.
  */
 #include "sched/waitqueue.h"
 

@@ -34,8 +34,7 @@ struct waitqueue {
 // A goroutine in a queue; lies on its stack.
 struct queued {
 	// guarded by the bucket's lock
-	struct link root; // of the first waiter: among those of other addresses; in a later one
-		// root.prev leads to the one before
+	struct link root;     // of a first waiter: among other addresses'; else prev: one before
 	struct queued *next;  // the next waiter of the same address
 	struct queued *last;  // in the first waiter: the last one of this address
 	const void *address;  // NULL once it was taken out
@@ -68,8 +67,8 @@ struct queued *waitqueue_first(struct waitqueue *q, const void *address);
 // Removes the waiter `w` wherever it stands. Needs: q->lock; w is in q.
 void waitqueue_remove(struct waitqueue *q, struct queued *w);
 
-// The same for the object at `address`, whose first waiter is *head (NULL: none). Needs: the lock of
-// the bucket of `address`.
+// The same for the object at `address`, whose first waiter is *head (NULL: none). Needs: the lock
+// of the bucket of `address`.
 void waitqueue_push_at(struct queued **head, const void *address, struct queued *w);
 struct queued *waitqueue_pop_at(struct queued **head);
 struct goroutine *waitqueue_take_all_at(struct queued **head);

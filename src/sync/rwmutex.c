@@ -37,8 +37,8 @@ static struct goroutine *take_readers(struct waitqueue *q, const tuza_rwmutex *r
 }
 
 /*
- * A writer has given up. Readers that only waited for it go in: the lock is held by readers, or will
- * be passed on by a writer. Needs: q->lock. Returns them, linked for ready_list.
+ * A writer has given up. Readers that only waited for it go in: the lock is held by readers, or
+ * will be passed on by a writer. Needs: q->lock. Returns them, linked for ready_list.
  */
 static struct goroutine *writer_left(tuza_rwmutex *rw, struct waitqueue *q)
 {

@@ -49,8 +49,8 @@ static ALWAYS_INLINE bool waitgroup_state_is_done(const uint64_t *state)
 }
 
 /*
- * The last step of the add that returned WAITGROUP_ZERO. Needs: the bucket's lock, the waiters taken
- * out. The last touch.
+ * The last step of the add that returned WAITGROUP_ZERO. Needs: the bucket's lock, the waiters
+ * taken out. The last touch.
  */
 static ALWAYS_INLINE void waitgroup_state_finish(uint64_t *state)
 {

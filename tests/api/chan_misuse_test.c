@@ -124,8 +124,8 @@ TEST(null_channel_is_never_ready)
 	CHECK(blocks(recv_null, NULL));
 	CHECK(blocks(send_null_sized, NULL));
 	CHECK(blocks(recv_null_sized, NULL));
-	CHECK(wait_parked("chan send (nil chan)]", 2));
-	CHECK(wait_parked("chan receive (nil chan)]", 2));
+	CHECK(wait_parked("chan send (nil chan)", 2));
+	CHECK(wait_parked("chan receive (nil chan)", 2));
 	CHECK_EQ(tuza_chan_try_send(NULL, &v), -EAGAIN);
 	CHECK_EQ(tuza_chan_try_recv(NULL, &v), -EAGAIN);
 	CHECK_EQ(v, 4);

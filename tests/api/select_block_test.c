@@ -176,7 +176,7 @@ TEST(select_without_live_cases_blocks_for_ever)
 {
 	CHECK(blocks(select_nothing, NULL));
 	CHECK(blocks(select_ordered_nothing, NULL));
-	CHECK(wait_parked("select (no cases)]", 2));
+	CHECK(wait_parked("select (no cases)", 2));
 	CHECK(blocks(select_only_null, NULL));
 	CHECK(does_not_block(select_default, NULL));
 }

@@ -5,12 +5,13 @@
  * without it, when machines always take the slow way.
  *
  * This is sched/inspect_hold.h and .c themselves. Machine and dumps are actors, coroutines that
- * stop before each atomic operation. All orders of their steps are executed under the rules of total
- * store order: a plain store goes into its actor's buffer, which only that actor sees, and reaches
- * memory in a step of its own; a locked operation empties the buffer first. That is what x86-64 may
- * do, and the part of what AArch64 may do that the protocol is about; the rest is the business of
- * the labels. An order that comes to a state in which another one has been is not followed further:
- * what can happen from there has been seen. (A state is told by 64 bits of a hash.)
+ * stop before each atomic operation. All orders of their steps are executed under the rules of
+ * total store order: a plain store goes into its actor's buffer, which only that actor sees, and
+ * reaches memory in a step of its own; a locked operation empties the buffer first. That is what
+ * x86-64 may do, and the part of what AArch64 may do that the protocol is about; the rest is the
+ * business of the labels. An order that comes to a state in which another one has been is not
+ * followed further: what can happen from there has been seen. (A state is told by 64 bits of a
+ * hash.)
  *
  * The last scenario leaves the barrier out and must fail, or this model could see nothing.
  */

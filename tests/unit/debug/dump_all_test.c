@@ -333,7 +333,7 @@ TEST(dump_shows_name_label_and_thread)
 {
 	empty = tuza_chan_new(1, 0);
 	tuza_goroutine *g = tuza_spawn(is_named, NULL);
-	wait_parked("chan receive, locked", 1);
+	wait_parked("chan receive", 1);
 	CHECK_CONTAINS(dump(),
 		" [chan receive, locked to thread, name \"reader 3\" labels:{\"job\": \"12\"}]:\n");
 	tuza_chan_close(empty);
