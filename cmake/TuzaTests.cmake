@@ -21,6 +21,7 @@ include(CheckLanguage)
 set(TUZA_TEST_KINDS "unit;api;blocks;go;stress;fault;model;die;meta;examples;memcheck"
     CACHE STRING "The kinds of tests that this build has")
 set(TUZA_TEST_EXCLUDE "" CACHE STRING "Tests whose paths match are not built")
+set(TUZA_TEST_DEBUG "" CACHE STRING "TUZA_DEBUG of the api tests, such as chaos")
 set(TUZA_TEST_TIMEOUT 120 CACHE STRING "Seconds after which a test has failed")
 set(TUZA_MEMCHECK_TESTS "^(goroutine|chan|leak|select|sync|mutex|waitgroup|time|panic)"
     CACHE STRING "Names of the api tests that valgrind runs too")
@@ -139,7 +140,7 @@ foreach(kind IN ITEMS api blocks go stress)
     foreach(processors IN LISTS TUZA_TEST_MAXPROCS)
       add_test(NAME "${name}.p${processors}" COMMAND ${target})
       tuza_set_test_properties("${name}.p${processors}" ${kind} "${source}"
-        TUZA_MAXPROCS=${processors})
+        "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
       # With more than ctest's -j it runs with no other test beside it.
       set_tests_properties("${name}.p${processors}" PROPERTIES PROCESSORS ${processors})
     endforeach()

@@ -203,6 +203,25 @@ static void test_run(struct test_case *test, bool in_run)
 	printf("%s %s\n", test_failures ? "FAIL" : test_skipped ? "skip" : "ok  ", test->name);
 }
 
+// Whether the schedule is made by dice: then nothing is fair, and what is to run next does not.
+TEST_UNUSED_ static bool test_is_chaotic(void)
+{
+	const char *debug = getenv("TUZA_DEBUG");
+
+	return debug && strstr(debug, "chaos");
+}
+
+// Chaos without a seed gets one, so that all runs of this program have the same and it can be told.
+static void test_choose_seed(void)
+{
+	char debug[64];
+
+	if (!test_is_chaotic() || strchr(getenv("TUZA_DEBUG"), '='))
+		return;
+	snprintf(debug, sizeof(debug), "chaos=%u", (unsigned)(tuza_now() ^ getpid()) | 1);
+	setenv("TUZA_DEBUG", debug, 1);
+}
+
 static bool test_is_chosen(const char *name, char **words)
 {
 	bool any = false;
@@ -234,9 +253,12 @@ int main(int argc, char **argv)
 {
 	(void)argc;
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+	test_choose_seed();
 	if (test_is_shared)
 		tuza_run(test_shared_run, argv + 1);
 	test_run_all(argv + 1, false);
+	if (test_count_failed && test_is_chaotic())
+		printf("again: TUZA_DEBUG=%s\n", getenv("TUZA_DEBUG"));
 	if (test_count_failed)
 		return 1;
 	return test_count_run == test_count_skipped ? 77 : 0;

@@ -9,6 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Whether the expensive internal checks are compiled in: the build says so.
+#ifndef TUZA_DEBUG_CHECKS
+#define TUZA_DEBUG_CHECKS 0
+#endif
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -18,6 +18,7 @@
 
 #include "base/fatal.h"
 #include "base/race_hooks.h"
+#include "sched/chaos.h"
 #include "sched/upcalls.h"
 
 #include <errno.h>
@@ -390,6 +391,7 @@ EXPORT void tuza_chan_send(tuza_chan *c, const void *v)
 {
 	if (unlikely(!c))
 		park_for_ever(WAIT_CHAN_SEND_NIL);
+	chaos_point();
 	race_read(v, c->elem_bytes);
 	bool checked = false;
 	for (;;) {
@@ -402,6 +404,7 @@ EXPORT void tuza_chan_send(tuza_chan *c, const void *v)
 			lock_release(&c->lock);
 			if (wake)
 				ready(wake);
+			chaos_point();
 			return;
 		}
 		if (unlikely(r == CHAN_CLOSED)) {
@@ -423,6 +426,7 @@ EXPORT bool tuza_chan_recv(tuza_chan *c, void *v)
 {
 	if (unlikely(!c))
 		park_for_ever(WAIT_CHAN_RECV_NIL);
+	chaos_point();
 	bool checked = false;
 	for (;;) {
 		struct goroutine *wake;
@@ -434,6 +438,7 @@ EXPORT bool tuza_chan_recv(tuza_chan *c, void *v)
 			lock_release(&c->lock);
 			if (wake)
 				ready(wake);
+			chaos_point();
 			return r == CHAN_DONE;
 		}
 		if (likely(checked || park_is_allowed()))
@@ -467,6 +472,7 @@ EXPORT int tuza_chan_try_send(tuza_chan *c, const void *v)
 		return -EAGAIN;
 	}
 	struct goroutine *wake;
+	chaos_point();
 	race_read(v, c->elem_bytes);
 	lock_acquire(&c->lock);
 	if (unlikely(c->kind == CHAN_UNBOUNDED))
@@ -487,6 +493,7 @@ EXPORT int tuza_chan_try_recv(tuza_chan *c, void *v)
 		return -EAGAIN;
 	}
 	struct goroutine *wake;
+	chaos_point();
 	lock_acquire(&c->lock);
 	enum chan_result r = chan_recv_locked(c, v, &wake);
 	if (r != CHAN_WOULD_BLOCK)
@@ -532,7 +539,9 @@ EXPORT void tuza_chan_close(tuza_chan *c)
 {
 	if (unlikely(!c))
 		tuza_panic("close of nil channel");
+	chaos_point();
 	ready_list(chan_close(c));
+	chaos_point();
 }
 
 // ---- timers -------------------------------------------------------------------------------

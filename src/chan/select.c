@@ -25,6 +25,7 @@
 #include "base/random.h"
 #include "chan/chan.h"
 #include "sched/timer.h"
+#include "sched/chaos.h"
 #include "sched/upcalls.h"
 
 #include <stdlib.h>
@@ -502,6 +503,7 @@ static int select_any(tuza_select_case *cases, size_t n, bool ordered)
 	if (unlikely(n > CASES_MAX))
 		tuza_panic("tuza_select: too many cases (max 65536)");
 	struct overview o;
+	chaos_point();
 	survey(&o, cases, n);
 	int done = try_unlocked(cases, n, &o, ordered);
 	if (done != NOTHING)
@@ -516,6 +518,7 @@ static int select_any(tuza_select_case *cases, size_t n, bool ordered)
 		if (o.channels == 0 || (o.channels == 1 && !may_go_on(&cases[o.only])))
 			return o.default_index;
 	}
+	chaos_point();
 	return select_slow(cases, n, &o, ordered);
 }
 

@@ -8,6 +8,7 @@
 
 #include "debug/own_stack.h"
 #include "debug/symbol.h"
+#include "sched/chaos.h"
 #include "sched/current.h"
 
 // Go mentions a wait from one minute on.
@@ -140,6 +141,15 @@ static void write_frames(struct writer *w, const struct backtrace *b, unsigned f
 		f.show_all = true;
 		write_frames_filtered(&f, b);
 	}
+}
+
+void report_chaos(struct writer *w)
+{
+	if (chaos_seed() == 0)
+		return;
+	writer_text(w, "TUZA_DEBUG=chaos=");
+	writer_number(w, chaos_seed());
+	writer_text(w, "\n\n");
 }
 
 struct creator {

@@ -34,6 +34,9 @@ enum report_flags {
 void report_lock(unsigned flags);
 void report_unlock(void);
 
+// What makes the schedule, if it was made by dice: a line to start the program with, and a blank one.
+void report_chaos(struct writer *w);
+
 // One goroutine: header, frames, creation site. `b` is its stack, NULL when that cannot be had.
 void report_goroutine(
 	struct writer *w, const struct inspected *i, const struct backtrace *b, unsigned flags);

@@ -135,6 +135,8 @@ static void report_start(struct report *r)
 	report_lock(r->flags);
 	writer_to_fd(&r->w, r->fd, report_buffer, sizeof(report_buffer));
 	r->has_predecessor = r->skip_id != 0;
+	if (!(r->flags & REPORT_FATAL))
+		report_chaos(&r->w);
 }
 
 static void report_all_fatal(struct report *r)

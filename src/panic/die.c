@@ -163,15 +163,20 @@ void die_with_stacks(bool all, unsigned report_flags)
 {
 	enum traceback level = die_traceback();
 	uint64_t shown = 0;
+	struct writer w;
 
 	report_flags |= REPORT_FATAL;
+	if (dying_depth == 1) {
+		die_writer(&w);
+		report_chaos(&w);
+		writer_flush(&w);
+	}
 	if (level == TRACEBACK_NONE)
 		die_now();
 	if (level >= TRACEBACK_SYSTEM)
 		report_flags |= REPORT_RUNTIME_FRAMES;
 	if (!all || dying_depth > 1) {
 		const struct goroutine *g = goroutine_current_or_null();
-		struct writer w;
 
 		die_writer(&w);
 		report_current(&w, report_flags);

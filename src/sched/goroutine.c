@@ -9,6 +9,7 @@
 #include "sched/goroutine_list.h"
 
 #include "base/race_hooks.h"
+#include "sched/chaos.h"
 #include "sched/idle.h"
 #include "sched/machine.h"
 #include "sched/park.h"
@@ -226,6 +227,7 @@ static ALWAYS_INLINE void submit(struct spawner s, struct goroutine *g)
 		schedule_submit(s.processor, g, true);
 	else
 		schedule_submit_global(g);
+	chaos_point();
 }
 
 static ALWAYS_INLINE void capture_simple(struct goroutine *g, void (*fn)(void *), void *arg)

@@ -287,7 +287,7 @@ static struct goroutine *spin(struct machine *m, struct processor *p)
 			g = schedule_get_local(p);
 		if (g)
 			return g;
-		if (load_relaxed(&p->attention) || load_relaxed(&m->leave))
+		if (load_relaxed(&p->attention) & ATTENTION_ASKED || load_relaxed(&m->leave))
 			return NULL; // the caller looks again
 		for (int i = 0; i < 30; i++)
 			arch_relax();
@@ -486,7 +486,8 @@ struct goroutine *idle_find(struct machine *m)
 	}
 
 	lock_acquire(&rt.lock);
-	if (load_relaxed(&p->attention) || m->leave) { // written before the lock was free
+	// Written before the lock was free.
+	if (load_relaxed(&p->attention) & ATTENTION_ASKED || m->leave) {
 		lock_release(&rt.lock);
 		return NULL; // schedule() deals with it
 	}

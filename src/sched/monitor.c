@@ -95,7 +95,7 @@ static void lend_for(struct processor *p)
 		spare = processor_switch_on();
 		if (spare) {
 			store_relaxed(&p->retire, 1); // under rt.lock, and looked at there
-			store_relaxed(&p->attention, 1);
+			store_relaxed(&p->attention, ATTENTION_ASKED);
 		} else {
 			rt.lent--;
 		}
@@ -178,8 +178,9 @@ static bool look_at_running(struct processor *p, int64_t now)
 		p->seen_cpu = machine_cpu_time(m, p);
 	if (held < SLICE_NS || !work_waits(p, now))
 		return false;
-	if (!load_relaxed(&p->attention)) { // hint; p's owner clears it when it schedules
-		store_relaxed(&p->attention, 1);
+	// A hint; p's owner clears it when it schedules.
+	if (!(load_relaxed(&p->attention) & ATTENTION_ASKED)) {
+		store_relaxed(&p->attention, ATTENTION_ASKED);
 		return true;
 	}
 	if (load_relaxed(&rt.idle_processor_count) != 0) // hint

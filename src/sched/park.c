@@ -6,6 +6,7 @@
 
 #include "base/race_hooks.h"
 #include "sched/blocking.h"
+#include "sched/chaos.h"
 #include "sched/idle.h"
 #include "sched/lock.h"
 #include "sched/machine.h"
@@ -180,9 +181,12 @@ EXPORT void tuza_yield(void) { yield_to_others(); }
 void preempt_check(void)
 {
 	struct machine *m = machine_current();
-	if (likely(!m || !m->processor || !load_relaxed(&m->processor->attention))) // a request
+	uint32_t attention = m && m->processor ? load_relaxed(&m->processor->attention) : 0;
+	if (likely(attention == 0)) // a request: relaxed
 		return;
-	if (m->current && m->current->blocking == 0)
+	if (!(attention & ATTENTION_ASKED))
+		chaos_yield();
+	else if (m->current && m->current->blocking == 0)
 		yield_to_others();
 }
 

@@ -10,6 +10,7 @@
  */
 #include "sched/processor.h"
 
+#include "sched/chaos.h"
 #include "sched/config.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
@@ -31,6 +32,7 @@ int processor_create(uint32_t count)
 		p->index = i;
 		p->random = sys_random_seed();
 		timer_heap_init(&p->timers);
+		chaos_begin(p);
 		store_release(&rt.processors[i], p); // (processors) pairs with processor_at
 		// (processors) pairs with the loads of the count
 		store_release(&rt.processor_count, i + 1);
@@ -77,6 +79,7 @@ struct processor *processor_switch_on(void)
 	p = rt.processors[i];
 	store_relaxed(&p->status, PROCESSOR_RUNNING); // under rt.lock
 	store_relaxed(&p->attention, 0);
+	chaos_begin(p);
 	p->machine = NULL;
 	store_relaxed(&rt.in_service, rt.in_service + 1); // under rt.lock
 	return p;
@@ -97,7 +100,12 @@ void processor_attend(struct machine *m, struct processor *p)
 {
 	if (load_relaxed(&m->leave))
 		machine_leave(m);
-	store_relaxed(&p->attention, 0);
+	// Relaxed: what it asks for is looked at below, under the lock.
+	uint32_t attention = exchange_relaxed(&p->attention, chaos_on ? ATTENTION_CHAOS : 0);
+	if (chaos_on)
+		chaos_shuffle(p);
+	if (!(attention & ATTENTION_ASKED))
+		return;
 	lock_acquire(&rt.lock);
 	bool surplus = processor_is_surplus(p);
 	lock_release(&rt.lock);
@@ -177,7 +185,7 @@ uint32_t processor_set_target(uint32_t n)
 		if (rt.in_service > n + rt.lent)
 			for (uint32_t i = 0; i < rt.processor_count; i++)
 				// A hint to look under the lock.
-				store_relaxed(&rt.processors[i]->attention, 1);
+				store_relaxed(&rt.processors[i]->attention, ATTENTION_ASKED);
 	}
 	lock_release(&rt.lock);
 	if (more)

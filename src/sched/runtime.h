@@ -42,13 +42,18 @@ enum processor_status {
 	PROCESSOR_BLOCKED, // its machine is in a blocking section; whoever swaps the status owns it
 };
 
+enum attention {
+	ATTENTION_ASKED = 1, // set by others: retire, time slice, stacks, the end
+	ATTENTION_CHAOS = 2, // set always if it is on (chaos.h)
+};
+
 struct processor {
 	struct runq runq;
 	struct timer_heap timers; // run by anybody
 
 	// any thread, atomic
 	CACHE_ALIGNED uint32_t status; // enum processor_status
-	uint32_t attention;            // set by others: schedule() must take the slow look
+	uint32_t attention;            // enum attention: schedule() must take the slow look
 	uint32_t retire; // set by the monitor: a spare runs in its place, go out of service
 
 	// owner only; the monitor reads tick

@@ -12,6 +12,7 @@
 #include "sched/start.h"
 
 #include "base/race_hooks.h"
+#include "sched/chaos.h"
 #include "sched/config.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
@@ -79,6 +80,7 @@ static void start_locked(bool monitored)
 {
 	once_per_process();
 	config_read();
+	chaos_read();
 	rt.epoch++;
 	rt.in_run = false;
 	rt.in_service = rt.lent = 0;
@@ -174,7 +176,7 @@ static void stop_locked(void)
 		store_relaxed(&m->leave, 1); // seen at the next entry
 	}
 	for (uint32_t i = 0; i < rt.processor_count; i++)
-		store_relaxed(&rt.processors[i]->attention, 1); // same
+		store_relaxed(&rt.processors[i]->attention, ATTENTION_ASKED); // same
 	lock_release(&rt.lock);
 	idle_wake_all();
 	if (load_relaxed(&rt.monitor_alive)) // guarded by start_mutex but for its end

@@ -36,7 +36,7 @@ static uint32_t empty_other_caches(void)
 		if (status == PROCESSOR_IDLE || status == PROCESSOR_OFF) // stable under rt.lock
 			n += empty_cache(p);
 		else
-			store_relaxed(&p->attention, 1); // seen when it schedules
+			store_relaxed(&p->attention, ATTENTION_ASKED); // seen when it schedules
 	}
 	return n;
 }

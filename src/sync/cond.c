@@ -15,6 +15,7 @@
  * src/runtime/sema.go, notifyList
  */
 #include "base/race_hooks.h"
+#include "sched/chaos.h"
 #include "sync/cancel.h"
 #include "sync/mutex.h"
 
@@ -104,6 +105,7 @@ EXPORT void tuza_cond_signal(tuza_cond *cond)
 	waitqueue_unlock(q);
 	if (g)
 		ready(g);
+	chaos_point();
 }
 
 EXPORT void tuza_cond_broadcast(tuza_cond *cond)
@@ -127,6 +129,7 @@ EXPORT void tuza_cond_broadcast(tuza_cond *cond)
 	waitqueue_unlock(q);
 	if (list)
 		ready_list(list);
+	chaos_point();
 }
 
 // ---- with a cancel ----------------------------------------------------------------------------

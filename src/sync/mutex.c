@@ -16,6 +16,7 @@
 #include "sync/mutex.h"
 #include "base/fatal.h"
 #include "base/race_hooks.h"
+#include "sched/chaos.h"
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sync/cancel.h"
@@ -128,6 +129,7 @@ EXPORT void tuza_mutex_lock(tuza_mutex *m)
 
 EXPORT bool tuza_mutex_try_lock(tuza_mutex *m)
 {
+	chaos_point();
 	if (!mutex_state_take(&m->state, 0))
 		return false;
 	race_acquire(m);
@@ -142,6 +144,7 @@ EXPORT void tuza_mutex_unlock_slow_(tuza_mutex *m)
 	race_release(m);
 	if (unlikely(!mutex_state_unlock_idle(&m->state, &seen)))
 		mutex_unlock_slow(m, seen, true);
+	chaos_point();
 }
 
 EXPORT void tuza_mutex_unlock(tuza_mutex *m) { tuza_mutex_unlock_slow_(m); }

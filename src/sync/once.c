@@ -6,6 +6,7 @@
  */
 #include "sync/once_state.h"
 #include "base/race_hooks.h"
+#include "sched/chaos.h"
 #include "sched/waitqueue.h"
 #include <tuza/sync.h>
 
@@ -48,6 +49,7 @@ _Static_assert((int)TUZA_ONCE_DONE_ == (int)ONCE_DONE, "tuza/sync.h looks at the
 
 EXPORT void tuza_once_do_slow_(tuza_once *once, void (*fn)(void *), void *arg)
 {
+	chaos_point();
 	if (!once_state_is_done(&once->state)) {
 		if (once_state_start(&once->state)) {
 			once_run(once, fn, arg);

@@ -12,6 +12,7 @@
 #include "sync/rwmutex_state.h"
 #include "base/fatal.h"
 #include "base/race_hooks.h"
+#include "sched/chaos.h"
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sync/cancel.h"
@@ -210,11 +211,12 @@ EXPORT void tuza_rwmutex_runlock_slow_(tuza_rwmutex *rw)
 	uint64_t seen;
 
 	race_release(readers_of(rw));
-	if (likely(rwmutex_state_runlock(&rw->state, &seen)))
-		return;
-	if (rwmutex_readers(seen) == 0)
-		fatal("sync: RUnlock of unlocked RWMutex");
-	rwmutex_runlock_slow(rw);
+	if (unlikely(!rwmutex_state_runlock(&rw->state, &seen))) {
+		if (rwmutex_readers(seen) == 0)
+			fatal("sync: RUnlock of unlocked RWMutex");
+		rwmutex_runlock_slow(rw);
+	}
+	chaos_point();
 }
 
 EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw) { tuza_rwmutex_runlock_slow_(rw); }
@@ -244,11 +246,12 @@ EXPORT void tuza_rwmutex_unlock(tuza_rwmutex *rw)
 	uint64_t seen;
 
 	race_release(rw);
-	if (likely(rwmutex_state_unlock_idle(&rw->state, &seen)))
-		return;
-	if (!(seen & RWMUTEX_WRITER))
-		fatal("sync: Unlock of unlocked RWMutex");
-	rwmutex_unlock_slow(rw);
+	if (unlikely(!rwmutex_state_unlock_idle(&rw->state, &seen))) {
+		if (!(seen & RWMUTEX_WRITER))
+			fatal("sync: Unlock of unlocked RWMutex");
+		rwmutex_unlock_slow(rw);
+	}
+	chaos_point();
 }
 
 // ---- with a cancel ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@
  */
 #include "sync/semaphore_state.h"
 #include "base/race_hooks.h"
+#include "sched/chaos.h"
 #include "sched/upcalls.h"
 #include "sync/cancel.h"
 
@@ -148,6 +149,7 @@ bool semaphore_wait_cancellable(struct cancellable *c)
 EXPORT void tuza_semaphore_wait(tuza_semaphore *s, int64_t n)
 {
 	semaphore_check_weight(n);
+	chaos_point();
 	if (unlikely(!semaphore_state_take(&s->state, n))) {
 		struct cancellable c;
 		semaphore_cancellable_init(&c, s, n);
@@ -163,7 +165,7 @@ EXPORT void tuza_semaphore_release(tuza_semaphore *s, int64_t n)
 	for (;;) {
 		enum semaphore_given given = semaphore_state_give(&s->state, n, s->size);
 		if (likely(given == SEMAPHORE_GIVEN))
-			return;
+			break;
 		if (given == SEMAPHORE_TOO_MUCH)
 			tuza_panic("semaphore: released more than held");
 		struct waitqueue *q = waitqueue_lock(s);
@@ -182,8 +184,9 @@ EXPORT void tuza_semaphore_release(tuza_semaphore *s, int64_t n)
 		waitqueue_unlock(q);
 		if (list)
 			ready_list(list);
-		return;
+		break;
 	}
+	chaos_point();
 }
 
 // ---- a dropped waiter -------------------------------------------------------------------------

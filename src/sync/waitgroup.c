@@ -9,6 +9,7 @@
  */
 #include "sync/waitgroup_state.h"
 #include "base/race_hooks.h"
+#include "sched/chaos.h"
 #include "sync/cancel.h"
 
 /*
@@ -52,6 +53,7 @@ EXPORT void tuza_waitgroup_add(tuza_waitgroup *wg, int delta)
 		waitgroup_add_slow(wg);
 	else if (unlikely(added == WAITGROUP_NEGATIVE))
 		tuza_panic("sync: negative WaitGroup counter");
+	chaos_point();
 }
 
 EXPORT void tuza_waitgroup_done(tuza_waitgroup *wg) { tuza_waitgroup_add(wg, -1); }
@@ -85,6 +87,7 @@ EXPORT void tuza_waitgroup_wait(tuza_waitgroup *wg)
 {
 	struct queued w;
 
+	chaos_point();
 	waitgroup_wait_as(wg, &w, NULL);
 }
 

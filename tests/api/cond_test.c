@@ -176,7 +176,7 @@ static void old_waiter(struct stealing *s)
 	tuza_cond_wait(&s->cond, &s->mutex);
 	s->first_woken = true;
 	tuza_mutex_unlock(&s->mutex);
-	s->state = 2;
+	s->state++; // the newer one may be here first, if it was late
 }
 
 static void new_waiter(struct stealing *s)

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Chaos: the schedule is made by dice, so that orders which hardly ever occur do. On with
+ * TUZA_DEBUG=chaos, off it costs nothing: what happens at each scheduling hangs on
+ * processor.attention, which is looked at anyway, and the yields at other places are compiled into
+ * builds with TUZA_DEBUG_CHECKS only.
+ *
+ * At each scheduling, by chance: what was to run next, or what has waited longest, goes to the end
+ * of the queue, or to the global queue; or the machine lets others get ahead. At a preempt_check,
+ * and at a chaos_point, where a goroutine sends, receives, selects, unlocks or starts another one:
+ * it yields.
+ *
+ * All dice follow from the seed, one sequence for each processor. On one processor a program that
+ * asks no clock runs the same way again; on several the threads are the kernel's, and a seed only
+ * makes a schedule likelier.
+ */
+#include "sched/chaos.h"
+
+#include "arch/arch.h"
+#include "sched/machine.h"
+#include "sched/park.h"
+#include "sched/schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool chaos_on;
+static uint64_t seed; // constant while the runtime runs
+
+void chaos_read(void)
+{
+	const char *word = getenv("TUZA_DEBUG");
+
+	chaos_on = false;
+	while (word && !chaos_on) {
+		size_t length = strcspn(word, ",=");
+		chaos_on = length == strlen("chaos") && strncmp(word, "chaos", length) == 0;
+		if (!chaos_on) {
+			word = strchr(word, ',');
+			word += word != NULL;
+		} else {
+			seed = word[length] == '=' ? strtoull(word + length + 1, NULL, 0) : 0;
+		}
+	}
+	if (chaos_on && seed == 0)
+		seed = sys_random_seed() >> 32 | 1; // short enough to be typed
+}
+
+uint64_t chaos_seed(void) { return chaos_on ? seed : 0; }
+
+void chaos_begin(struct processor *p)
+{
+	if (!chaos_on)
+		return;
+	p->random = seed;
+	for (uint32_t i = 0; i <= p->index; i++)
+		p->random = random_next(&p->random);
+	store_relaxed(&p->attention, ATTENTION_CHAOS); // the processor is nobody's
+}
+
+static void dawdle(struct processor *p)
+{
+	for (uint32_t n = random_below(&p->random, 500); n > 0; n--)
+		arch_relax();
+}
+
+void chaos_shuffle(struct processor *p)
+{
+	struct goroutine *g = NULL;
+
+	switch (random_below(&p->random, 16)) {
+	case 0:
+	case 1:
+	case 2:
+		g = runq_take_next(&p->runq);
+		if (g)
+			schedule_submit(p, g, false);
+		break;
+	case 3:
+	case 4:
+		g = runq_get(&p->runq);
+		if (g)
+			schedule_submit(p, g, false);
+		break;
+	case 5:
+		g = schedule_get_local(p);
+		if (g)
+			schedule_submit_global(g);
+		break;
+	case 6:
+		dawdle(p);
+		break;
+	case 7:
+		sys_yield();
+		break;
+	default:
+		break;
+	}
+}
+
+NOINLINE void chaos_yield(void)
+{
+	struct machine *m = machine_current();
+
+	if (m && m->processor && m->current && random_below(&m->processor->random, 4) == 0)
+		yield_to_others();
+}

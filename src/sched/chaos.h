@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Chaos: a schedule made by dice, for finding what depends on the order (chaos.c).
+ */
+#ifndef TUZA_SCHED_CHAOS_H
+#define TUZA_SCHED_CHAOS_H
+
+#include "base/compiler.h"
+
+struct processor;
+
+extern bool chaos_on; // constant while the runtime runs
+
+/*
+ * Where a goroutine may yield, in builds with TUZA_DEBUG_CHECKS. Not while it holds a lock, of the
+ * runtime's or the program's: it may be dropped here when tuza_run ends.
+ */
+void chaos_yield(void);
+static ALWAYS_INLINE void chaos_point(void)
+{
+	if (TUZA_DEBUG_CHECKS && unlikely(chaos_on))
+		chaos_yield();
+}
+
+// The seed, 0 when it is off. Any thread.
+uint64_t chaos_seed(void);
+
+// ---- inside sched/ ------------------------------------------------------------------------
+
+// Reads TUZA_DEBUG. Before there are processors.
+void chaos_read(void);
+// A processor that is nobody's comes into service.
+void chaos_begin(struct processor *p);
+// Called by the owner at each scheduling. Needs: chaos_on
+void chaos_shuffle(struct processor *p);
+
+#endif
