@@ -34,7 +34,7 @@ enum report_flags {
 void report_lock(unsigned flags);
 void report_unlock(void);
 
-// What makes the schedule, if it was made by dice: a line to start the program with, and a blank one.
+// In chaos: a line that says what to start the program with for the same dice, and a blank one.
 void report_chaos(struct writer *w);
 
 // One goroutine: header, frames, creation site. `b` is its stack, NULL when that cannot be had.
