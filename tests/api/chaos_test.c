@@ -9,13 +9,13 @@ enum { GOROUTINES = 8, TURNS = 20, LETTERS = GOROUTINES * TURNS };
 
 struct record {
 	char letters[LETTERS + 1];
-	int n;
+	atomic_int n;
 };
 
 static void write_letters(struct record *r, int letter, tuza_waitgroup *wg)
 {
 	for (int i = 0; i < TURNS; i++) {
-		r->letters[r->n++] = (char)letter; // one processor: no race
+		r->letters[atomic_fetch_add(&r->n, 1)] = (char)letter;
 		tuza_yield();
 	}
 	tuza_waitgroup_done(wg);
@@ -35,7 +35,7 @@ static int record_order(void *record)
 // The order in which they write.
 static struct record order_of(const char *debug)
 {
-	struct record r = {.n = 0};
+	struct record r = {0};
 
 	setenv("TUZA_DEBUG", debug, 1);
 	setenv("TUZA_MAXPROCS", "1", 1);
