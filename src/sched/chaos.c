@@ -32,15 +32,14 @@ void chaos_read(void)
 	const char *word = getenv("TUZA_DEBUG");
 
 	chaos_on = false;
-	while (word && !chaos_on) {
+	while (word && *word) {
 		size_t length = strcspn(word, ",=");
-		chaos_on = length == strlen("chaos") && strncmp(word, "chaos", length) == 0;
-		if (!chaos_on) {
-			word = strchr(word, ',');
-			word += word != NULL;
-		} else {
+		if (length == strlen("chaos") && strncmp(word, "chaos", length) == 0) {
+			chaos_on = true;
 			seed = word[length] == '=' ? strtoull(word + length + 1, NULL, 0) : 0;
 		}
+		word += strcspn(word, ",");
+		word += *word == ',';
 	}
 	if (chaos_on && seed == 0)
 		seed = sys_random_seed() >> 32 | 1; // short enough to be typed
