@@ -214,11 +214,12 @@ TEST_UNUSED_ static bool test_is_chaotic(void)
 // Chaos without a seed gets one, so that all runs of this program have the same and it can be told.
 static void test_choose_seed(void)
 {
-	char debug[64];
+	char debug[128];
 
-	if (!test_is_chaotic() || strchr(getenv("TUZA_DEBUG"), '='))
+	if (!test_is_chaotic() || strstr(getenv("TUZA_DEBUG"), "chaos="))
 		return;
-	snprintf(debug, sizeof(debug), "chaos=%u", (unsigned)(tuza_now() ^ getpid()) | 1);
+	snprintf(debug, sizeof(debug), "%s,chaos=%u", getenv("TUZA_DEBUG"),
+		(unsigned)(tuza_now() ^ getpid()) | 1);
 	setenv("TUZA_DEBUG", debug, 1);
 }
 

@@ -17,30 +17,18 @@
 #include "sched/chaos.h"
 
 #include "arch/arch.h"
+#include "sched/config.h"
 #include "sched/machine.h"
 #include "sched/park.h"
 #include "sched/schedule.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 bool chaos_on;
 static uint64_t seed; // constant while the runtime runs
 
-void chaos_read(void)
+void chaos_start(void)
 {
-	const char *word = getenv("TUZA_DEBUG");
-
-	chaos_on = false;
-	while (word && *word) {
-		size_t length = strcspn(word, ",=");
-		if (length == strlen("chaos") && strncmp(word, "chaos", length) == 0) {
-			chaos_on = true;
-			seed = word[length] == '=' ? strtoull(word + length + 1, NULL, 0) : 0;
-		}
-		word += strcspn(word, ",");
-		word += *word == ',';
-	}
+	chaos_on = config.chaos;
+	seed = config.chaos_seed;
 	if (chaos_on && seed == 0)
 		seed = sys_random_seed() >> 32 | 1; // short enough to be typed
 }

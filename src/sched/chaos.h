@@ -27,8 +27,8 @@ uint64_t chaos_seed(void);
 
 // ---- inside sched/ ------------------------------------------------------------------------
 
-// Reads TUZA_DEBUG. Before there are processors.
-void chaos_read(void);
+// After the environment was read, before there are processors.
+void chaos_start(void);
 // A processor that is nobody's comes into service.
 void chaos_begin(struct processor *p);
 // Called by the owner at each scheduling. Needs: chaos_on

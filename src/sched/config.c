@@ -250,6 +250,13 @@ static enum leakcheck read_leakcheck(void)
 	return strcmp(value, "fatal") == 0 ? LEAKCHECK_FATAL : LEAKCHECK_REPORT;
 }
 
+static void read_chaos(void)
+{
+	char value[32];
+	config.chaos = debug_value(getenv("TUZA_DEBUG"), "chaos", value, sizeof value);
+	config.chaos_seed = config.chaos ? strtoull(value, NULL, 0) : 0;
+}
+
 void config_read(void)
 {
 	char groups[4096];
@@ -264,5 +271,6 @@ void config_read(void)
 	uint32_t class = stack_class_of(parse_bytes(getenv("TUZA_STACK_BYTES")));
 	config.stack_class = class ? class : STACK_CLASS_DEFAULT;
 	config.leakcheck = read_leakcheck();
+	read_chaos();
 	find_memory_limit(groups);
 }

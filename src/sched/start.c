@@ -80,7 +80,7 @@ static void start_locked(bool monitored)
 {
 	once_per_process();
 	config_read();
-	chaos_read();
+	chaos_start();
 	rt.epoch++;
 	rt.in_run = false;
 	rt.in_service = rt.lent = 0;
