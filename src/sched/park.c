@@ -202,6 +202,8 @@ bool park_may_spin(void)
 	       runq_length(&m->processor->runq) == 0; // hints, all of them
 }
 
+bool park_is_alone(void) { return load_relaxed(&rt.target) == 1; } // a hint
+
 uint32_t processor_index(void)
 {
 	struct machine *m = machine_current();

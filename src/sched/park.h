@@ -83,6 +83,9 @@ void preempt_check(void);
  */
 bool park_may_spin(void);
 
+// True when there is one processor: nobody else runs while the caller does.
+bool park_is_alone(void);
+
 // A number of the processor that the caller runs on, below 1280: a hint for spreading load, stale
 // at once.
 uint32_t processor_index(void);

@@ -100,7 +100,9 @@ NOINLINE static void mutex_unlock_slow(tuza_mutex *m, uint32_t seen, bool yields
 	else
 		mutex_state_release(&m->state, true, more);
 	// From here on `m` may be gone; after the ready `w` too.
-	yields = yields && w->granted;
+	// With one processor the woken one would not run before the caller's time is up, and every
+	// lock and unlock until then would find it in the word, and go the slow way.
+	yields = yields && (w->granted || park_is_alone());
 	waitqueue_unlock(q);
 	if (yields)
 		ready_and_yield(w->g);
