@@ -10,7 +10,9 @@
 #include "sys/sys.h"
 
 enum {
-	SPINS = 100, // about 4 us: several critical sections
+	SPINS = 12,
+	RELAX_FIRST = 4, // doubles: about 4 us in all, several critical sections
+	RELAX_MOST = 64,
 	YIELDS = 20,
 	SLEEP_FIRST_NS = 10000,
 	SLEEP_MOST_NS = 1000000,
@@ -19,9 +21,13 @@ enum {
 NOINLINE void lock_acquire_slow(struct lock *l)
 {
 	int64_t nap = SLEEP_FIRST_NS;
+	int relax = RELAX_FIRST;
 	for (int round = 0; !lock_try(l); round++) {
 		if (round < SPINS) {
-			arch_relax();
+			for (int i = 0; i < relax; i++)
+				arch_relax();
+			if (relax < RELAX_MOST)
+				relax *= 2;
 		} else if (round < SPINS + YIELDS) {
 			sys_yield();
 		} else {
