@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Deadlines and cancellation through three layers of calls: each passes its context on, and gives
- * back what the layer below gave. Nobody but the top knows why the work was stopped.
+ * Deadlines and cancellation through three layers of calls: each passes its context on.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,10 +8,9 @@
 
 static const char user; // the address is the key
 
-// The innermost layer waits for something that takes 5 s.
 static int query(tuza_context *ctx, const char *table)
 {
-	int error = tuza_sleep_ctx(ctx, 5 * TUZA_SECOND);
+	int error = tuza_sleep_ctx(ctx, 5 * TUZA_SECOND); // as long as the answer takes
 	if (error)
 		printf("%s asked %s: %s\n", (const char *)tuza_context_value(ctx, &user), table,
 			tuza_strerror(error));
@@ -23,7 +21,7 @@ static int query(tuza_context *ctx, const char *table)
 static int load(tuza_context *parent, const char *table, tuza_duration limit)
 {
 	tuza_context *ctx = tuza_context_with_timeout(parent, limit);
-	TUZA_DEFER(tuza_context_free, ctx);
+	TUZA_DEFER(tuza_context_free, ctx); // as `defer cancel()`
 	return query(ctx, table);
 }
 
@@ -37,16 +35,15 @@ static int handle(tuza_context *parent, char *name, tuza_duration limit)
 static void hang_up(tuza_context *request)
 {
 	tuza_sleep(20 * TUZA_MILLISECOND);
-	tuza_context_cancel_cause(request, -EPIPE); // the first cause stays
+	tuza_context_cancel_cause(request, -EPIPE);
 	tuza_context_release(request);
 }
 
 static int program(void *arg)
 {
 	char ann[] = "ann", bob[] = "bob";
-	tuza_context *request = tuza_context_with_cancel(tuza_context_background());
+	tuza_context *request = tuza_context_with_cancel(arg);
 
-	(void)arg;
 	handle(request, ann, 10 * TUZA_MILLISECOND);
 	printf("the request goes on: %d\n", tuza_context_err(request));
 	TUZA_GO(hang_up, tuza_context_retain(request));
@@ -56,7 +53,7 @@ static int program(void *arg)
 	return 0;
 }
 
-int main(void) { return tuza_run(program, NULL); }
+int main(void) { return tuza_run(program, tuza_context_background()); }
 
 /* Output:
 ann asked orders: context deadline exceeded
