@@ -25,6 +25,8 @@
 #define TUZA_SIGNAL_H
 
 #include <tuza/chan.h>
+#include <tuza/context.h>
+#include <tuza/error.h>
 
 #include <stdbool.h>
 
@@ -71,6 +73,22 @@ void tuza_signal_ignore_(int sig, ...);
  */
 #define tuza_signal_reset(...) tuza_signal_reset_(__VA_ARGS__, 0)
 void tuza_signal_reset_(int sig, ...);
+
+/*
+ * A context that ends with its parent, by tuza_context_cancel, or with -ECANCELED when one of the
+ * signals arrives; then its cause is TUZA_ESIGNAL(sig). When it has ended, whichever way, the signals
+ * do again what they did before: before the end can be seen, if a signal was it, else soon after.
+ * Costs a goroutine, until then.
+ *
+ * Returns  a context that the caller owns; never NULL.
+ * Panics   "cannot create context from nil parent"; "tuza: out of memory".
+ * Owns/frees  tuza_context_free.
+ * Go       signal.NotifyContext   (D8)
+ */
+#define tuza_context_notify_signal(parent, ...)                                                    \
+	tuza_context_notify_signal_((parent), __VA_ARGS__, 0)
+TUZA_MUST_USE tuza_context *tuza_context_notify_signal_(tuza_context *parent, int sig, ...)
+	TUZA_FREED_BY_(tuza_context_free);
 
 /*
  * Returns  whether the signal is ignored.

@@ -21,7 +21,9 @@
 #include "sched/start.h"
 #include "sched/upcalls.h"
 #include "sys/sys.h"
+#include <tuza/goroutine.h>
 #include <tuza/panic.h>
+#include <tuza/select.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -178,21 +180,14 @@ static uint64_t set_of(int sig, va_list more)
 	return set & possible();
 }
 
-EXPORT void tuza_signal_notify_(tuza_chan *c, int sig, ...)
+// False without memory.
+static bool notify(tuza_chan *c, uint64_t wanted)
 {
-	va_list more;
-
-	if (!c)
-		tuza_panic("os/signal: Notify using nil channel");
-	if (c->elem_bytes != sizeof(int))
-		tuza_panic("tuza: signals need a channel of int");
-	va_start(more, sig);
-	uint64_t wanted = set_of(sig, more);
-	va_end(more);
-	runtime_ensure_started(); // whose monitor sends
 	struct registration *made = malloc(sizeof *made);
+
 	if (!made)
-		tuza_panic("tuza: out of memory");
+		return false;
+	runtime_ensure_started(); // whose monitor sends
 	*made = (struct registration){.chan = c};
 
 	pthread_mutex_lock(&registry_mutex);
@@ -208,6 +203,22 @@ EXPORT void tuza_signal_notify_(tuza_chan *c, int sig, ...)
 	count_asked();
 	pthread_mutex_unlock(&registry_mutex);
 	free(made);
+	return true;
+}
+
+EXPORT void tuza_signal_notify_(tuza_chan *c, int sig, ...)
+{
+	va_list more;
+
+	if (!c)
+		tuza_panic("os/signal: Notify using nil channel");
+	if (c->elem_bytes != sizeof(int))
+		tuza_panic("tuza: signals need a channel of int");
+	va_start(more, sig);
+	uint64_t wanted = set_of(sig, more);
+	va_end(more);
+	if (!notify(c, wanted))
+		tuza_panic("tuza: out of memory");
 }
 
 EXPORT void tuza_signal_stop(tuza_chan *c)
@@ -293,4 +304,49 @@ EXPORT bool tuza_signal_ignored(int sig)
 		tuza_panic("tuza: no such signal: %d", sig);
 	return sigaction(sig, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
 	       now.sa_handler == SIG_IGN;
+}
+
+// ---- a context ----------------------------------------------------------------------------
+
+struct notified {
+	tuza_context *ctx; // one reference
+	tuza_chan *signals;
+};
+
+static void wait_for_signal(void *arg)
+{
+	const struct notified *n = arg;
+	int sig = 0;
+	bool arrives = TUZA_SELECT(TUZA_RECV(n->signals, &sig), TUZA_DONE(n->ctx)) == 0;
+
+	tuza_signal_stop(n->signals);
+	tuza_chan_release(n->signals);
+	if (arrives)
+		tuza_context_cancel_cause(n->ctx, TUZA_ESIGNAL(sig));
+	tuza_context_release(n->ctx);
+}
+
+EXPORT tuza_context *tuza_context_notify_signal_(tuza_context *parent, int sig, ...)
+{
+	struct notified n;
+	va_list more;
+
+	va_start(more, sig);
+	uint64_t wanted = set_of(sig, more);
+	va_end(more);
+	tuza_context *ctx = tuza_context_with_cancel(parent);
+	if (tuza_chan_try_new(sizeof(int), 1, &n.signals) != 0)
+		goto free_context;
+	if (!notify(n.signals, wanted))
+		goto release_chan;
+	n.ctx = tuza_context_retain(ctx);
+	if (tuza_go_copy(wait_for_signal, &n, sizeof n) == 0)
+		return ctx;
+	tuza_context_release(ctx);
+	tuza_signal_stop(n.signals);
+release_chan:
+	tuza_chan_release(n.signals);
+free_context:
+	tuza_context_free(ctx);
+	tuza_panic("tuza: out of memory");
 }

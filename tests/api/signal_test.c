@@ -210,6 +210,53 @@ TEST(channels_come_and_go_while_signals_arrive)
 	end(c);
 }
 
+static bool is_default(int sig)
+{
+	struct sigaction now;
+	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_DFL;
+}
+
+// D8: NotifyContext, with a cause that tells which (1.26).
+TEST(context_ends_when_a_signal_arrives)
+{
+	tuza_context *ctx = tuza_context_notify_signal(tuza_context_background(), SIGUSR1, SIGINT);
+	tuza_context *child = tuza_context_with_cancel(ctx);
+
+	CHECK_EQ(tuza_context_err(ctx), 0);
+	raise(SIGINT);
+	CHECK(!tuza_recv(tuza_context_done(child), NULL));
+	CHECK_EQ(tuza_context_err(ctx), -ECANCELED);
+	CHECK_EQ(tuza_context_cause(ctx), TUZA_ESIGNAL(SIGINT));
+	CHECK_EQ(tuza_context_cause(child), TUZA_ESIGNAL(SIGINT));
+	CHECK_STR(tuza_strerror(tuza_context_cause(ctx)), "Interrupt");
+	CHECK(is_default(SIGINT) && is_default(SIGUSR1)); // a second one ends the program
+	tuza_context_free(child);
+	tuza_context_free(ctx);
+}
+
+TEST(context_of_a_signal_ends_otherwise_and_lets_the_signal_be)
+{
+	tuza_context *parent = tuza_context_with_cancel(tuza_context_background());
+	tuza_context *ctxs[] = {tuza_context_notify_signal(parent, SIGUSR1),
+		tuza_context_notify_signal(tuza_context_background(), SIGUSR1),
+		tuza_context_notify_signal(tuza_context_background(), SIGUSR1)};
+
+	CHECK(!is_default(SIGUSR1));
+	tuza_context_cancel_cause(parent, -EPIPE);
+	CHECK_EQ(tuza_context_cause(ctxs[0]), -EPIPE);
+	tuza_context_cancel(ctxs[1]);
+	CHECK_EQ(tuza_context_cause(ctxs[1]), -ECANCELED);
+	for (int i = 0; i < 3; i++)
+		tuza_context_free(ctxs[i]);
+	WAIT_UNTIL(is_default(SIGUSR1));
+	// One below a context that has ended has ended.
+	tuza_context *late = tuza_context_notify_signal(parent, SIGUSR1);
+	CHECK_EQ(tuza_context_err(late), -ECANCELED);
+	tuza_context_free(late);
+	WAIT_UNTIL(is_default(SIGUSR1));
+	tuza_context_free(parent);
+}
+
 static void notify_nil(void *arg) { tuza_signal_notify((tuza_chan *)arg, SIGUSR1); }
 static void notify_bytes(void *c) { tuza_signal_notify((tuza_chan *)c, SIGUSR1); }
 static void notify_65(void *c) { tuza_signal_notify((tuza_chan *)c, 65); }
