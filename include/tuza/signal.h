@@ -10,9 +10,9 @@
  *	tuza_chan_release(signals);
  *
  * Nothing of this is done before the first call; until then signals do what the program and its
- * environment made them do. SIGKILL and SIGSTOP cannot be asked for, nor SIGSEGV, SIGBUS and SIGFPE,
- * which are the runtime's (tuza/panic.h), nor those that the C library keeps for itself: to name
- * them does nothing. SIGQUIT shows all goroutines unless a channel asks for it.
+ * environment made them do. SIGKILL and SIGSTOP cannot be asked for, nor SIGSEGV, SIGBUS and
+ * SIGFPE, which are the runtime's (tuza/panic.h), nor those that the C library keeps for itself:
+ * to name them does nothing. SIGQUIT shows all goroutines unless a channel asks for it.
  *
  * A signal that all threads of the program block does not arrive. While the program waits for
  * signals it is not deadlocked. What arrives when no runtime runs is sent when one does.
@@ -50,9 +50,9 @@ extern "C" {
 void tuza_signal_notify_(tuza_chan *c, int sig, ...);
 
 /*
- * Sends no more signals to `c`. What has arrived before is in the channel when it returns, as far as
- * there is room; what nobody asks for any more does again what it did before the first notify. Does
- * nothing for a channel that asked for none.
+ * Sends no more signals to `c`. What has arrived before is in the channel when it returns, as far
+ * as there is room; what nobody asks for any more does again what it did before the first notify.
+ * Does nothing for a channel that asked for none.
  *
  * Go       signal.Stop
  */
@@ -76,9 +76,9 @@ void tuza_signal_reset_(int sig, ...);
 
 /*
  * A context that ends with its parent, by tuza_context_cancel, or with -ECANCELED when one of the
- * signals arrives; then its cause is TUZA_ESIGNAL(sig). When it has ended, whichever way, the signals
- * do again what they did before: before the end can be seen, if a signal was it, else soon after.
- * Costs a goroutine, until then.
+ * signals arrives; then its cause is TUZA_ESIGNAL(sig). When it has ended, whichever way, the
+ * signals do again what they did before: before the end can be seen, if a signal was it, else soon
+ * after. Costs a goroutine, until then.
  *
  * Returns  a context that the caller owns; never NULL.
  * Panics   "cannot create context from nil parent"; "tuza: out of memory".

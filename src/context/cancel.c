@@ -30,8 +30,8 @@
 #include "sched/schedule.h"
 #include <tuza/panic.h>
 
-// How long the end at a deadline waits before it tries again when memory for its goroutine is
-// short. A guess.
+// How long the end at a deadline waits before it tries again when its goroutine lacks memory. A
+// guess.
 #define RETRY_NS TUZA_MILLISECOND
 
 static struct deadline_context *deadline_of(struct canceller *c)

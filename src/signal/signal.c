@@ -2,9 +2,10 @@
 /*
  * Signals as values in channels.
  *
- * The handler sets a bit and wakes the monitor, which sends: a handler may interrupt any instruction,
- * so it can take no lock. Hence no thread and no goroutine beside those that are there anyway. What
- * arrives twice before the monitor has looked is sent once, as the kernel does with pending signals.
+ * The handler sets a bit and wakes the monitor, which sends: a handler may interrupt any
+ * instruction, so it can take no lock. Hence no thread and no goroutine beside those that are
+ * there anyway. What arrives twice before the monitor has looked is sent once, as the kernel does
+ * with pending signals.
  *
  * A stop sends what has arrived itself, after the handlers that are under way: a signal is either
  * sent to the channel, or does what it did before, and is not lost between them.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// not-under: thread its runtime holds asynchronous signals back until it is called
+// not-under: thread valgrind they defer asynchronous signals, and lose sight of the stack
 /*
  * Signals as values in channels (D8). After Go's os/signal/signal_test.go.
  */
@@ -159,8 +159,8 @@ TEST(zero_stands_for_all_signals)
 	tuza_signal_notify(c, 0);
 	raise(SIGWINCH);
 	CHECK_EQ(next(c), SIGWINCH);
-	raise(SIGRTMAX);
-	CHECK_EQ(next(c), SIGRTMAX);
+	raise(SIGRTMIN + 1);
+	CHECK_EQ(next(c), SIGRTMIN + 1);
 	raise(SIGQUIT); // no dump: it was asked for
 	CHECK_EQ(next(c), SIGQUIT);
 	sigaction(SIGSEGV, NULL, &now);
@@ -172,7 +172,7 @@ TEST(zero_stands_for_all_signals)
 static void *raise_often(void *n)
 {
 	for (int i = 0; i < *(int *)n; i++) {
-		kill(getpid(), SIGUSR1);
+		raise(SIGUSR1); // has been handled when it returns; kill's may come after a stop
 		sched_yield();
 	}
 	return NULL;

@@ -2,7 +2,8 @@
 // expect-status: 0
 // expect-stdout: alarm
 /*
- * D3, D8: a program that waits for a signal is not deadlocked, though all its goroutines are asleep.
+ * D3, D8: a program that waits for a signal is not deadlocked, though all its goroutines are
+ * asleep.
  */
 #include <signal.h>
 #include <stdio.h>
