@@ -36,7 +36,7 @@ func workloads() []workload {
 	var all []workload
 	for _, topic := range [][]workload{
 		spawnWorkloads, taskWorkloads, yieldWorkloads, chanWorkloads, selectWorkloads,
-		syncWorkloads, sleepWorkloads, timerWorkloads, treeWorkloads, sieveWorkloads,
+		syncWorkloads, sleepWorkloads, timerWorkloads, contextWorkloads, treeWorkloads, sieveWorkloads,
 	} {
 		all = append(all, topic...)
 	}

@@ -32,6 +32,7 @@ static const struct workload *const topics[] = {
 	sync_workloads,
 	sleep_workloads,
 	timer_workloads,
+	context_workloads,
 	tree_workloads,
 	sieve_workloads,
 };

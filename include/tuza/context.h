@@ -19,9 +19,9 @@
  * goroutine that may outlive its maker's free with tuza_context_retain, for which the goroutine
  * calls tuza_context_release. tuza_leak_check (tuza/testing.h) lists those that nobody has freed.
  *
- * A NULL context panics "nil context" everywhere. All functions may be called from any goroutine or
- * thread, at the same time, but not from a signal handler. None blocks unless it says so. Errors
- * are codes: -ECANCELED ("context canceled") and -ETIMEDOUT ("context deadline exceeded").
+ * A NULL context panics "nil context" everywhere. All functions may be called from any goroutine
+ * or thread, at the same time, but not from a signal handler. None blocks unless it says so.
+ * Errors are codes: -ECANCELED ("context canceled") and -ETIMEDOUT ("context deadline exceeded").
  */
 #ifndef TUZA_CONTEXT_H
 #define TUZA_CONTEXT_H
@@ -202,8 +202,7 @@ bool tuza_context_deadline(tuza_context *ctx, int64_t *deadline);
 
 /*
  * Returns  the value of the nearest tuza_context_with_value with this key, from the context
- * upwards;
- *          NULL if there is none.
+ *          upwards; NULL if there is none.
  * Panics   "nil key".
  * Go       Value   (X1)
  */
@@ -275,7 +274,7 @@ TUZA_MUST_USE int tuza_join_ctx(tuza_context *ctx, tuza_goroutine *h);
 int tuza_sleep_ctx(tuza_context *ctx, tuza_duration d);
 
 /*
- * Sends *v (NULL: an element of zeroes), or receives into *v (NULL: drops it).
+ * Sends *v, or receives into *v (NULL: drops it), as tuza_chan_send and tuza_chan_recv.
  *
  * Returns  besides: tuza_chan_recv_ctx TUZA_ECLOSED, *v zeroed, when the channel is closed and
  *          drained. Of a ready channel and an ended context the context is reported.

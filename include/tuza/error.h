@@ -27,10 +27,13 @@ enum tuza_error {
 #undef TUZA_ERROR_ENUM_
 };
 
+// The code of a signal, as the cause of a context's end: TUZA_ESIGNAL(SIGINT).
+#define TUZA_ESIGNAL(sig) (-10100 - (sig))
+
 /*
  * The text of a code: "context canceled" for -ECANCELED, "context deadline exceeded" for
- * -ETIMEDOUT, tuza's own words for its own codes, the C library's for other negated errno values,
- * "success" for 0.
+ * -ETIMEDOUT, tuza's own words for its own codes, the C library's for other negated errno values
+ * and for signals ("Interrupt"), "success" for 0.
  *
  *   code  any int; a positive one is read as its negative.
  *

@@ -21,6 +21,7 @@
 #include <tuza/goroutine.h>
 #include <tuza/panic.h>
 #include <tuza/select.h>
+#include <tuza/signal.h>
 #include <tuza/sync.h>
 #include <tuza/testing.h>
 #include <tuza/time.h>

@@ -96,6 +96,14 @@ tuza_chan *chan_new_timer(size_t tail_bytes, void (*on_free)(tuza_chan *c))
 	return c;
 }
 
+tuza_chan *chan_new_done(void)
+{
+	tuza_chan *c = make(0, 0, CHAN_CONTEXT, 0);
+	if (!c)
+		tuza_panic("tuza: out of memory");
+	return c;
+}
+
 EXPORT void tuza_chan_on_drop(tuza_chan *c, void (*drop)(void *elem)) { c->drop = drop; }
 
 EXPORT tuza_chan *tuza_chan_retain(tuza_chan *c)
@@ -539,6 +547,8 @@ EXPORT void tuza_chan_close(tuza_chan *c)
 {
 	if (unlikely(!c))
 		tuza_panic("close of nil channel");
+	if (unlikely(c->kind == CHAN_CONTEXT))
+		tuza_panic("tuza: close of a context's channel");
 	chaos_point();
 	ready_list(chan_close(c));
 	chaos_point();

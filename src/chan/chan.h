@@ -29,6 +29,7 @@ enum chan_kind {
 	CHAN_PLAIN,
 	CHAN_UNBOUNDED, // the buffer grows; capacity is what it holds now
 	CHAN_TIMER,     // one int64_t, which a timer puts in and takes back; len and cap say 0
+	CHAN_CONTEXT,   // closed by the runtime alone: a context's
 };
 
 struct tuza_chan {
@@ -144,6 +145,10 @@ static ALWAYS_INLINE void chan_copy(void *to, const void *from, size_t bytes)
 }
 
 // ---- for time/ ----------------------------------------------------------------------------
+
+// A context's done channel: it carries nothing, and a close by the program panics. Panics when out
+// of memory.
+tuza_chan *chan_new_done(void);
 
 /*
  * A channel of int64_t for a timer, with one reference and `tail_bytes` for the timer behind the

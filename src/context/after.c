@@ -17,10 +17,10 @@
 
 #include <stdlib.h>
 
-static void after_release(struct tuza_context_after *after)
+static void after_release(struct tuza_context_after *after, uint32_t n)
 {
 	// (after-release) pairs with the other release: whoever is last frees. (after-release)
-	if (sub_acq_rel(&after->references, 1) != 1)
+	if (sub_acq_rel(&after->references, n) != n)
 		return;
 	tuza_context_release(after->context);
 	free(after);
@@ -44,13 +44,15 @@ void after_start(struct tuza_context_after *calls)
 		calls->next = in_order;
 		in_order = calls;
 	}
-	for (; in_order; in_order = next) {
+	for (calls = in_order; calls; calls = calls->next) {
+		race_acquire(calls);
+		race_acquire(calls->canceller);
+		if (unlikely(tuza_go(calls->fn, calls->arg) != 0))
+			calls->fn(calls->arg);
+	}
+	for (; in_order; in_order = next) { // the last reference runs the program's code
 		next = in_order->next;
-		race_acquire(in_order);
-		race_acquire(in_order->canceller);
-		if (unlikely(tuza_go(in_order->fn, in_order->arg) != 0))
-			in_order->fn(in_order->arg);
-		after_release(in_order);
+		after_release(in_order, 1);
 	}
 }
 
@@ -81,8 +83,6 @@ EXPORT bool tuza_context_after_stop(tuza_context_after *after)
 	if (unlikely(!after))
 		tuza_panic("tuza: stop of a NULL tuza_context_after");
 	bool prevented = !after->canceller || canceller_unwatch(after->canceller, &after->watcher);
-	if (prevented && after->canceller)
-		after_release(after);
-	after_release(after);
+	after_release(after, prevented && after->canceller ? 2 : 1);
 	return prevented;
 }

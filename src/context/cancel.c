@@ -4,8 +4,13 @@
  *
  * A canceller ends under its lock: the error, the done channel, and each watcher taken out.
  * Children are collected, and ended one after the other when the lock has been dropped, so the
- * depth of the tree costs no stack and no two locks are held. Goroutines to wake and calls to start
- * are collected as well, and come last.
+ * depth of the tree costs no stack. Goroutines to wake and calls to start are collected as well.
+ * References are given up last: the last one runs the program's code, which may wait for who was
+ * to be woken.
+ *
+ * Two may end parts of one tree at the same time. The one that comes to a canceller which the other
+ * has ended waits until all below have ended, too (`ending`), so that the end is complete for
+ * everybody who has called for it.
  *
  * The done channel is closed before the error can be read, or else a goroutine could see the error
  * and then find the channel open; and the error is there when the close is seen. Hence the state in
@@ -25,8 +30,8 @@
 #include "sched/schedule.h"
 #include <tuza/panic.h>
 
-// How long the end at a deadline waits before it tries again when memory for its goroutine is
-// short. A guess.
+// How long the end at a deadline waits before it tries again when its goroutine lacks memory. A
+// guess.
 #define RETRY_NS TUZA_MILLISECOND
 
 static struct deadline_context *deadline_of(struct canceller *c)
@@ -38,7 +43,7 @@ void canceller_init(struct canceller *c)
 {
 	c->context.canceller = c;
 	c->as_child = (struct watcher){.fire = NULL};
-	c->lock = (struct lock){0};
+	c->lock = c->ending = (struct lock){0};
 	c->error = c->cause = 0;
 	c->done = NULL;
 	c->next = NULL;
@@ -56,7 +61,7 @@ static void collect_ready(struct ended *ended, struct goroutine *list)
 		ended->ready_tail = &(*ended->ready_tail)->next;
 }
 
-// Ends one, without its children. False: it had ended.
+// Ends one, without its children, and holds its `ending`. False: it had ended.
 static bool end_one(struct canceller *c, int error, int cause, struct ended *ended)
 {
 	struct link *l;
@@ -66,6 +71,7 @@ static bool end_one(struct canceller *c, int error, int cause, struct ended *end
 		lock_release(&c->lock);
 		return false;
 	}
+	lock_acquire(&c->ending); // free: who waits for it has seen an end
 	c->cause = cause;
 	store_relaxed(&c->error, CONTEXT_ENDING); // readers wait for the lock then
 	race_release(c);
@@ -89,40 +95,77 @@ static bool end_one(struct canceller *c, int error, int cause, struct ended *end
 	return true;
 }
 
-// What the end makes useless: the place in the parent's list, and the timer.
-static void leave(struct canceller *c)
+static void stop_deadline(struct canceller *c)
+{
+	if (c->context.kind == CONTEXT_DEADLINE)
+		(void)timer_stop(&deadline_of(c)->timer);
+}
+
+static void leave_parent(struct canceller *c)
 {
 	struct canceller *parent = c->context.parent->canceller;
 
-	if (parent) {
-		lock_acquire(&parent->lock);
-		if (link_is_linked(&c->as_child.link))
-			list_remove(&c->as_child.link);
-		lock_release(&parent->lock);
+	if (!parent)
+		return;
+	lock_acquire(&parent->lock);
+	if (link_is_linked(&c->as_child.link))
+		list_remove(&c->as_child.link);
+	lock_release(&parent->lock);
+}
+
+// Waits until all below one that has ended have ended. Who does that neither parks nor runs the
+// program's code before.
+static void await_end(struct canceller *c)
+{
+	lock_acquire(&c->ending);
+	lock_release(&c->ending);
+}
+
+static void end_children(int error, int cause, struct ended *ended)
+{
+	struct canceller *c;
+
+	while ((c = ended->children)) {
+		ended->children = c->next;
+		bool ours = end_one(c, error, cause, ended);
+		struct canceller **list = ours ? &ended->over : &ended->elsewhere;
+		if (ours)
+			stop_deadline(c);
+		c->next = *list;
+		*list = c;
 	}
-	if (c->context.kind == CONTEXT_DEADLINE)
-		(void)timer_stop(&deadline_of(c)->timer);
+	for (c = ended->elsewhere; c; c = c->next)
+		await_end(c);
+	for (c = ended->over; c; c = c->next)
+		lock_release(&c->ending);
+}
+
+static void release_all(struct canceller *list)
+{
+	for (struct canceller *next; list; list = next) {
+		next = list->next;
+		tuza_context_release(&list->context);
+	}
 }
 
 void canceller_end(struct canceller *c, int error, int cause)
 {
 	struct ended ended = {.ready_tail = &ended.ready};
 
-	if (canceller_error(c) != 0)
+	if (canceller_error(c) != 0 || !end_one(c, error, cause, &ended)) {
+		await_end(c);
 		return;
-	if (end_one(c, error, cause, &ended))
-		leave(c);
-	while (ended.children) {
-		struct canceller *child = ended.children;
-		ended.children = child->next;
-		if (end_one(child, error, cause, &ended))
-			leave(child);
-		tuza_context_release(&child->context);
 	}
+	stop_deadline(c);
+	end_children(error, cause, &ended);
+	leave_parent(c); // not before: who ends the parent meanwhile finds it, and waits
+	lock_release(&c->ending);
 	if (ended.ready)
 		ready_list(ended.ready);
 	if (ended.calls)
 		after_start(ended.calls);
+	release_all(ended.over);
+	release_all(ended.elsewhere);
 }
 
 int canceller_error(struct canceller *c)
@@ -180,8 +223,8 @@ void canceller_join_parent(struct canceller *c)
 		return;
 	lock_acquire(&parent->lock);
 	int error = parent->error, cause = parent->cause;
-	// One whose deadline came first is not linked, or nobody would unlink it: leave() takes
-	// this lock after the error was set.
+	// One whose deadline came first is not linked, or nobody would unlink it: leave_parent()
+	// takes this lock after the error was set.
 	if (error == 0 && load_relaxed(&c->error) == 0)
 		list_push_back(&parent->watchers, &c->as_child.link);
 	lock_release(&parent->lock);
@@ -198,6 +241,7 @@ EXPORT tuza_context *tuza_context_with_cancel(tuza_context *parent)
 	struct canceller *c = context_new(
 		sizeof *c, CONTEXT_CANCEL, parent, (uintptr_t)__builtin_return_address(0));
 	canceller_init(c);
+	registry_add(&c->context);
 	canceller_join_parent(c);
 	return &c->context;
 }
@@ -240,6 +284,7 @@ static tuza_context *with_deadline(
 		d->timeout_cause = cause ? cause : -ETIMEDOUT;
 		d->timer = (struct timer){.fire = deadline_fire};
 		race_release(&d->timer);
+		registry_add(&d->canceller.context);
 		if (deadline <= now) {
 			// A parent that has ended was first.
 			canceller_join_parent(&d->canceller);
@@ -250,6 +295,8 @@ static tuza_context *with_deadline(
 			tuza_context_free(&d->canceller.context);
 			tuza_panic("tuza: out of memory");
 		}
+	} else {
+		registry_add(&d->canceller.context);
 	}
 	canceller_join_parent(&d->canceller);
 	return &d->canceller.context;
@@ -313,13 +360,15 @@ EXPORT tuza_chan *tuza_context_done(tuza_context *ctx)
 	tuza_chan *done = load_acquire(&c->done);
 	if (likely(done))
 		return done;
-	tuza_chan *made = tuza_chan_new(0, 0);
+	tuza_chan *made = chan_new_done();
 	lock_acquire(&c->lock);
 	done = c->done;
 	if (!done) {
 		done = made;
-		if (c->error) // under the lock: ended, not ending; nobody waits on it yet
+		if (c->error) { // under the lock: ended, not ending; nobody waits on it yet
+			race_acquire(c); // what came before the end comes before the close
 			(void)chan_close(made);
+		}
 		// (context-done) pairs with the load above.
 		store_release(&c->done, made);
 	}

@@ -49,7 +49,6 @@ void *context_new(size_t bytes, enum context_kind kind, tuza_context *parent, ui
 		.created_at = created_at,
 		.creator_id = g ? g->id : 0,
 	};
-	registry_add(ctx);
 	return ctx;
 }
 
@@ -71,6 +70,10 @@ EXPORT void tuza_context_release(tuza_context *ctx)
 		if (sub_acq_rel(&ctx->references, 1) != 1)
 			return;
 		race_acquire(&ctx->references);
+		if (unlikely(load_relaxed(&ctx->owned))) { // nobody else is there
+			add_relaxed(&ctx->references, 1);  // it stays its maker's
+			tuza_panic("tuza: context released more often than retained");
+		}
 		tuza_context *parent = ctx->parent;
 		if (context_is_canceller(ctx)) {
 			canceller_destroy(canceller_of(ctx));
@@ -108,6 +111,7 @@ static tuza_context *with_value(tuza_context *parent, const void *key, void *val
 	v->key = key;
 	v->value = value;
 	v->free_value = free_value;
+	registry_add(&v->context);
 	return &v->context;
 }
 
@@ -128,6 +132,7 @@ EXPORT tuza_context *tuza_context_without_cancel(tuza_context *parent)
 		(uintptr_t)__builtin_return_address(0));
 	ctx->canceller = NULL;
 	ctx->deadline = INT64_MAX;
+	registry_add(ctx);
 	return ctx;
 }
 

@@ -10,8 +10,9 @@
  * Who watches a canceller is linked into it: child cancellers, calls at the end, and the waits of
  * goroutines (on their stacks). Adding and removing one costs the same whatever their number.
  *
- * Locks: a canceller's lock comes first of all runtime locks; wait queue buckets, channels and
- * timer heaps may be locked inside it. No two cancellers' locks are held together.
+ * Locks: a canceller's `lock` comes before those of wait queue buckets, channels and timer heaps,
+ * which may be taken inside it, and after a shard of the registry. No two of them are held
+ * together. `ending` is taken inside it, and waited for with no lock held.
  */
 #ifndef TUZA_CONTEXT_CONTEXT_H
 #define TUZA_CONTEXT_CONTEXT_H
@@ -77,7 +78,13 @@ struct canceller {
 	tuza_chan *done;      // atomic: made on demand, by whoever comes first
 	struct link watchers; // guarded by lock
 
-	struct canceller *next; // guarded by whoever ends the tree that this one is part of
+	/*
+	 * Held from the end of this one until all below it have ended, by whoever does that.
+	 * Nothing but other ends waits for it, each for one that goes on further down the tree, so
+	 * they cannot wait for each other.
+	 */
+	struct lock ending;
+	struct canceller *next; // guarded by whoever took it out of its parent's list
 };
 
 struct deadline_context {
@@ -94,9 +101,11 @@ struct value_context {
 	void (*free_value)(void *value);
 };
 
-// What the end of a tree leaves to be done without locks.
+// What the end of a tree leaves to be done without locks. Each canceller comes with a reference.
 struct ended {
-	struct canceller *children;       // to end next, linked by next; one reference each
+	struct canceller *children;       // to end next, linked by next
+	struct canceller *over;           // that have ended, linked by next
+	struct canceller *elsewhere;      // that somebody else has ended or is ending, by next
 	struct tuza_context_after *calls; // to start, linked by next
 	struct goroutine *ready, **ready_tail;
 };
@@ -111,7 +120,7 @@ static ALWAYS_INLINE void context_check(const tuza_context *ctx)
 }
 
 // Makes the node's common part, with a reference to `parent`. `created_at`: the constructor's
-// caller. Panics without memory.
+// caller. Panics without memory. The caller registers it when the rest of it is made.
 void *context_new(size_t bytes, enum context_kind kind, tuza_context *parent, uintptr_t created_at);
 
 // ---- cancel.c ----
@@ -133,7 +142,7 @@ void canceller_destroy(struct canceller *c);
 // Links a new canceller below its parent; ends it if the parent has ended.
 void canceller_join_parent(struct canceller *c);
 
-// Ends `c` and all below, unless it has ended. error: a code.
+// Ends `c` and all below, or waits until whoever is doing so has. error: a code.
 void canceller_end(struct canceller *c, int error, int cause);
 
 // The code, 0 while it goes on. Waits for an end that is under way.
@@ -171,7 +180,7 @@ void after_start(struct tuza_context_after *calls);
 
 // ---- registry.c ----
 
-// Every context is there from context_new to its last release.
+// Every context is there from when it is made, whole, to its last release.
 
 void registry_add(tuza_context *ctx);
 void registry_remove(tuza_context *ctx);

@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 struct error_words {
@@ -39,6 +40,12 @@ static const struct error_words *error_find(int code)
 // Whether -code can be an errno value: above is nothing of the kernel's, and no overflow.
 static bool error_is_errno(int code) { return code < 0 && code > -4096; }
 
+// The signal that a TUZA_ESIGNAL names; 0: it is another code.
+static int error_signal(int code)
+{
+	return code < TUZA_ESIGNAL(0) && code > TUZA_ESIGNAL(_NSIG) ? TUZA_ESIGNAL(0) - code : 0;
+}
+
 EXPORT const char *tuza_strerror(int code)
 {
 	code = error_normalise(code);
@@ -51,6 +58,8 @@ EXPORT const char *tuza_strerror(int code)
 		return own->text;
 	if (error_is_errno(code))
 		text = strerrordesc_np(-code);
+	else if (error_signal(code))
+		text = sigdescr_np(error_signal(code));
 	return text ? text : "unknown error";
 }
 

@@ -20,7 +20,9 @@ struct lock {
 /*
  * The order in which locks are taken, first to last. Channels among themselves: by creation number.
  *
- *   wait queue bucket (waitqueue.c)     first
+ *   shard of all contexts (context/)    first
+ *   context (context/)
+ *   wait queue bucket (waitqueue.c)
  *   timer heap (timer.c)
  *   channel (chan/)
  *   runtime lists (runtime.lock)

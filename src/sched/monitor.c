@@ -11,6 +11,7 @@
  *     taken, since it may be inside the runtime. The hog's processor retires at its next entry;
  *   - wakes a looker for work that stays where it is, and for timers that nobody fires;
  *   - gives back the memory of free and of long parked stacks;
+ *   - sends the signals that the program asked for to its channels;
  *   - tells a deadlock.
  *
  * It looks every 20 us while things happen, after 50 quiet looks less and less often, down to every
@@ -29,6 +30,7 @@
 #include "sched/schedule.h"
 #include "sched/stack.h"
 #include "sched/start.h"
+#include "sched/upcalls.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -304,7 +306,7 @@ static bool nothing_can_happen(void)
 {
 	// Relaxed, all of them: stable when nothing runs.
 	if (load_relaxed(&rt.global_count) != 0 || load_relaxed(&rt.starved_count) != 0 ||
-		earliest() != INT64_MAX)
+		earliest() != INT64_MAX || signals_are_awaited())
 		return false;
 	bool blocking = false;
 	lock_acquire(&rt.lock);
@@ -408,6 +410,7 @@ void monitor_run(const uint32_t *until)
 		sleep_for(delay);
 		int64_t now = clock_now();
 		store_relaxed(&rt.coarse_now, now); // a hint
+		signals_deliver();
 		bool busy = look_at_processors(now);
 		if (now - earliest() > LATE_TIMER_NS)
 			idle_fire_timers(now);

@@ -56,6 +56,12 @@ void mutex_pass_on(void *waiting, const void *object);
 void rwmutex_pass_on(void *waiting, const void *object, bool is_writer);
 void semaphore_pass_on(void *waiting, const void *object);
 
+// signal/signal.c: sends the signals that have arrived; on the monitor's thread, each time it
+// looks.
+void signals_deliver(void);
+// Whether the program waits for signals, so that it is not deadlocked. A hint.
+bool signals_are_awaited(void);
+
 // sched/goroutine_extra.c: inherits the creator's labels; runs the destructors of locals on the
 // ending goroutine; frees.
 int goroutine_extra_inherit(struct goroutine *child, const struct goroutine *creator);

@@ -132,6 +132,8 @@ NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
 			waitqueue_unlock(q);
 			return;
 		}
+		if (rwmutex_readers(seen) == 0)
+			fatal("sync: RUnlock of unlocked RWMutex");
 	}
 	if (seen & RWMUTEX_WOKEN) {
 		next = RWMUTEX_WAITING | RWMUTEX_WOKEN; // it finds the lock free

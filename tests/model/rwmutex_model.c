@@ -2,12 +2,14 @@
 /*
  * Claim: with the transitions of sync/rwmutex_state.h a writer is alone and readers see a writer's
  * work whole, nobody waits for ever, and a release that lets others in touches the lock no more: a
- * writer that comes last frees (poisons) it.
+ * writer that comes last frees (poisons) it. The same when waiters are cancelled, before they wait,
+ * while they do, or when they have been woken: a writer that gives up leaves nobody behind.
  */
 #include "sync/rwmutex_state.h"
 #include "parking.h"
 
-#define THREADS 4
+#define LOCKERS 4
+#define THREADS (LOCKERS + 1) // and one that cancels
 #ifdef MODEL_CHECKER
 #define TURNS 1
 #else
@@ -15,32 +17,99 @@
 #endif
 #define POISON 0xdead000000u
 
+// A thread's wait, as in sched/cancellable.h.
+struct wait {
+	struct waiter waiter;
+	struct bucket *queue; // where it waits
+	// guarded by the bucket's lock
+	bool cancelled;
+	bool removed;
+};
+
 static struct bucket writers = BUCKET_INIT; // its lock is the bucket's
 static struct bucket readers = BUCKET_INIT; // its own lock is not used
+static struct wait waits[LOCKERS];
 static uint64_t state;
 static int first, second; // plain: written by writers, always both
+static int written;       // atomic: turns of writers that had the lock
 static int left;          // atomic: turns that have not ended
-static bool last_was_reader;
+static bool poisoned;     // plain: by the last one
 
-static void rlock(void)
+static void release_list(struct waiter *list)
 {
-	struct waiter w = {.passed = false};
+	for (struct waiter *next; list; list = next) {
+		next = list->next;
+		waiter_release(list);
+	}
+}
 
+static struct waiter *take_readers(uint64_t *next)
+{
+	struct waiter *list = readers.first;
+
+	readers.first = NULL;
+	for (const struct waiter *w = list; w; w = w->next)
+		*next += RWMUTEX_READER;
+	return list;
+}
+
+static struct waiter *writer_left(void)
+{
+	uint64_t count = 0;
+
+	if (writers.first || !rwmutex_state_is_open(&state))
+		return NULL;
+	struct waiter *list = take_readers(&count);
+	rwmutex_state_let_in(&state, count);
+	return list;
+}
+
+// Who is cancelled is taken out if it waits; those that waited for it alone go in.
+static void cancel(struct wait *c)
+{
+	struct waiter **at = NULL, *w = NULL, *list = NULL;
+
+	pthread_mutex_lock(&writers.lock);
+	c->cancelled = true;
+	if (c->queue)
+		for (at = &c->queue->first; *at && *at != &c->waiter;)
+			at = &(*at)->next;
+	if (at && (w = *at)) {
+		*at = w->next;
+		c->removed = true;
+		list = writer_left();
+	}
+	pthread_mutex_unlock(&writers.lock);
+	if (w)
+		waiter_release(w);
+	release_list(list);
+}
+
+// Both locks: false when cancelled.
+
+static bool rlock(struct wait *c)
+{
 	while (!rwmutex_state_rlock(&state)) {
 		pthread_mutex_lock(&writers.lock);
+		if (c->cancelled) {
+			pthread_mutex_unlock(&writers.lock);
+			return false;
+		}
 		if (!rwmutex_state_park_reader(&state)) {
 			pthread_mutex_unlock(&writers.lock);
 			continue;
 		}
-		bucket_push(&readers, &w, false);
-		bucket_park(&writers, &w);
-		return;
+		bucket_push(&readers, &c->waiter, false);
+		c->queue = &readers;
+		bucket_park(&writers, &c->waiter);
+		return !c->removed;
 	}
+	return true;
 }
 
-static void wlock(void)
+static bool wlock(struct wait *c)
 {
-	struct waiter w = {.passed = false};
+	struct waiter *w = &c->waiter;
 	uint64_t woken = 0;
 
 	while (!rwmutex_state_lock(&state, woken)) {
@@ -49,51 +118,65 @@ static void wlock(void)
 			pthread_mutex_unlock(&writers.lock);
 			continue;
 		}
-		w.passed = woken != 0;
-		bucket_push(&writers, &w, woken != 0);
-		bucket_park(&writers, &w);
-		if (w.granted)
-			return;
+		if (c->cancelled) {
+			struct waiter *list = writer_left();
+			pthread_mutex_unlock(&writers.lock);
+			release_list(list);
+			return false;
+		}
+		w->passed = woken != 0;
+		bucket_push(&writers, w, woken != 0);
+		c->queue = &writers;
+		bucket_park(&writers, w);
+		if (w->granted)
+			return true;
+		if (c->removed)
+			return false;
 		woken = RWMUTEX_WOKEN;
 	}
+	return true;
 }
 
 static void runlock(void)
 {
-	struct waiter *w = NULL;
-	uint64_t seen, next;
+	struct waiter *w = NULL, *list = NULL;
+	uint64_t seen, next = 0;
 
 	if (rwmutex_state_runlock(&state, &seen))
 		return;
 	pthread_mutex_lock(&writers.lock);
-	assert(rwmutex_state_is_last_reader(&state, &seen)); // nobody gives up here
+	while (!rwmutex_state_is_last_reader(&state, &seen)) {
+		if (rwmutex_state_runlock(&state, &seen)) {
+			pthread_mutex_unlock(&writers.lock);
+			return;
+		}
+		assert(rwmutex_readers(seen) > 0);
+	}
 	if (seen & RWMUTEX_WOKEN) {
 		next = RWMUTEX_WAITING | RWMUTEX_WOKEN;
-	} else {
-		w = bucket_pop(&writers);
-		assert(w);
+	} else if ((w = bucket_pop(&writers))) {
 		w->granted = true;
 		next = RWMUTEX_WRITER | (writers.first || readers.first ? RWMUTEX_WAITING : 0);
+	} else {
+		list = take_readers(&next);
 	}
 	rwmutex_state_pass_on(&state, next);
 	pthread_mutex_unlock(&writers.lock);
 	if (w)
 		waiter_release(w);
+	release_list(list);
 }
 
 static void wunlock(void)
 {
-	struct waiter *w = NULL, *r;
+	struct waiter *w = NULL;
 	uint64_t seen, next = 0;
 
 	if (rwmutex_state_unlock_idle(&state, &seen))
 		return;
 	pthread_mutex_lock(&writers.lock);
 	uint64_t woken = load_relaxed(&state) & RWMUTEX_WOKEN;
-	struct waiter *list = readers.first;
-	readers.first = NULL;
-	for (r = list; r; r = r->next)
-		next += RWMUTEX_READER;
+	struct waiter *list = take_readers(&next);
 	if (woken) {
 		next |= RWMUTEX_WOKEN | RWMUTEX_WAITING;
 	} else if (!list && (w = bucket_pop(&writers))) {
@@ -104,58 +187,84 @@ static void wunlock(void)
 		next |= RWMUTEX_WAITING;
 	rwmutex_state_pass_on(&state, next);
 	pthread_mutex_unlock(&writers.lock);
-	while ((r = list)) {
-		list = r->next;
-		waiter_release(r);
-	}
+	release_list(list);
 	if (w)
 		waiter_release(w);
 }
 
-static void *read_turns(void *arg)
+// A turn begins: the wait of before is over for the one that cancels, too.
+static struct wait *turn_begin(void *number)
 {
-	(void)arg;
+	struct wait *c = &waits[(intptr_t)number];
+
+	pthread_mutex_lock(&writers.lock);
+	c->queue = NULL;
+	c->cancelled = c->removed = c->waiter.passed = false;
+	pthread_mutex_unlock(&writers.lock);
+	return c;
+}
+
+static void *read_turns(void *number)
+{
 	for (int i = 0; i < TURNS; i++) {
-		rlock();
+		if (!rlock(turn_begin(number))) {
+			(void)sub_relaxed(&left, 1);
+			continue;
+		}
 		assert(first == second);
 		model_pause();
-		if (sub_relaxed(&left, 1) == 1)
-			store_relaxed(&last_was_reader, true);
+		(void)sub_relaxed(&left, 1);
 		runlock();
 	}
 	return NULL;
 }
 
-static void *write_turns(void *arg)
+static void *write_turns(void *number)
 {
-	(void)arg;
 	for (int i = 0; i < TURNS; i++) {
-		wlock();
+		if (!wlock(turn_begin(number))) {
+			(void)sub_relaxed(&left, 1);
+			continue;
+		}
 		assert(first == second);
 		first++;
 		model_pause();
 		second++;
+		add_relaxed(&written, 1);
 		// If it is: all others have let go of the lock, though maybe not returned.
 		bool last = sub_relaxed(&left, 1) == 1;
 		wunlock();
-		if (last)
+		if (last) {
+			poisoned = true;
 			store_relaxed(&state, POISON);
+		}
 	}
+	return NULL;
+}
+
+static void *cancel_turns(void *number)
+{
+	(void)number;
+	for (int i = 0; i < TURNS; i++)
+		for (int k = 0; k < LOCKERS; k++) {
+			model_pause();
+			cancel(&waits[k]);
+		}
 	return NULL;
 }
 
 static void one_round(void)
 {
 	static model_thread *const threads[THREADS] = {
-		read_turns, write_turns, read_turns, write_turns};
+		read_turns, write_turns, read_turns, write_turns, cancel_turns};
 
 	state = 0;
-	first = second = 0;
-	left = THREADS * TURNS;
-	last_was_reader = false;
+	first = second = written = 0;
+	left = LOCKERS * TURNS;
+	poisoned = false;
 	model_run(threads, THREADS);
-	assert(first == 2 * TURNS && second == first);
-	assert(state == (last_was_reader ? 0 : POISON));
+	assert(first == written && second == written);
+	assert(state == (poisoned ? POISON : 0));
 	assert(!writers.first && !readers.first);
 }
 

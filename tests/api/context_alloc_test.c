@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// not-under: address thread valgrind they have a malloc of their own
+/*
+ * X15: what contexts cost. Allocations of the program and the library are counted alike: malloc is
+ * this program's.
+ */
+#include "../test.h"
+#include <tuza/context.h>
+
+extern void *__libc_malloc(size_t bytes);
+static atomic_int allocations;
+
+void *malloc(size_t bytes)
+{
+	atomic_fetch_add(&allocations, 1);
+	return __libc_malloc(bytes);
+}
+
+static const char key;
+
+// Of one turn of fn.
+static int allocations_of(void (*fn)(void))
+{
+	fn(); // what is made once
+	int before = atomic_load(&allocations);
+	fn();
+	return atomic_load(&allocations) - before;
+}
+
+static void use_roots(void)
+{
+	(void)tuza_context_err(tuza_context_background());
+	(void)tuza_context_done(tuza_context_todo());
+	tuza_context_free(tuza_context_background());
+}
+
+static void use_cancel(void)
+{
+	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
+	tuza_context_cancel(ctx);
+	CHECK_EQ(tuza_context_err(ctx), -ECANCELED);
+	tuza_context_free(ctx);
+}
+
+static void use_done(void)
+{
+	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
+	CHECK_EQ(TUZA_SELECT(TUZA_DONE(ctx), TUZA_DEFAULT), 1);
+	tuza_context_free(ctx);
+}
+
+static void use_deadline(void)
+{
+	size_t goroutines = tuza_num_goroutine();
+	tuza_context *ctx =
+		tuza_context_with_deadline(tuza_context_background(), tuza_now() + TUZA_HOUR);
+	CHECK_EQ(tuza_num_goroutine(), goroutines);
+	tuza_context_free(ctx);
+}
+
+static void use_value(void)
+{
+	tuza_context *ctx = tuza_context_with_value(tuza_context_background(), &key, NULL);
+	CHECK(tuza_context_value(ctx, &key) == NULL);
+	tuza_context_free(ctx);
+}
+
+static void use_waits(void)
+{
+	static tuza_mutex m;
+	CHECK_EQ(tuza_mutex_lock_ctx(&m, tuza_context_background()), 0);
+	tuza_mutex_unlock(&m);
+}
+
+static void nothing(void *arg) { (void)arg; }
+
+static void use_after(void)
+{
+	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
+	CHECK(tuza_context_after_stop(tuza_context_after_func(ctx, nothing, NULL)));
+	tuza_context_free(ctx);
+}
+
+TEST(contexts_allocate_themselves_and_nothing_else)
+{
+	CHECK(atomic_load(&allocations) > 0); // the library's are counted
+	CHECK_EQ(allocations_of(use_roots), 0);
+	CHECK_EQ(allocations_of(use_cancel), 1);
+	CHECK_EQ(allocations_of(use_done), 2); // and its channel
+	CHECK_EQ(allocations_of(use_deadline), 1);
+	CHECK_EQ(allocations_of(use_value), 1);
+	CHECK_EQ(allocations_of(use_waits), 0);
+	CHECK_EQ(allocations_of(use_after), 2);
+}
