@@ -17,6 +17,7 @@
 #include <tuza/chan.h>
 #include <tuza/context.h>
 #include <tuza/debug.h>
+#include <tuza/errgroup.h>
 #include <tuza/error.h>
 #include <tuza/goroutine.h>
 #include <tuza/panic.h>
