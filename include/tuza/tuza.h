@@ -20,6 +20,7 @@
 #include <tuza/errgroup.h>
 #include <tuza/error.h>
 #include <tuza/goroutine.h>
+#include <tuza/limiter.h>
 #include <tuza/panic.h>
 #include <tuza/select.h>
 #include <tuza/sync.h>
