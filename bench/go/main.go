@@ -36,7 +36,8 @@ func workloads() []workload {
 	var all []workload
 	for _, topic := range [][]workload{
 		spawnWorkloads, taskWorkloads, yieldWorkloads, chanWorkloads, selectWorkloads,
-		syncWorkloads, sleepWorkloads, timerWorkloads, contextWorkloads, treeWorkloads, sieveWorkloads,
+		syncWorkloads, contextWorkloads, groupWorkloads, sleepWorkloads, timerWorkloads,
+		treeWorkloads, sieveWorkloads,
 	} {
 		all = append(all, topic...)
 	}

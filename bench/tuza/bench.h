@@ -21,8 +21,9 @@ struct workload {
 
 // The tables, each ended by an entry without a name.
 extern const struct workload spawn_workloads[], task_workloads[], yield_workloads[],
-	chan_workloads[], select_workloads[], sync_workloads[], sleep_workloads[],
-	timer_workloads[], context_workloads[], tree_workloads[], sieve_workloads[];
+	chan_workloads[], select_workloads[], sync_workloads[], context_workloads[],
+	group_workloads[], sleep_workloads[], timer_workloads[], tree_workloads[],
+	sieve_workloads[];
 
 // Ends the program when a result is wrong (printf's format).
 void check(bool right, const char *format, ...) __attribute__((format(printf, 2, 3)));

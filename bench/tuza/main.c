@@ -30,6 +30,7 @@ static const struct workload *const topics[] = {
 	chan_workloads,
 	select_workloads,
 	sync_workloads,
+	group_workloads,
 	sleep_workloads,
 	timer_workloads,
 	context_workloads,

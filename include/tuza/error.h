@@ -19,7 +19,9 @@ extern "C" {
 	X(TUZA_EPANIC, -10002, "goroutine panicked")                                               \
 	X(TUZA_EOF, -10003, "EOF")                                                                 \
 	X(TUZA_EIOTIMEOUT, -10004, "i/o timeout")                                                  \
-	X(TUZA_ECONNTIMEOUT, -10005, "connection timed out")
+	X(TUZA_ECONNTIMEOUT, -10005, "connection timed out")                                       \
+	X(TUZA_EBURST, -10030, "rate: Wait exceeds limiter's burst")                               \
+	X(TUZA_EDEADLINE, -10031, "rate: Wait would exceed context deadline")
 
 enum tuza_error {
 #define TUZA_ERROR_ENUM_(name, value, text) name = value,

@@ -17,8 +17,10 @@
 #include <tuza/chan.h>
 #include <tuza/context.h>
 #include <tuza/debug.h>
+#include <tuza/errgroup.h>
 #include <tuza/error.h>
 #include <tuza/goroutine.h>
+#include <tuza/limiter.h>
 #include <tuza/panic.h>
 #include <tuza/select.h>
 #include <tuza/signal.h>

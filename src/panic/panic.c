@@ -117,6 +117,15 @@ static struct try_frame *panic_run_defers(struct goroutine *g, struct panic_stat
 	}
 }
 
+const char *panic_contained_text(const struct goroutine *g)
+{
+	const struct panic_state *p = g->panics;
+
+	if (!p || p->is_exit || !try_find(g, p->fault.signal != 0))
+		return NULL;
+	return p->message;
+}
+
 // "panic: first", and below, indented, those that superseded it.
 static void write_panics(struct writer *w, struct panic_state *newest)
 {

@@ -55,6 +55,9 @@ const char *panic_fault_text(const struct fault *fault);
 // it.
 void panic_set_state(struct goroutine *g, struct panic_state *p);
 
+// For a deferred call: the text of the panic that makes it, if a try will contain that; else NULL.
+const char *panic_contained_text(const struct goroutine *g);
+
 // Fatal: a deferred call was lost, because its block was left by longjmp.
 NORETURN COLD void panic_defer_lost(void);
 

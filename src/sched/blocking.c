@@ -57,7 +57,6 @@ EXPORT void tuza_blocking_end(void)
 		tuza_panic("tuza_blocking_end without tuza_blocking_begin");
 	if (--g->blocking != 0 || (g->flags & GOROUTINE_THREAD))
 		return;
-	store_relaxed(&m->in_blocking, 0); // for the monitor
 	if (unlikely(load_relaxed(&m->leave)))
 		machine_leave_from_goroutine(m);
 	struct processor *p = m->blocked_processor;
@@ -67,6 +66,7 @@ EXPORT void tuza_blocking_end(void)
 	if (likely(cas_acq_rel(&p->status, &blocked, PROCESSOR_RUNNING))) {
 		p->machine = m;
 		m->processor = p;
+		store_relaxed(&m->in_blocking, 0); // not before, or the monitor sees nobody at all
 		store_relaxed(&g->state, GOROUTINE_RUNNING); // for dumps
 		return;
 	}
@@ -74,6 +74,7 @@ EXPORT void tuza_blocking_end(void)
 	bool got = idle_take_processor(m);
 	lock_release(&rt.lock);
 	if (got) {
+		store_relaxed(&m->in_blocking, 0);           // as above
 		store_relaxed(&g->state, GOROUTINE_RUNNING); // for dumps
 		return;
 	}

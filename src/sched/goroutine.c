@@ -361,6 +361,30 @@ void goroutine_discard(struct processor *p, struct goroutine *g)
 EXPORT NORETURN void tuza_go_out_of_memory_(void);
 NORETURN void tuza_go_out_of_memory_(void) { fatal("tuza: out of memory in a go statement"); }
 
+static ALWAYS_INLINE void capture_registers(
+	struct goroutine *g, void (*fn)(void), const struct arch_registers *r)
+{
+	g->capture.fn = fn;
+	g->capture.flags = 0;
+	memcpy(g->capture.gpr, r->gpr, sizeof r->gpr);
+	memcpy(g->capture.fpr, r->fpr, sizeof r->fpr);
+	g->capture.stack_args = NULL;
+	g->capture.stack_args_bytes = 0;
+}
+
+int goroutine_start(
+	void (*fn)(void), const struct arch_registers *r, void *owned, uintptr_t created_at)
+{
+	struct spawner s = spawner_here();
+	struct goroutine *g = prepare(s, created_at);
+	if (unlikely(!g))
+		return -ENOMEM;
+	capture_registers(g, fn, r);
+	g->owned = owned;
+	submit(s, g);
+	return 0;
+}
+
 // Called by the assembler behind TUZA_GO; see arch.h.
 void go_captured(const struct arch_registers *r, const void *stack_args,
 	const struct tuza_go_site *site, uintptr_t pc)
@@ -371,12 +395,7 @@ void go_captured(const struct arch_registers *r, const void *stack_args,
 	struct goroutine *g = prepare(s, pc);
 	if (unlikely(!g))
 		tuza_go_out_of_memory_();
-	g->capture.fn = site->fn;
-	g->capture.flags = 0;
-	memcpy(g->capture.gpr, r->gpr, sizeof r->gpr);
-	memcpy(g->capture.fpr, r->fpr, sizeof r->fpr);
-	g->capture.stack_args = NULL;
-	g->capture.stack_args_bytes = 0;
+	capture_registers(g, site->fn, r);
 	if (unlikely(site->stack_bytes != 0)) {
 		size_t bytes = align_up(site->stack_bytes, 16);
 		g->owned = malloc(bytes);

@@ -120,6 +120,17 @@ struct goroutine {
 	};
 };
 
+/*
+ * A go statement of the layers above: starts fn with these argument registers.
+ *
+ *   owned       malloc'ed, freed when the goroutine has ended; may be NULL.
+ *   created_at  in the function that is to be shown as its creator.
+ *
+ * Returns  0, or -ENOMEM: `owned` is still the caller's.
+ */
+MUST_USE int goroutine_start(
+	void (*fn)(void), const struct arch_registers *r, void *owned, uintptr_t created_at);
+
 // The slot's usable part.
 struct stack_bounds {
 	char *low; // just above the guard

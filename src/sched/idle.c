@@ -555,6 +555,14 @@ void timer_became_earliest(int64_t when)
 		sys_futex_wake(&m->wake_word, 1);
 }
 
+void idle_keep_time(void)
+{
+	// (idle-wake) after the store of idle_processor_count: who starts a timer now sees that, or
+	// its timer is seen
+	if (add_seq_cst(&rt.poll_until, 0) == POLL_NONE && earliest_timer() != INT64_MAX)
+		idle_wake();
+}
+
 void idle_wake_all(void)
 {
 	lock_acquire(&rt.lock);

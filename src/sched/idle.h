@@ -48,6 +48,10 @@ void idle_hand_locked(struct processor *p, struct goroutine *g);
 // the global queue.
 void idle_fire_timers(int64_t now);
 
+// After idle_put_processor by a machine that does not go to sleep itself: sees to it that somebody
+// sleeps until the next timer, if there is one. Needs: rt.lock not held.
+void idle_keep_time(void);
+
 // Wakes every sleeping machine without a processor: the end of the runtime.
 void idle_wake_all(void);
 

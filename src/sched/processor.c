@@ -157,6 +157,8 @@ void processor_hand_off(struct processor *p)
 	lock_release(&rt.lock);
 	if (work)
 		idle_hand_processor(p, false);
+	else
+		idle_keep_time();
 }
 
 uint32_t processor_set_target(uint32_t n)

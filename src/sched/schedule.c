@@ -383,10 +383,10 @@ void *schedule_unblocked(void *machine, void *goroutine)
 	lock_acquire(&rt.lock);
 	bool got = idle_take_processor(m);
 	lock_release(&rt.lock);
-	if (got)
-		return execute(m, g);
-	schedule_submit_global(g);
-	return schedule(m);
+	if (!got)
+		schedule_submit_global(g);
+	store_relaxed(&m->in_blocking, 0); // not before, or the monitor sees nobody at all
+	return got ? execute(m, g) : schedule(m);
 }
 
 void *schedule_ended(void *machine, void *goroutine)
