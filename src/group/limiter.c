@@ -7,7 +7,10 @@
  * was not reserved after it, and that is told by the distance of their times. Reservations never
  * move, so who waits needs no queue: it sleeps until its time.
  *
- * Lock: the limiter's mutex, over arithmetic only. After golang.org/x/time/rate.
+ * The clock is read under the lock. Otherwise who read it first might come second, time would go
+ * back, and what passed in between bring its tokens twice.
+ *
+ * Lock: the limiter's mutex, over arithmetic and the clock. After golang.org/x/time/rate.
  */
 #include <tuza/limiter.h>
 
@@ -42,6 +45,18 @@ static int64_t time_for(double limit, double tokens)
 	return ns < (double)INT64_MAX ? (int64_t)ns : INT64_MAX; // 2^63 as a double: too large
 }
 
+// Locks. Returns the time that it is, or *t.
+static int64_t lock_at(tuza_limiter *l, const int64_t *t) TUZA_TSA_(no_thread_safety_analysis)
+{
+	tuza_mutex_lock(&l->lock);
+	return t ? *t : clock_now();
+}
+
+static void unlock(tuza_limiter *l) TUZA_TSA_(no_thread_safety_analysis)
+{
+	tuza_mutex_unlock(&l->lock);
+}
+
 // The tokens at time t. Needs: the lock.
 static double tokens_at(const tuza_limiter *l, int64_t t)
 {
@@ -66,26 +81,32 @@ static tuza_reservation reserve(tuza_limiter *l, int64_t t, int64_t n, int64_t m
 
 	if (is_unlimited(l->limit))
 		return r;
-	double tokens = tokens_at(l, t) - (double)n;
-	int64_t delay = tokens < 0 ? time_for(l->limit, -tokens) : 0;
+	double left = tokens_at(l, t) - (double)n;
+	int64_t delay = left < 0 ? time_for(l->limit, -left) : 0;
 	if (n > l->burst || delay > max_delay) {
 		r.ok = false;
 		return r;
 	}
 	r.act_at = clock_after(t, delay);
 	l->last = t;
-	l->tokens = tokens;
+	l->tokens = left;
 	l->last_event = r.act_at;
 	return r;
 }
 
-static tuza_reservation reserve_locking(tuza_limiter *l, int64_t t, int64_t n, int64_t max_delay)
+static void check_number(int64_t n)
 {
 	if (unlikely(n < 0))
 		tuza_panic("tuza: negative number of events");
-	tuza_mutex_lock(&l->lock);
-	tuza_reservation r = reserve(l, t, n, max_delay);
-	tuza_mutex_unlock(&l->lock);
+}
+
+// t: NULL: now.
+static tuza_reservation reserve_at(tuza_limiter *l, const int64_t *t, int64_t n, int64_t max_delay)
+{
+	check_number(n);
+	int64_t at = lock_at(l, t);
+	tuza_reservation r = reserve(l, at, n, max_delay);
+	unlock(l);
 	return r;
 }
 
@@ -101,39 +122,37 @@ EXPORT double tuza_limiter_every(tuza_duration interval)
 
 // ---- taking tokens -------------------------------------------------------------------------
 
+EXPORT bool tuza_limiter_allow(tuza_limiter *l) { return reserve_at(l, NULL, 1, 0).ok; }
+
 EXPORT bool tuza_limiter_allow_n(tuza_limiter *l, int64_t t, int64_t n)
 {
-	return reserve_locking(l, t, n, 0).ok;
-}
-
-EXPORT bool tuza_limiter_allow(tuza_limiter *l) { return tuza_limiter_allow_n(l, clock_now(), 1); }
-
-EXPORT tuza_reservation tuza_limiter_reserve_n(tuza_limiter *l, int64_t t, int64_t n)
-{
-	return reserve_locking(l, t, n, INT64_MAX);
+	return reserve_at(l, &t, n, 0).ok;
 }
 
 EXPORT tuza_reservation tuza_limiter_reserve(tuza_limiter *l)
 {
-	return tuza_limiter_reserve_n(l, clock_now(), 1);
+	return reserve_at(l, NULL, 1, INT64_MAX);
+}
+
+EXPORT tuza_reservation tuza_limiter_reserve_n(tuza_limiter *l, int64_t t, int64_t n)
+{
+	return reserve_at(l, &t, n, INT64_MAX);
 }
 
 EXPORT int tuza_limiter_wait(tuza_limiter *l, tuza_context *ctx, int64_t n)
 {
 	int error = tuza_context_err(ctx);
-	int64_t t = clock_now(), deadline = INT64_MAX, max_delay = INT64_MAX;
+	int64_t deadline;
+	bool has_deadline = tuza_context_deadline(ctx, &deadline);
 	tuza_reservation r = {.ok = false};
 
-	if (unlikely(n < 0))
-		tuza_panic("tuza: negative number of events");
-	if (error == 0 && tuza_context_deadline(ctx, &deadline))
-		max_delay = deadline - t;
-	tuza_mutex_lock(&l->lock);
+	check_number(n);
+	int64_t t = lock_at(l, NULL);
 	if (exceeds_burst(l, n))
 		error = TUZA_EBURST;
 	else if (error == 0)
-		r = reserve(l, t, n, max_delay);
-	tuza_mutex_unlock(&l->lock);
+		r = reserve(l, t, n, has_deadline ? deadline - t : INT64_MAX);
+	unlock(l);
 	if (error)
 		return error;
 	if (!r.ok)
@@ -180,19 +199,18 @@ static void give_back(tuza_limiter *l, const tuza_reservation *r, int64_t t)
 	}
 }
 
-EXPORT void tuza_reservation_cancel_at(const tuza_reservation *r, int64_t t)
+static void cancel(const tuza_reservation *r, const int64_t *t)
 {
 	if (!r->ok)
 		return;
-	tuza_mutex_lock(&r->limiter->lock);
-	give_back(r->limiter, r, t);
-	tuza_mutex_unlock(&r->limiter->lock);
+	int64_t at = lock_at(r->limiter, t);
+	give_back(r->limiter, r, at);
+	unlock(r->limiter);
 }
 
-EXPORT void tuza_reservation_cancel(const tuza_reservation *r)
-{
-	tuza_reservation_cancel_at(r, clock_now());
-}
+EXPORT void tuza_reservation_cancel(const tuza_reservation *r) { cancel(r, NULL); }
+
+EXPORT void tuza_reservation_cancel_at(const tuza_reservation *r, int64_t t) { cancel(r, &t); }
 
 // ---- looking and changing ------------------------------------------------------------------
 
@@ -212,43 +230,50 @@ EXPORT int64_t tuza_limiter_burst(tuza_limiter *l)
 	return burst;
 }
 
-EXPORT double tuza_limiter_tokens_at(tuza_limiter *l, int64_t t)
+static double tokens(tuza_limiter *l, const int64_t *t)
 {
-	tuza_mutex_lock(&l->lock);
-	double tokens = tokens_at(l, t);
-	tuza_mutex_unlock(&l->lock);
-	return tokens;
+	int64_t at = lock_at(l, t);
+	double there = tokens_at(l, at);
+	unlock(l);
+	return there;
 }
 
-EXPORT double tuza_limiter_tokens(tuza_limiter *l)
+EXPORT double tuza_limiter_tokens(tuza_limiter *l) { return tokens(l, NULL); }
+
+EXPORT double tuza_limiter_tokens_at(tuza_limiter *l, int64_t t) { return tokens(l, &t); }
+
+// Locks, and takes in what has come at the old limit and burst.
+static void lock_to_change(tuza_limiter *l, const int64_t *t)
 {
-	return tuza_limiter_tokens_at(l, clock_now());
+	int64_t at = lock_at(l, t);
+	l->tokens = tokens_at(l, at);
+	l->last = at;
 }
+
+static void set_limit(tuza_limiter *l, const int64_t *t, double limit)
+{
+	lock_to_change(l, t);
+	l->limit = limit;
+	unlock(l);
+}
+
+EXPORT void tuza_limiter_set_limit(tuza_limiter *l, double limit) { set_limit(l, NULL, limit); }
 
 EXPORT void tuza_limiter_set_limit_at(tuza_limiter *l, int64_t t, double limit)
 {
-	tuza_mutex_lock(&l->lock);
-	l->tokens = tokens_at(l, t); // what has come so far came at the old limit
-	l->last = t;
-	l->limit = limit;
-	tuza_mutex_unlock(&l->lock);
+	set_limit(l, &t, limit);
 }
 
-EXPORT void tuza_limiter_set_limit(tuza_limiter *l, double limit)
+static void set_burst(tuza_limiter *l, const int64_t *t, int64_t burst)
 {
-	tuza_limiter_set_limit_at(l, clock_now(), limit);
+	lock_to_change(l, t);
+	l->burst = burst;
+	unlock(l);
 }
+
+EXPORT void tuza_limiter_set_burst(tuza_limiter *l, int64_t burst) { set_burst(l, NULL, burst); }
 
 EXPORT void tuza_limiter_set_burst_at(tuza_limiter *l, int64_t t, int64_t burst)
 {
-	tuza_mutex_lock(&l->lock);
-	l->tokens = tokens_at(l, t);
-	l->last = t;
-	l->burst = burst;
-	tuza_mutex_unlock(&l->lock);
-}
-
-EXPORT void tuza_limiter_set_burst(tuza_limiter *l, int64_t burst)
-{
-	tuza_limiter_set_burst_at(l, clock_now(), burst);
+	set_burst(l, &t, burst);
 }

@@ -151,6 +151,32 @@ TEST(of_many_at_once_as_many_pass_as_the_burst)
 	CHECK_EQ(c.allowed, 15);
 }
 
+static void try_very_often(void *arg)
+{
+	struct crowd *c = arg;
+	int allowed = 0;
+
+	for (int i = 0; i < 100000; i++)
+		allowed += tuza_limiter_allow(&c->limiter);
+	c->allowed += allowed;
+}
+
+// T7.4: no more than the limit in the long run, though callers overtake each other, and the kernel
+// stops some for a while.
+TEST(in_the_long_run_no_more_pass_than_the_limit)
+{
+	const double limit = 5e6, burst = 1e5;
+	struct crowd c = {.allowed = 0};
+	int64_t start = tuza_now();
+
+	tuza_limiter_init(&c.limiter, limit, (int64_t)burst);
+	run_goroutines(8, try_very_often, &c);
+	double most = burst + (double)(tuza_now() - start) / (double)TUZA_SECOND * limit;
+	CHECK(c.allowed >= burst);
+	if (!CHECK(c.allowed <= most + 1))
+		printf("  %d events, not %.0f\n", c.allowed, most);
+}
+
 static void allow_negative(void *l) { (void)!tuza_limiter_allow_n(l, T(0), -1); }
 static void reserve_negative(void *l) { (void)!tuza_limiter_reserve_n(l, T(0), -1).ok; }
 static void wait_negative(void *l) { (void)!tuza_limiter_wait(l, tuza_context_background(), -1); }
