@@ -236,14 +236,19 @@ void canceller_join_parent(struct canceller *c)
 
 // ---- making -------------------------------------------------------------------------------
 
-EXPORT tuza_context *tuza_context_with_cancel(tuza_context *parent)
+tuza_context *context_with_cancel(tuza_context *parent, uintptr_t created_at)
 {
-	struct canceller *c = context_new(
-		sizeof *c, CONTEXT_CANCEL, parent, (uintptr_t)__builtin_return_address(0));
+	struct canceller *c = context_new(sizeof *c, CONTEXT_CANCEL, parent, created_at);
+
 	canceller_init(c);
 	registry_add(&c->context);
 	canceller_join_parent(c);
 	return &c->context;
+}
+
+EXPORT tuza_context *tuza_context_with_cancel(tuza_context *parent)
+{
+	return context_with_cancel(parent, (uintptr_t)__builtin_return_address(0));
 }
 
 static void expire(void *context)

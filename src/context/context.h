@@ -136,6 +136,9 @@ static ALWAYS_INLINE struct canceller *canceller_of(tuza_context *ctx)
 
 void canceller_init(struct canceller *c);
 
+// tuza_context_with_cancel, made at `created_at`.
+tuza_context *context_with_cancel(tuza_context *parent, uintptr_t created_at);
+
 // The last reference is gone: it has left its parent, and its timer is stopped, when it ended.
 void canceller_destroy(struct canceller *c);
 

@@ -266,19 +266,15 @@ EXPORT void tuza_errgroup_set_limit(tuza_errgroup *group, int n)
 EXPORT tuza_errgroup *tuza_errgroup_new(tuza_context *parent)
 {
 	int saved_errno = errno;
-	// tuza_context_with_cancel, made by our caller.
-	struct canceller *c = context_new(
-		sizeof *c, CONTEXT_CANCEL, parent, (uintptr_t)__builtin_return_address(0));
-
-	canceller_init(c);
-	canceller_join_parent(c);
+	tuza_context *ctx = context_with_cancel(parent, (uintptr_t)__builtin_return_address(0));
 	tuza_errgroup *group = malloc(sizeof *group);
+
 	errno = saved_errno;
 	if (unlikely(!group)) {
-		tuza_context_free(&c->context);
+		tuza_context_free(ctx);
 		tuza_panic("tuza: out of memory");
 	}
-	*group = (tuza_errgroup){.context = &c->context};
+	*group = (tuza_errgroup){.context = ctx};
 	return group;
 }
 
