@@ -103,6 +103,7 @@ TEST(waits_let_no_more_pass_than_the_limit)
 	tuza_blocking_begin();
 	pthread_join(thread, NULL);
 	tuza_blocking_end();
-	// 20 events after the first, however the callers overtake each other; what is computed in doubles is right to the microsecond.
+	// 20 events after the first, however the callers overtake each other; what is computed in
+	// doubles is right to the microsecond.
 	CHECK(tuza_now() - start >= 20 * TUZA_MILLISECOND - TUZA_MICROSECOND);
 }
