@@ -120,6 +120,12 @@ uint32_t park_random_below(uint32_t n)
 
 // ---- waking -------------------------------------------------------------------------------
 
+// A straggler of an earlier runtime has a processor that nobody looks at any more.
+static ALWAYS_INLINE bool has_own_queue(const struct machine *m)
+{
+	return m->processor != NULL && !load_relaxed(&m->leave); // set before that runtime ended
+}
+
 void ready(struct goroutine *g)
 {
 	if (unlikely(g->flags & GOROUTINE_THREAD)) {
@@ -128,7 +134,7 @@ void ready(struct goroutine *g)
 	}
 	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
 	struct machine *m = machine_here();
-	if (likely(m->processor != NULL))
+	if (likely(has_own_queue(m)))
 		schedule_submit(m->processor, g, true);
 	else
 		schedule_submit_global(g);
@@ -145,7 +151,7 @@ void ready_list(struct goroutine *list)
 			continue;
 		}
 		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
-		if (m->processor)
+		if (has_own_queue(m))
 			schedule_submit(m->processor, g, false);
 		else
 			schedule_submit_global(g);

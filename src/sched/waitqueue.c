@@ -160,8 +160,9 @@ void waitqueue_remove(struct waitqueue *q, struct queued *w)
 {
 	struct queued *next = w->next;
 
-	if (w->head && *w->head == w) {
-		*w->head = next;
+	if (w->head && !w->root.prev) { // the first of its object
+		if (*w->head == w) // else the program freed the object, and drops this waiter now
+			*w->head = next;
 		if (next) {
 			next->last = w->last;
 			next->root.prev = NULL;
@@ -172,8 +173,10 @@ void waitqueue_remove(struct waitqueue *q, struct queued *w)
 		previous->next = next;
 		if (next)
 			next->root.prev = &previous->root;
-		else
-			(w->head ? *w->head : waitqueue_first(q, w->address))->last = previous;
+		else if (!w->head)
+			waitqueue_first(q, w->address)->last = previous;
+		else if (*w->head)
+			(*w->head)->last = previous;
 	} else if (next) {
 		next->last = w->last;
 		replace_root(w, next);

@@ -41,7 +41,8 @@ NOINLINE static void waitgroup_add_slow(tuza_waitgroup *wg)
 
 EXPORT void tuza_waitgroup_add(tuza_waitgroup *wg, int delta)
 {
-	preempt_check();
+	if (delta < 0) // one in a pair is enough
+		preempt_check();
 	if (race_is_on()) {
 		if (delta < 0)
 			race_release(wg);
