@@ -30,10 +30,10 @@ static const struct workload *const topics[] = {
 	chan_workloads,
 	select_workloads,
 	sync_workloads,
+	context_workloads,
 	group_workloads,
 	sleep_workloads,
 	timer_workloads,
-	context_workloads,
 	tree_workloads,
 	sieve_workloads,
 };
