@@ -19,7 +19,16 @@ extern "C" {
 	X(TUZA_EPANIC, -10002, "goroutine panicked")                                               \
 	X(TUZA_EOF, -10003, "EOF")                                                                 \
 	X(TUZA_EIOTIMEOUT, -10004, "i/o timeout")                                                  \
-	X(TUZA_ECONNTIMEOUT, -10005, "connection timed out")
+	X(TUZA_ECONNTIMEOUT, -10005, "connection timed out")                                       \
+	X(TUZA_EFDCLOSED, -10006, "use of closed file")                                            \
+	X(TUZA_ECONNCLOSED, -10007, "use of closed network connection")                            \
+	X(TUZA_EPIPECLOSED, -10008, "io: read/write on closed pipe")                               \
+	X(TUZA_ENODEADLINE, -10009, "file type does not support deadline")                         \
+	X(TUZA_ENOHOST, -10010, "no such host")                                                    \
+	X(TUZA_ERESOLVER, -10011, "server misbehaving")                                            \
+	X(TUZA_ENOSERVICE, -10012, "unknown port")                                                 \
+	X(TUZA_EADDRESS, -10013, "invalid address")                                                \
+	X(TUZA_ENETWORK, -10014, "unknown network")
 
 enum tuza_error {
 #define TUZA_ERROR_ENUM_(name, value, text) name = value,

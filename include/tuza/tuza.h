@@ -19,6 +19,7 @@
 #include <tuza/debug.h>
 #include <tuza/error.h>
 #include <tuza/goroutine.h>
+#include <tuza/io.h>
 #include <tuza/panic.h>
 #include <tuza/select.h>
 #include <tuza/sync.h>

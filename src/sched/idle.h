@@ -48,6 +48,10 @@ void idle_hand_locked(struct processor *p, struct goroutine *g);
 // the global queue.
 void idle_fire_timers(int64_t now);
 
+// Looks, without waiting, for events from outside; the goroutines that they wake go to p's ring,
+// which the caller owns. True if there were any.
+bool idle_look_outside(struct processor *p);
+
 // Wakes every sleeping machine without a processor: the end of the runtime.
 void idle_wake_all(void);
 
