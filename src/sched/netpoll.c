@@ -338,7 +338,8 @@ static void enlist_and_park(struct netpoll_waiter *w)
 /*
  * Announces a waiter for a descriptor that is not ours, and has the kernel report what is ready
  * now, and what will be, of all that is waited for. A number that is new, or stands for another
- * file than before (its last one was closed without tuza_close), begins a new generation. Needs: n->lock
+ * file than before (its last one was closed without tuza_close), begins a new generation.
+ * Needs: n->lock
  *
  * Returns  0; RECKON_ANEW after an event; an error.
  */
