@@ -23,12 +23,11 @@ extern "C" {
 	X(TUZA_EFDCLOSED, -10006, "use of closed file")                                            \
 	X(TUZA_ECONNCLOSED, -10007, "use of closed network connection")                            \
 	X(TUZA_EPIPECLOSED, -10008, "io: read/write on closed pipe")                               \
-	X(TUZA_ENODEADLINE, -10009, "file type does not support deadline")                         \
-	X(TUZA_ENOHOST, -10010, "no such host")                                                    \
-	X(TUZA_ERESOLVER, -10011, "server misbehaving")                                            \
-	X(TUZA_ENOSERVICE, -10012, "unknown port")                                                 \
-	X(TUZA_EADDRESS, -10013, "invalid address")                                                \
-	X(TUZA_ENETWORK, -10014, "unknown network")
+	X(TUZA_ENOHOST, -10009, "no such host")                                                    \
+	X(TUZA_ERESOLVER, -10010, "server misbehaving")                                            \
+	X(TUZA_ENOSERVICE, -10011, "unknown port")                                                 \
+	X(TUZA_EADDRESS, -10012, "invalid address")                                                \
+	X(TUZA_ENETWORK, -10013, "unknown network")
 
 enum tuza_error {
 #define TUZA_ERROR_ENUM_(name, value, text) name = value,

@@ -20,6 +20,7 @@
 #include <tuza/error.h>
 #include <tuza/goroutine.h>
 #include <tuza/io.h>
+#include <tuza/net.h>
 #include <tuza/panic.h>
 #include <tuza/select.h>
 #include <tuza/sync.h>

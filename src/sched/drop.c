@@ -40,6 +40,7 @@ static void unlink_waiting(struct goroutine *g)
 	case WAIT_ONCE:
 	case WAIT_SINGLEFLIGHT:
 	case WAIT_JOIN:
+	case WAIT_CLOSE:
 		waitqueue_unlink(g->waiting);
 		break;
 	case WAIT_IO:

@@ -432,6 +432,20 @@ int netpoll_wait(struct netpoll *n, uint32_t generation, uint32_t direction, uin
 	return result;
 }
 
+int netpoll_pause(struct netpoll *n, uint32_t generation, uint32_t direction, int64_t until)
+{
+	park_check(WAIT_IO);
+	while (clock_now() < until) {
+		uint64_t seen;
+		int result = netpoll_begin(n, generation, direction, &seen);
+		if (!result)
+			result = wait_once(n, generation, direction, &seen, -1, until);
+		if (result < 0 && !(result == TUZA_EIOTIMEOUT && clock_now() >= until))
+			return result;
+	}
+	return 0;
+}
+
 int netpoll_wait_fd(int fd, uint32_t directions, int64_t deadline)
 {
 	struct netpoll *n = fd < 0 ? NULL : netpoll_of_fd(fd, true);

@@ -95,6 +95,14 @@ MUST_USE int netpoll_wait(
 	struct netpoll *n, uint32_t generation, uint32_t direction, uint64_t seen);
 
 /*
+ * Waits until the absolute time `until`, whatever events there are.
+ *
+ * Returns  0; else as netpoll_wait.
+ */
+MUST_USE int netpoll_pause(
+	struct netpoll *n, uint32_t generation, uint32_t direction, int64_t until);
+
+/*
  * Waits until the descriptor, of whatever origin, is ready for one of `directions`.
  *
  *   deadline  absolute, clock_now(); 0: none.

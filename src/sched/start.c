@@ -206,6 +206,7 @@ static void stop_locked(void)
 	rt.foreign_created = rt.foreign_ended = 0;
 	timer_forget_all();
 	if (left == 0) {
+		net_forget_goroutines();
 		goroutine_release_all();
 		stack_release_all();
 		processor_destroy_all();

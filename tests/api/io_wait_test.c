@@ -317,18 +317,20 @@ static void spin_until(atomic_int *done)
 // Busy processors look now and then.
 TEST(event_arrives_although_all_processors_are_busy)
 {
+	static struct wait waits[20]; // the spinners look at them to their own end
 	int ends[2];
 
 	CHECK_EQ(pipe(ends), 0);
 	for (int i = 0; i < 20; i++) {
-		struct wait w = {.fd = ends[0], .events = POLLIN};
+		struct wait *w = &waits[i];
 
-		TUZA_GO(wait_for, &w);
+		*w = (struct wait){.fd = ends[0], .events = POLLIN};
+		TUZA_GO(wait_for, w);
 		wait_parked("IO wait", 1);
 		for (int k = 0; k < 8; k++)
-			TUZA_GO(spin_until, &w.done);
+			TUZA_GO(spin_until, &w->done);
 		put(ends[1]);
-		WAIT_UNTIL(w.done);
+		WAIT_UNTIL(w->done);
 		get(ends[0]);
 		WAIT_UNTIL(tuza_num_goroutine() == 1);
 	}
@@ -346,7 +348,7 @@ static void hog(atomic_int *done)
 TEST(event_arrives_although_a_hog_runs)
 {
 	int ends[2];
-	struct wait w = {.events = POLLIN};
+	static struct wait w = {.events = POLLIN};
 
 	CHECK_EQ(pipe(ends), 0);
 	w.fd = ends[0];
