@@ -37,6 +37,7 @@ func workloads() []workload {
 	for _, topic := range [][]workload{
 		spawnWorkloads, taskWorkloads, yieldWorkloads, chanWorkloads, selectWorkloads,
 		syncWorkloads, sleepWorkloads, timerWorkloads, treeWorkloads, sieveWorkloads,
+		tcpWorkloads,
 	} {
 		all = append(all, topic...)
 	}
