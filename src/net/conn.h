@@ -54,7 +54,7 @@ struct conn {
 
 	// one at a time reads (accepts), and one writes
 	tuza_mutex turn[2];
-	bool turn_is_of_thread[2]; // guarded by the turn
+	bool turn_of_goroutine[2]; // guarded by the turn: a goroutine has it
 };
 
 enum { TURN_READ, TURN_WRITE };

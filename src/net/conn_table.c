@@ -89,7 +89,10 @@ struct conn *conn_new(const struct conn_kind *kind)
 			c->fd = -1;
 			c->path = NULL;
 			c->pipe = NULL;
-			c->turn[TURN_READ] = c->turn[TURN_WRITE] = (tuza_mutex){0};
+			for (int turn = TURN_READ; turn <= TURN_WRITE; turn++) {
+				c->turn[turn] = (tuza_mutex){0};
+				c->turn_of_goroutine[turn] = false;
+			}
 			return c;
 		}
 		if (!add_chunk())
@@ -195,10 +198,14 @@ int conn_close(const void *handle)
 void conn_take_turn(struct conn *c, int turn)
 {
 	tuza_mutex_lock(&c->turn[turn]);
-	c->turn_is_of_thread[turn] = !is_goroutine();
+	c->turn_of_goroutine[turn] = is_goroutine();
 }
 
-void conn_pass_turn(struct conn *c, int turn) { tuza_mutex_unlock(&c->turn[turn]); }
+void conn_pass_turn(struct conn *c, int turn)
+{
+	c->turn_of_goroutine[turn] = false;
+	tuza_mutex_unlock(&c->turn[turn]);
+}
 
 // ---- the end of the runtime -------------------------------------------------------------------
 
@@ -208,14 +215,11 @@ static void forget_goroutines(struct conn *c)
 	uint32_t count = exchange_relaxed(&c->goroutine_operations, 0); // no goroutine runs
 	if (count == 0)
 		return;
-	for (int turn = TURN_READ; turn <= TURN_WRITE; turn++) {
-		if (c->turn_is_of_thread[turn])
-			continue;
-		(void)!tuza_mutex_try_lock(&c->turn[turn]); // now it is locked, by whomever
-		tuza_mutex_unlock(&c->turn[turn]);
-	}
 	if (c->kind->forget)
 		c->kind->forget(c);
+	for (int turn = TURN_READ; turn <= TURN_WRITE; turn++)
+		if (c->turn_of_goroutine[turn])
+			conn_pass_turn(c, turn);
 	if (conn_word_drop(&c->word, count))
 		finish(c);
 }

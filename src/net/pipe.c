@@ -213,7 +213,7 @@ static int pipe_address(struct conn *c, bool remote, tuza_address *a)
 // What a dropped goroutine offered lay on its stack, most likely.
 static void pipe_forget(struct conn *c)
 {
-	if (!c->turn_is_of_thread[TURN_WRITE])
+	if (c->turn_of_goroutine[TURN_WRITE])
 		(void)withdraw(&c->pipe->flow[c->side]);
 }
 
