@@ -23,7 +23,7 @@ set(TUZA_TEST_KINDS "unit;api;blocks;go;stress;fault;model;die;meta;examples;mem
 set(TUZA_TEST_EXCLUDE "" CACHE STRING "Tests whose paths match are not built")
 set(TUZA_TEST_DEBUG "" CACHE STRING "TUZA_DEBUG of the api tests, such as chaos")
 set(TUZA_TEST_TIMEOUT 120 CACHE STRING "Seconds after which a test has failed")
-set(TUZA_MEMCHECK_TESTS "^(goroutine|chan|leak|select|sync|mutex|waitgroup|time|panic)"
+set(TUZA_MEMCHECK_TESTS "^(goroutine|chan|leak|select|sync|mutex|waitgroup|time|panic|io|net)"
     CACHE STRING "Names of the api tests that valgrind runs too")
 
 # C++ tests need a compiler for the same machine; a cross build has none unless its toolchain file names one.

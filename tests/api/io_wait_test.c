@@ -363,6 +363,25 @@ TEST(event_arrives_although_a_hog_runs)
 	WAIT_UNTIL(tuza_num_goroutine() == 1);
 }
 
+static int read_from_process(void *arg)
+{
+	FILE *process = popen("sleep 0.3; echo x", "r");
+
+	(void)arg;
+	if (!CHECK(process != NULL))
+		return 0;
+	CHECK_EQ(tuza_wait_fd(fileno(process), POLLIN, 0), POLLIN);
+	CHECK_EQ(fgetc(process), 'x');
+	CHECK_EQ(pclose(process), 0);
+	return 0;
+}
+
+// Nothing but another process can end the wait: no thread, no timer.
+TEST_PLAIN(wait_for_another_process_is_no_deadlock)
+{
+	CHECK_EQ(tuza_run(read_from_process, NULL), 0);
+}
+
 static void *wait_on_thread(void *arg)
 {
 	wait_for(arg);
