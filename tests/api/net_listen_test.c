@@ -341,8 +341,12 @@ TEST(accept_waits_for_descriptors)
 	while (n > 0)
 		close(fds[--n]);
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	WAIT_UNTIL(accepted == 2);
+	CHECK_EQ(tuza_dial(tuza_context_background(), "tcp", address, &conn), 0);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	// valgrind takes the connection, and closes it to pretend that there was no descriptor.
+	const char *tool = getenv("LD_PRELOAD");
 	close(client);
+	WAIT_UNTIL(accepted == (tool && strstr(tool, "vgpreload") ? 2 : 3));
 	CHECK_EQ(tuza_listener_close(l), 0);
 	WAIT_UNTIL(tuza_num_goroutine() == 1);
 }

@@ -57,13 +57,12 @@ int sys_close(int fd)
 
 size_t sys_write_limit(int fd)
 {
-	struct stat s;
+	struct statx s;
 	long flags = raw_syscall6(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
 	if (flags >= 0 && flags & O_NONBLOCK)
 		return SIZE_MAX;
-	// The C library's fstat may be a wrapper with a version; it sets errno on failure alone.
-	int saved = errno;
-	bool is_regular = fstat(fd, &s) == 0 && S_ISREG(s.st_mode);
-	errno = saved;
+	bool is_regular = raw_syscall6(SYS_statx, fd, (long)"", AT_EMPTY_PATH, STATX_TYPE, (long)&s,
+				  0) == 0 &&
+			  S_ISREG(s.stx_mode);
 	return is_regular ? SIZE_MAX : PIPE_BUF; // POSIX: so much fits a pipe that poll finds ready
 }

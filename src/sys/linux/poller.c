@@ -11,6 +11,7 @@
 #include "base/atomic.h"
 #include "sys/clock.h"
 #include "sys/linux/syscall.h"
+#include "sys/valgrind.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -79,6 +80,8 @@ static long epoll_wait_until(int fd, struct epoll_event *events, int64_t deadlin
 		if (left < 0)
 			left = 0;
 	}
+	if (RUNNING_ON_VALGRIND) // 3.19 complains that it does not know the call
+		store_relaxed(&no_pwait2, true);
 	if (left != 0 && left != INT64_MAX && !load_relaxed(&no_pwait2)) {
 		struct timespec t = {left / 1000000000, left % 1000000000};
 		long n = raw_syscall6(
