@@ -22,7 +22,7 @@ struct lock {
  *
  *   wait queue bucket (waitqueue.c)     first
  *   timer heap (timer.c)
- *   channel (chan/)
+ *   channel (chan/), record of a descriptor (netpoll.c), flow of a pipe (net/)
  *   runtime lists (runtime.lock)
  *   stack arena (stack.c)               last
  */
