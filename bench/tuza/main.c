@@ -36,6 +36,7 @@ static const struct workload *const topics[] = {
 	timer_workloads,
 	tree_workloads,
 	sieve_workloads,
+	tcp_workloads,
 };
 enum { topic_count = sizeof topics / sizeof topics[0] };
 

@@ -20,6 +20,14 @@ extern "C" {
 	X(TUZA_EOF, -10003, "EOF")                                                                 \
 	X(TUZA_EIOTIMEOUT, -10004, "i/o timeout")                                                  \
 	X(TUZA_ECONNTIMEOUT, -10005, "connection timed out")                                       \
+	X(TUZA_EFDCLOSED, -10006, "use of closed file")                                            \
+	X(TUZA_ECONNCLOSED, -10007, "use of closed network connection")                            \
+	X(TUZA_EPIPECLOSED, -10008, "io: read/write on closed pipe")                               \
+	X(TUZA_ENOHOST, -10009, "no such host")                                                    \
+	X(TUZA_ERESOLVER, -10010, "server misbehaving")                                            \
+	X(TUZA_ENOSERVICE, -10011, "unknown port")                                                 \
+	X(TUZA_EADDRESS, -10012, "invalid address")                                                \
+	X(TUZA_ENETWORK, -10013, "unknown network")                                                \
 	X(TUZA_EBURST, -10030, "rate: Wait exceeds limiter's burst")                               \
 	X(TUZA_EDEADLINE, -10031, "rate: Wait would exceed context deadline")
 

@@ -20,7 +20,9 @@
 #include <tuza/errgroup.h>
 #include <tuza/error.h>
 #include <tuza/goroutine.h>
+#include <tuza/io.h>
 #include <tuza/limiter.h>
+#include <tuza/net.h>
 #include <tuza/panic.h>
 #include <tuza/select.h>
 #include <tuza/signal.h>

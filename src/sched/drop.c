@@ -13,6 +13,7 @@
 #include "sched/goroutine_list.h"
 
 #include "base/race_hooks.h"
+#include "sched/netpoll.h"
 #include "sched/sanitizer.h"
 #include "sched/upcalls.h"
 #include "sched/waitqueue.h"
@@ -39,7 +40,11 @@ static void unlink_waiting(struct goroutine *g)
 	case WAIT_ONCE:
 	case WAIT_SINGLEFLIGHT:
 	case WAIT_JOIN:
+	case WAIT_CLOSE:
 		waitqueue_unlink(g->waiting);
+		break;
+	case WAIT_IO:
+		netpoll_unlink(g->waiting);
 		break;
 	default: // sleep: the timers go with their processors; for ever: in no queue
 		break;

@@ -51,6 +51,7 @@ enum goroutine_flags {
 	X(WAIT_SELECT_NONE, "select (no cases)")                                                   \
 	X(WAIT_SLEEP, "sleep")                                                                     \
 	X(WAIT_IO, "IO wait")                                                                      \
+	X(WAIT_CLOSE, "IO close")                                                                  \
 	X(WAIT_MUTEX, "sync.Mutex.Lock")                                                           \
 	X(WAIT_RWMUTEX_R, "sync.RWMutex.RLock")                                                    \
 	X(WAIT_RWMUTEX_W, "sync.RWMutex.Lock")                                                     \

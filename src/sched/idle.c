@@ -5,7 +5,8 @@
  * A machine with nothing to run looks at all queues for a while ("spins": runtime.spinning counts
  * it), then puts its processor among the idle ones and sleeps on its wake_word. Whoever publishes
  * work wakes one machine, but only if none spins already; a spinner that finds work wakes the next.
- * One sleeping machine, the timekeeper, sleeps only until the earliest timer.
+ * One sleeping machine, the timekeeper, sleeps only until the earliest timer; if somebody waits for
+ * a descriptor it sleeps in the kernel's poller (poller.machine) instead of on its futex.
  *
  * (idle-wake) The store/look pairs that no wake-up is lost to:
  *
@@ -29,6 +30,7 @@
 
 #include "sched/machine.h"
 #include "sched/park.h"
+#include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/schedule.h"
 #include "sched/start.h"
@@ -81,12 +83,24 @@ static struct processor *take_idle(void)
 	return p && idle_take_processor(NULL) ? p : NULL;
 }
 
-// Wakes m, which is no longer in the list. No lock needed.
+/*
+ * Wakes m. No lock needed, and after the store m may be gone: only its address is used.
+ *
+ * (machine-poll) wake                          sleep in the poller
+ *                  1. wake_word = 1 (seq_cst)    1. poller.machine = m (seq_cst)
+ *                  2. load poller.machine        2. load wake_word     (seq_cst)
+ *                                   (seq_cst)
+ * Not both may miss, or m sleeps although it was handed something.
+ */
 static void machine_wake(struct machine *m)
 {
 	// (machine-wake) pairs with the acquire in idle_sleep: what was handed over is seen.
-	store_release(&m->wake_word, 1);
-	sys_futex_wake(&m->wake_word, 1);
+	store_seq_cst(&m->wake_word, 1);
+	// (machine-poll)
+	if (unlikely(load_seq_cst(&poller.machine) == m))
+		poller_interrupt();
+	else
+		sys_futex_wake(&m->wake_word, 1);
 }
 
 // Removes a machine from the sleeping ones. Needs: rt.lock, m is in the list.
@@ -269,6 +283,18 @@ static bool run_all_timers(struct processor *p, uint32_t start, uint32_t count, 
 	return any;
 }
 
+bool idle_look_outside(struct processor *p)
+{
+	struct goroutine *list = poller_look();
+	if (!list)
+		return false;
+	schedule_put_list(p, list);
+	// (idle-wake) published by the ring
+	if (load_seq_cst(&rt.idle_processor_count) != 0)
+		idle_submitted(p, runq_length(&p->runq) <= 1);
+	return true;
+}
+
 // Looks everywhere for a while.
 static struct goroutine *spin(struct machine *m, struct processor *p)
 {
@@ -284,6 +310,8 @@ static struct goroutine *spin(struct machine *m, struct processor *p)
 		if (!g)
 			g = steal_next(p, start, count, now, &watch);
 		if (!g && run_all_timers(p, start, count, now))
+			g = schedule_get_local(p);
+		if (!g && idle_look_outside(p))
 			g = schedule_get_local(p);
 		if (g)
 			return g;
@@ -380,30 +408,74 @@ void idle_fire_timers(int64_t now)
 	}
 }
 
-// Becomes the timekeeper if there is none. Returns until when to sleep.
-static int64_t become_timekeeper(struct machine *m)
+/*
+ * Becomes the timekeeper if there is none, or none that polls although somebody should. Returns
+ * until when to sleep; *polls: in the kernel's poller. While all processors are busy nobody sleeps
+ * there: they look themselves, and what it would wake for would have to wait.
+ */
+static int64_t become_timekeeper(struct machine *m, bool *polls)
 {
 	int64_t until = INT64_MAX;
+	*polls = false;
 	lock_acquire(&rt.lock);
-	if (link_is_linked(&m->idle) && (rt.timekeeper == NULL || rt.timekeeper == m)) {
-		until = earliest_timer();
-		if (until != INT64_MAX) {
-			rt.timekeeper = m;
-			// (idle-wake) an exchange, so that whoever starts an earlier timer now sees
-			// it or is seen
-			exchange_seq_cst(&rt.poll_until, until);
-			int64_t again = earliest_timer();
-			if (again < until) {
-				until = again;
-				exchange_seq_cst(&rt.poll_until, until); // (idle-wake)
+	if (link_is_linked(&m->idle)) {
+		// (poll-idle) read after the machine stopped looking; changed under rt.lock only
+		bool poll = poller_is_wanted() && load_relaxed(&poller.machine) == NULL &&
+			    load_relaxed(&rt.idle_processor_count) != 0; // under rt.lock
+		if (poll || rt.timekeeper == NULL || rt.timekeeper == m) {
+			until = earliest_timer();
+			if (until != INT64_MAX || poll) {
+				rt.timekeeper = m;
+				// (idle-wake) an exchange, so that whoever starts an earlier timer
+				// now sees it or is seen
+				exchange_seq_cst(&rt.poll_until, until);
+				int64_t again = earliest_timer();
+				if (again < until) {
+					until = again;
+					exchange_seq_cst(&rt.poll_until, until); // (idle-wake)
+				}
+			} else if (rt.timekeeper == m) {
+				rt.timekeeper = NULL;
+				store_seq_cst(&rt.poll_until, POLL_NONE); // (idle-wake)
 			}
-		} else if (rt.timekeeper == m) {
-			rt.timekeeper = NULL;
-			store_seq_cst(&rt.poll_until, POLL_NONE); // (idle-wake)
+			if (poll)
+				store_seq_cst(&poller.machine, m); // (machine-poll)
+			*polls = poll;
 		}
 	}
 	lock_release(&rt.lock);
 	return until;
+}
+
+// Sleeps in the kernel's poller. Returns who was waited for.
+static struct goroutine *sleep_in_poller(struct machine *m, int64_t until)
+{
+	struct goroutine *list = NULL;
+	// (machine-poll) pairs with machine_wake
+	if (load_seq_cst(&m->wake_word) == 0)
+		list = poller_wait(until);
+	lock_acquire(&rt.lock);
+	if (load_relaxed(&poller.machine) == m)       // under rt.lock; a straggler's is another's
+		store_seq_cst(&poller.machine, NULL); // (machine-poll)
+	lock_release(&rt.lock);
+	return list;
+}
+
+// Goroutines that events from outside have woken: into the ring of the processor that the machine
+// has now, or to all.
+static void pass_on(struct machine *m, struct goroutine *list)
+{
+	struct processor *p = m->processor;
+	if (!list)
+		return;
+	if (!p) {
+		ready_list(list);
+		return;
+	}
+	schedule_put_list(p, list);
+	// (idle-wake) published by the ring
+	if (load_seq_cst(&rt.idle_processor_count) != 0)
+		idle_submitted(p, runq_length(&p->runq) <= 1);
 }
 
 // Sleeps until handed a processor. Needs: m is in the list of idle machines, or was taken out of it
@@ -413,17 +485,24 @@ static void sleep_until_handed(struct machine *m)
 	for (;;) {
 		if (load_relaxed(&m->leave))
 			machine_leave(m);
-		int64_t until = become_timekeeper(m);
-		bool keeps_time = until != INT64_MAX;
+		bool polls;
+		int64_t until = become_timekeeper(m, &polls);
+		bool keeps_time = polls || until != INT64_MAX;
 		if (!keeps_time)
 			until = clock_now() + REAP_AFTER_NS;
+		struct goroutine *list = NULL;
 		int r = 0;
+		if (polls)
+			list = sleep_in_poller(m, until);
 		// (machine-wake) pairs with machine_wake
-		while (load_acquire(&m->wake_word) == 0 && r == 0)
+		while (!polls && load_acquire(&m->wake_word) == 0 && r == 0)
 			r = sys_futex_wait(&m->wake_word, 0, until);
 		update_coarse_now();
-		if (load_relaxed(&m->wake_word) != 0) { // decided under the lock
-			if (machine_accept(m))
+		// (machine-wake) decided under the lock; pairs with machine_wake
+		if (load_acquire(&m->wake_word) != 0) {
+			bool accepted = machine_accept(m);
+			pass_on(m, list);
+			if (accepted)
 				return;
 			continue; // woken to look at the timers, or to leave
 		}
@@ -436,10 +515,14 @@ static void sleep_until_handed(struct machine *m)
 			lock_release(&rt.lock);
 			if (reap)
 				machine_leave(m);
+		} else if (polls && !list && clock_now() < until) {
+			continue; // an event that nobody waits for, or an old interruption
 		} else if (machine_unidle(m)) {
+			pass_on(m, list);
 			return; // a timer is due: idle_find runs it
 		} else {
-			// Every processor is busy: what the timers wake waits in the global queue.
+			// Every processor is busy: what was woken waits in the global queue.
+			pass_on(m, list);
 			idle_fire_timers(clock_now());
 		}
 	}
@@ -464,6 +547,8 @@ struct goroutine *idle_find(struct machine *m)
 		if (run_all_timers(p, p->index, count, now))
 			return schedule_get_local(p);
 	}
+	if (idle_look_outside(p)) // the same
+		return schedule_get_local(p);
 
 	bool spun = false;
 	if (count > 1) {
@@ -546,13 +631,9 @@ void timer_became_earliest(int64_t when)
 	if (m && link_is_linked(&m->idle)) {
 		// Woken with nothing in hand: it reckons anew. The word may be set twice; it is
 		// reset before it sleeps.
-		store_release(&m->wake_word, 1); // (machine-wake)
-	} else {
-		m = NULL;
+		machine_wake(m);
 	}
 	lock_release(&rt.lock);
-	if (m)
-		sys_futex_wake(&m->wake_word, 1);
 }
 
 void idle_keep_time(void)
@@ -567,9 +648,7 @@ void idle_wake_all(void)
 {
 	lock_acquire(&rt.lock);
 	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next) {
-		struct machine *m = CONTAINER_OF(l, struct machine, all);
-		store_release(&m->wake_word, 1); // (machine-wake)
-		sys_futex_wake(&m->wake_word, 1);
+		machine_wake(CONTAINER_OF(l, struct machine, all));
 	}
 	lock_release(&rt.lock);
 }

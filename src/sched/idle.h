@@ -52,6 +52,10 @@ void idle_fire_timers(int64_t now);
 // sleeps until the next timer, if there is one. Needs: rt.lock not held.
 void idle_keep_time(void);
 
+// Looks, without waiting, for events from outside; the goroutines that they wake go to p's ring,
+// which the caller owns. True if there were any.
+bool idle_look_outside(struct processor *p);
+
 // Wakes every sleeping machine without a processor: the end of the runtime.
 void idle_wake_all(void);
 

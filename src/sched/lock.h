@@ -24,7 +24,7 @@ struct lock {
  *   context (context/)
  *   wait queue bucket (waitqueue.c)
  *   timer heap (timer.c)
- *   channel (chan/)
+ *   channel (chan/), record of a descriptor (netpoll.c), flow of a pipe (net/)
  *   runtime lists (runtime.lock)
  *   stack arena (stack.c)               last
  */

@@ -10,6 +10,7 @@
  *     switched stacks would abort in malloc within milliseconds), and its processor cannot be
  *     taken, since it may be inside the runtime. The hog's processor retires at its next entry;
  *   - wakes a looker for work that stays where it is, and for timers that nobody fires;
+ *   - sees to it that somebody asks the kernel for events;
  *   - gives back the memory of free and of long parked stacks;
  *   - sends the signals that the program asked for to its channels;
  *   - tells a deadlock.
@@ -24,6 +25,7 @@
 #include "sched/inspect_hold.h"
 #include "sched/machine.h"
 #include "sched/park.h"
+#include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/runtime.h"
 #include "sched/sanitizer.h"
@@ -44,6 +46,9 @@ enum {
 	QUIET_LOOKS = 50,
 	SLICE_NS = 10000000, // Go: forcePreemptNS
 	LATE_TIMER_NS = 500000,
+	NO_POLLER_NS =
+		100000, // then an idle machine is woken to poll: a few wake-ups' worth, a guess
+	NO_LOOK_NS = 10000000, // Go: sysmon looks itself
 	SCAVENGE_EVERY_NS = 100000000,
 	ADJUST_EVERY_NS = 1000000000, // Go: GOMAXPROCS is adjusted once a second at most
 	SCAVENGE_STACKS = 512,        // per round: about half a millisecond
@@ -239,6 +244,21 @@ static int64_t earliest(void)
 	return when;
 }
 
+// ---- events that nobody asks for ------------------------------------------------------------
+
+static void look_outside(int64_t now)
+{
+	if (!poller_is_neglected(now, NO_POLLER_NS))
+		return;
+	if (load_relaxed(&rt.idle_processor_count) != 0) { // hint
+		idle_wake();
+	} else if (poller_is_neglected(now, NO_LOOK_NS)) {
+		struct goroutine *list = poller_look();
+		if (list)
+			ready_list(list);
+	}
+}
+
 // ---- memory -------------------------------------------------------------------------------
 
 // Looks at one chunk of goroutines per round; gives back the deep pages of those that have been
@@ -306,7 +326,8 @@ static bool nothing_can_happen(void)
 {
 	// Relaxed, all of them: stable when nothing runs.
 	if (load_relaxed(&rt.global_count) != 0 || load_relaxed(&rt.starved_count) != 0 ||
-		earliest() != INT64_MAX || signals_are_awaited())
+		load_relaxed(&poller.waiters) != 0 || earliest() != INT64_MAX ||
+		signals_are_awaited())
 		return false;
 	bool blocking = false;
 	lock_acquire(&rt.lock);
@@ -382,7 +403,8 @@ static bool sleep_while_idle(void)
 {
 	lock_acquire(&rt.lock);
 	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service &&
-		    !load_relaxed(&rt.ending) && !rt.global_head && !rt.starved;
+		    !load_relaxed(&rt.ending) && !rt.global_head && !rt.starved &&
+		    !poller_is_neglected(INT64_MAX, 0); // poller.machine changes under rt.lock
 	if (idle) // those who take a processor hold rt.lock, too
 		store_relaxed(&rt.monitor_asleep, 1);
 	lock_release(&rt.lock);
@@ -414,6 +436,7 @@ void monitor_run(const uint32_t *until)
 		bool busy = look_at_processors(now);
 		if (now - earliest() > LATE_TIMER_NS)
 			idle_fire_timers(now);
+		look_outside(now);
 		// A thread that could not be started when the work came may be had now.
 		if (load_relaxed(&rt.global_count) != 0 &&
 			load_relaxed(&rt.idle_processor_count) != 0) // hints

@@ -17,6 +17,7 @@
 #include "sched/park.h"
 #include "sched/runq.h"
 #include "sched/timer_heap.h"
+#include "sys/poller.h"
 #include "sys/sys.h"
 
 enum {

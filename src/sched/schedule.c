@@ -17,6 +17,7 @@
 #include "sched/inspect_hold.h"
 #include "sched/machine.h"
 #include "sched/park.h"
+#include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/runtime.h"
 #include "sched/sanitizer.h"
@@ -295,8 +296,12 @@ void *schedule(struct machine *m)
 		}
 		struct goroutine *g = NULL;
 		uint32_t runs = p->runs++;
-		if (runs % GLOBAL_QUEUE_TICK == 0 && load_relaxed(&rt.global_count) != 0) // hint
-			g = get_global_one(p);
+		if (runs % GLOBAL_QUEUE_TICK == 0) {
+			if (load_relaxed(&rt.global_count) != 0) // hint
+				g = get_global_one(p);
+			if (unlikely(load_relaxed(&poller.waiters) != 0)) // the same
+				idle_look_outside(p);
+		}
 		if (runs % TIMER_TICK == 0 && timer_heap_earliest(&p->timers) != INT64_MAX)
 			run_own_timers(p);
 		if (!g) {

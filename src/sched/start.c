@@ -18,7 +18,9 @@
 #include "sched/idle.h"
 #include "sched/inspect_hold.h"
 #include "sched/machine.h"
+#include "sched/netpoll.h"
 #include "sched/park.h"
+#include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/sanitizer.h"
 #include "sched/schedule.h"
@@ -200,9 +202,11 @@ static void stop_locked(void)
 	store_relaxed(&rt.idle_processor_count, 0);
 	rt.idle_processors = NULL;
 	rt.timekeeper = NULL;
+	store_relaxed(&poller.machine, NULL); // of a straggler
 	rt.foreign_created = rt.foreign_ended = 0;
 	timer_forget_all();
 	if (left == 0) {
+		net_forget_goroutines();
 		goroutine_release_all();
 		stack_release_all();
 		processor_destroy_all();
@@ -211,6 +215,7 @@ static void stop_locked(void)
 	}
 	store_relaxed(&rt.machine_count, 0);
 	store_release(&rt.started, 0); // (started)
+	netpoll_rouse_threads();
 }
 
 EXPORT int tuza_shutdown(void)

@@ -47,6 +47,8 @@ void select_unlink_waiters(void *waiting);
 
 // context/registry.c: the same for those that wait with a context.
 void context_forget_waits(void);
+// net/: operations of dropped goroutines on connections that live on are over. No goroutine exists.
+void net_forget_goroutines(void);
 
 /*
  * sync/: a goroutine is dropped that was taken out of a queue and has not run since. What it was

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The network: streams and datagrams, after Go's net. Calls wait for the goroutine, never for the
+ * thread.
+ *
+ *	static void serve(tuza_conn *conn)
+ *	{
+ *		char bytes[4096];
+ *		ssize_t n;
+ *
+ *		TUZA_DEFER(tuza_conn_close, conn);
+ *		while ((n = tuza_conn_read(conn, bytes, sizeof bytes)) > 0)
+ *			if (tuza_conn_write(conn, bytes, (size_t)n) != n)
+ *				break;
+ *	}
+ *
+ *	if (tuza_listen("tcp", "127.0.0.1:7", &l) == 0)
+ *		while (tuza_accept(l, &conn) == 0)
+ *			go(serve, conn);
+ *
+ * Networks: "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "unix". Addresses are text: "host:port",
+ * "[::1]:80", ":80" (every interface; dialled: this machine), a path or "@name" for "unix". Hosts
+ * are names or numbers, and so are ports.
+ *
+ * A tuza_conn and a tuza_listener are handles: they may be copied, used by many goroutines and
+ * threads at a time, and used after they were closed: then everything returns TUZA_ECONNCLOSED
+ * ("use of closed network connection"), as in Go. Reads take turns with reads and writes with
+ * writes: a write is never mixed with another.
+ *
+ * Deadlines are absolute, in the time of tuza_now; 0 is none. They hold for all calls from then on
+ * and those under way, until they are changed. A call past its deadline returns TUZA_EIOTIMEOUT
+ * ("i/o timeout"); give a later deadline, and it works again.
+ *
+ * Results are counts, or negative codes: those of the kernel, and besides
+ *
+ *	TUZA_EIOTIMEOUT    a deadline has passed      TUZA_ECONNTIMEOUT  the other side is not there
+ *	TUZA_ECONNCLOSED   it was closed here         TUZA_EPIPECLOSED   a pipe's end was closed
+ *	TUZA_EADDRESS      what is that?              TUZA_ENETWORK      no such network
+ *	TUZA_ENOHOST       there is no such name      TUZA_ENOSERVICE    no such name of a port
+ *	TUZA_ERESOLVER     names cannot be resolved now
+ *
+ * Waiting inside a blocking section panics "tuza: IO wait inside a blocking section". No function
+ * is for signal handlers. What was done before a write is visible to who has read what was written.
+ */
+#ifndef TUZA_NET_H
+#define TUZA_NET_H
+
+#include <tuza/macros.h>
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tuza_context tuza_context; // tuza/context.h
+
+// A connection, or a socket for datagrams.
+typedef struct tuza_conn tuza_conn;
+
+// What accepts connections.
+typedef struct tuza_listener tuza_listener;
+
+// Room for the text of an address, with its final NUL.
+enum { TUZA_ADDRESS_TEXT = 128 };
+
+// ---- streams -----------------------------------------------------------------------------------
+
+/*
+ * Connects.
+ *
+ *   ctx   ends the attempt: with its code, and nothing stays open. Afterwards it means nothing to
+ *         the connection.
+ *   conn  set to the connection, for tuza_conn_close; else to NULL.
+ *
+ * A name with several addresses is tried in order, with a part of the context's time for each. If
+ * there are both IPv6 and IPv4 addresses, the second family starts 300 ms after the first, or when
+ * that has failed, and the faster one wins.
+ *
+ * Returns  0; the context's code; the code of the first address that failed.
+ * Errors   -ECONNREFUSED, -ENETUNREACH …; TUZA_ENETWORK, TUZA_EADDRESS, TUZA_ENOHOST,
+ *          TUZA_ENOSERVICE, TUZA_ERESOLVER; -EMFILE, -ENOMEM.
+ * Panics   "nil context".
+ * Blocks   parks until it is connected.
+ * Go       net.Dialer.DialContext   (N6)
+ */
+TUZA_MUST_USE int tuza_dial(
+	tuza_context *ctx, const char *network, const char *address, tuza_conn **conn);
+
+/*
+ * Accepts connections at an address: "tcp" or "unix" networks.
+ *
+ *   address  port 0 lets the system choose: see tuza_listener_address. Without a host every
+ *            interface, IPv6 and IPv4 alike for "tcp". A path is made, and removed by the close.
+ *   l        set to the listener, for tuza_listener_close; else to NULL.
+ *
+ * Errors   -EADDRINUSE, -EACCES …; those of an address, as tuza_dial's.
+ * Blocks   only to resolve a name.
+ * Go       net.Listen
+ */
+TUZA_MUST_USE int tuza_listen(const char *network, const char *address, tuza_listener **l);
+
+/*
+ * Waits for a connection and takes it. While the process has no descriptor left, or the system no
+ * memory, it tries again later and later, up to a second, rather than to fail.
+ *
+ *   conn  set to the connection, for tuza_conn_close; else to NULL.
+ *
+ * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED. A client that went away meanwhile is passed over.
+ * Blocks   parks until there is one.
+ * Go       Listener.Accept   (N6)
+ */
+TUZA_MUST_USE int tuza_accept(tuza_listener *l, tuza_conn **conn);
+
+// Closes it: who is in tuza_accept gets TUZA_ECONNCLOSED, the address is free. Connections that
+// were accepted go on. Returns 0 or TUZA_ECONNCLOSED. Go: Listener.Close
+int tuza_listener_close(tuza_listener *l);
+
+// When tuza_accept times out; absolute, 0: never. Go: TCPListener.SetDeadline
+int tuza_listener_set_deadline(tuza_listener *l, int64_t deadline);
+
+// The address it listens at, "127.0.0.1:40123", as tuza_conn_local_address. Go: Listener.Addr
+int tuza_listener_address(tuza_listener *l, char *text, size_t bytes);
+
+// Its descriptor, as tuza_conn_fd.
+int tuza_listener_fd(tuza_listener *l);
+
+/*
+ * Reads up to `count` bytes, waiting until there are some.
+ *
+ * Returns  how many, at least 1; 0 when the other side will send no more, or for a count of 0,
+ *          which waits for nothing. One datagram, cut to `count`, of a socket for datagrams.
+ * Errors   TUZA_EIOTIMEOUT (also if there was something: the deadline comes first),
+ *          TUZA_ECONNCLOSED, TUZA_ECONNTIMEOUT, -ECONNRESET …
+ * Blocks   parks until there is something.
+ * Go       Conn.Read   (N1, N5)
+ */
+TUZA_MUST_USE ssize_t tuza_conn_read(tuza_conn *conn, void *bytes, size_t count);
+
+/*
+ * Writes all of `count` bytes, waiting whenever the other side is slow.
+ *
+ * Returns  `count`; less if there was a failure, or the deadline passed, after some were written:
+ *          the next call tells which.
+ * Errors   -EPIPE when the other side reads no more (no signal is raised); as tuza_conn_read.
+ * Blocks   parks until all fits the system's buffer.
+ * Go       Conn.Write   (N1, N5)
+ */
+TUZA_MUST_USE ssize_t tuza_conn_write(tuza_conn *conn, const void *bytes, size_t count);
+
+// The same for `count` pieces, in one system call if the system takes them: nothing else is written
+// in between. Go: net.Buffers (N7)
+TUZA_MUST_USE ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *pieces, int count);
+
+/*
+ * Closes it. Who waits in another call on it gets TUZA_ECONNCLOSED; the close waits until all such
+ * calls have returned, which they do at once, and then closes the descriptor. What was written is
+ * still sent.
+ *
+ * Returns  0; TUZA_ECONNCLOSED if it was closed before.
+ * Blocks   for calls under way only.
+ * Orders   everything before this is visible to who gets TUZA_ECONNCLOSED.
+ * Go       Conn.Close   (N3)
+ */
+int tuza_conn_close(tuza_conn *conn);
+
+// Ends one direction: the other side reads an end; what arrives is dropped. Go: CloseWrite,
+// CloseRead
+int tuza_conn_close_write(tuza_conn *conn);
+int tuza_conn_close_read(tuza_conn *conn);
+
+/*
+ * When calls time out: reads, writes, or both. Also those under way, at once if it has passed.
+ *
+ *   deadline  absolute (tuza_now() + …); 0: never.
+ *
+ * Returns  0 or TUZA_ECONNCLOSED.
+ * Go       SetDeadline, SetReadDeadline, SetWriteDeadline   (N2)
+ */
+int tuza_conn_set_deadline(tuza_conn *conn, int64_t deadline);
+int tuza_conn_set_read_deadline(tuza_conn *conn, int64_t deadline);
+int tuza_conn_set_write_deadline(tuza_conn *conn, int64_t deadline);
+
+/*
+ * Its ends, as text: "127.0.0.1:40123", "[::1]:80", "/run/socket"; "" for an end without a name.
+ *
+ *   text   room for `bytes`; TUZA_ADDRESS_TEXT is always enough.
+ *
+ * Returns  0; -ENOSPC when it is cut short; TUZA_ECONNCLOSED; -ENOTCONN.
+ * Go       LocalAddr, RemoteAddr
+ */
+int tuza_conn_local_address(tuza_conn *conn, char *text, size_t bytes);
+int tuza_conn_remote_address(tuza_conn *conn, char *text, size_t bytes);
+
+/*
+ * Its descriptor, for options and for libraries. It belongs to the connection: not to be closed,
+ * nor used after tuza_conn_close. It is non-blocking; tuza_wait_fd waits for it.
+ *
+ * Returns  the descriptor; TUZA_ECONNCLOSED; -EBADF for a tuza_pipe, which has none.
+ * Go       SyscallConn
+ */
+int tuza_conn_fd(tuza_conn *conn);
+
+// Whether small writes are sent at once (on from the start, as in Go) or gathered. TCP only.
+// Go: SetNoDelay
+int tuza_conn_set_nodelay(tuza_conn *conn, bool on);
+
+/*
+ * Has the system find out whether the other side is still there: after `idle` without traffic,
+ * every `interval`, `probes` times; then calls fail with TUZA_ECONNTIMEOUT. On from the start with
+ * Go's 15 s, 15 s and 9. TCP only.
+ *
+ *   idle      ns, in whole seconds, rounded up; <= 0 turns it off. The others: <= 0 leaves them.
+ *
+ * Go       SetKeepAliveConfig
+ */
+int tuza_conn_set_keepalive(tuza_conn *conn, int64_t idle, int64_t interval, int probes);
+
+/*
+ * Two connected ends in memory: what is written to one is read from the other, without a buffer in
+ * between. A write returns when all of it was read, or an end closed. Deadlines work as elsewhere.
+ *
+ *   a, b  set to the ends, for tuza_conn_close.
+ *
+ * Returns  0 or -ENOMEM. After the other end's close reads return 0, writes TUZA_EPIPECLOSED.
+ * Go       net.Pipe   (N7)
+ */
+TUZA_MUST_USE int tuza_pipe(tuza_conn **a, tuza_conn **b);
+
+// ---- datagrams ---------------------------------------------------------------------------------
+
+// An address as the system has it. Copy it as you like; zeroed it is none.
+typedef struct tuza_address {
+	uint32_t bytes_;
+	uint32_t unused_;
+	uint64_t data_[16];
+} tuza_address;
+
+/*
+ * Opens a socket for datagrams ("udp" networks) at an address: tuza_conn_read_from,
+ * tuza_conn_write_to.
+ *
+ *   conn  set to the socket, for tuza_conn_close; else to NULL.
+ *
+ * Errors, Blocks  as tuza_listen.
+ * Go       net.ListenPacket
+ */
+TUZA_MUST_USE int tuza_listen_packet(const char *network, const char *address, tuza_conn **conn);
+
+// Receives one datagram, cut to `count` bytes, which may be 0 of them; *from (may be NULL) is its
+// sender. Else as tuza_conn_read. Go: ReadFrom
+TUZA_MUST_USE ssize_t tuza_conn_read_from(
+	tuza_conn *conn, void *bytes, size_t count, tuza_address *from);
+
+// Sends one datagram to an address. Returns `count` or a code, -EMSGSIZE if it is too long.
+// Go: WriteTo
+TUZA_MUST_USE ssize_t tuza_conn_write_to(
+	tuza_conn *conn, const void *bytes, size_t count, const tuza_address *to);
+
+/*
+ * The first address that the text stands for in a network.
+ *
+ * Errors, Blocks, Panics  as tuza_dial.
+ * Go       net.ResolveUDPAddr
+ */
+TUZA_MUST_USE int tuza_address_resolve(
+	tuza_context *ctx, const char *network, const char *text, tuza_address *address);
+
+// Its text, as tuza_conn_local_address: 0 or -ENOSPC.
+int tuza_address_text(const tuza_address *address, char *text, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

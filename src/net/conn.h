@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Connections, as the files of this folder see them.
+ *
+ * A handle (tuza_conn *, tuza_listener *) is no address: it is the number of a slot and the slot's
+ * generation. Slots stay mapped for good, so any handle may be looked up at any time, and one that
+ * is closed fits nothing any more.
+ *
+ *	struct conn *c = conn_begin(handle);     // NULL: it is closed
+ *	…
+ *	conn_end(c);
+ */
+#ifndef TUZA_NET_CONN_H
+#define TUZA_NET_CONN_H
+
+#include "sched/netpoll.h"
+#include <tuza/net.h>
+#include <tuza/sync.h>
+
+struct conn;
+
+// What a kind of connection can do. Called during an operation; results are codes of io/.
+struct conn_kind {
+	// With the turn to read.
+	ssize_t (*read)(struct conn *c, void *bytes, size_t count, tuza_address *from);
+	// With the turn to write. Writes all it can of the pieces, which it may change.
+	ssize_t (*write)(struct conn *c, struct iovec *pieces, size_t count);
+	int (*shut)(struct conn *c, int how); // SHUT_RD, SHUT_WR
+	int (*address)(struct conn *c, bool remote, tuza_address *a);
+	// The close begins: wakes everybody who waits.
+	void (*close)(struct conn *c);
+	// Everybody has left: gives back what the slot holds.
+	void (*destroy)(struct conn *c);
+	// Goroutines that used it were dropped. May be NULL.
+	void (*forget)(struct conn *c);
+};
+
+struct conn {
+	// any thread, atomic
+	uint64_t word;                 // conn_word.h
+	uint32_t goroutine_operations; // of those in the word, the ones of goroutines
+	uint32_t slot;                 // constant
+	struct conn *next_free;        // guarded by the table's lock
+
+	// constant while it is open
+	const struct conn_kind *kind;
+	struct netpoll *poll;
+	uint32_t generation; // of poll
+	int fd;              // -1: none
+	int family, type;
+	char *path;        // a listener's, to be removed; or NULL
+	struct pipe *pipe; // of a connection in memory
+	int side;          // of the pipe
+
+	// one at a time reads (accepts), and one writes
+	tuza_mutex turn[2];
+	bool turn_of_goroutine[2]; // guarded by the turn: a goroutine has it
+};
+
+enum { TURN_READ, TURN_WRITE };
+
+// A free slot that the caller owns until conn_open. NULL: no memory.
+struct conn *conn_new(const struct conn_kind *kind);
+// Opens it: from now on the handle may be used. Returns the handle.
+void *conn_open(struct conn *c);
+// Gives back a slot that was not opened.
+void conn_discard(struct conn *c);
+
+/*
+ * Begins an operation. NULL: closed, or no handle at all.
+ *
+ * Panics  "too many concurrent operations on a single file or socket (max 1048575)".
+ */
+struct conn *conn_begin(const void *handle);
+void conn_end(struct conn *c);
+
+// The caller's turn to read or write, within an operation.
+void conn_take_turn(struct conn *c, int turn);
+void conn_pass_turn(struct conn *c, int turn);
+
+// Closes the connection and waits until all operations have ended. 0 or TUZA_ECONNCLOSED.
+int conn_close(const void *handle);
+
+// Codes as net/ gives them: of a closed descriptor, and of the kernel's timeout.
+ssize_t conn_result(ssize_t result);
+
+// The address of one end, or of a listener, as text.
+int conn_address_text(const void *handle, bool remote, char *text, size_t bytes);
+
+#endif

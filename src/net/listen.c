@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Listening: streams and datagrams.
+ */
+#include "net/socket.h"
+
+#include "sys/sockets.h"
+#include <tuza/error.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Go prefers an IPv4 address of a name to listen at; a number is what it is.
+static const tuza_address *choose(const struct addresses *all)
+{
+	if (address_family(&all->at[0]) != AF_INET6 || all->count < 2)
+		return &all->at[0];
+	for (int i = 0; i < all->count; i++)
+		if (address_is_ip4(&all->at[i]))
+			return &all->at[i];
+	return &all->at[0];
+}
+
+static bool is_any_host(const char *address) { return address && address[0] == ':'; }
+
+static int bind_at(const struct network *network, const tuza_address *a, bool both_families,
+	struct conn **result)
+{
+	int family = address_family(a);
+	int error = socket_make(family, network->type, result);
+	if (error)
+		return error;
+	int fd = (*result)->fd;
+	if (family == AF_INET6)
+		(void)sys_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !both_families);
+	// So that a server may start again while connections of its last run are dying.
+	if (network->type == SOCK_STREAM && family != AF_UNIX)
+		(void)sys_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	error = sys_bind(fd, address_look(a), a->bytes_);
+	if (!error && network->type == SOCK_STREAM)
+		error = sys_listen(fd);
+	if (error)
+		socket_discard(*result);
+	return error;
+}
+
+static int open_at(const char *network_text, const char *address, int type, struct conn **result)
+{
+	struct network network;
+	struct addresses all;
+	int error = network_parse(network_text, &network);
+	if (!error && network.type != type)
+		error = TUZA_ENETWORK;
+	if (!error)
+		error = address_resolve(tuza_context_background(), &network, address, true, &all);
+	if (error)
+		return error;
+	if (!is_any_host(address))
+		return bind_at(&network, choose(&all), false, result);
+	// Every interface: an IPv6 socket takes IPv4 as well, where there is IPv6.
+	for (int i = 0; i < all.count; i++) {
+		error = bind_at(&network, &all.at[i], network.family == AF_UNSPEC, result);
+		if (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL)
+			break;
+	}
+	return error;
+}
+
+EXPORT int tuza_listen(const char *network, const char *address, tuza_listener **l)
+{
+	struct conn *c;
+	*l = NULL;
+	int error = open_at(network, address, SOCK_STREAM, &c);
+	if (error)
+		return (int)conn_result(error);
+	if (c->family == AF_UNIX && address[0] != '@') {
+		c->path = strdup(address);
+		if (!c->path) {
+			socket_discard(c);
+			return -ENOMEM;
+		}
+	}
+	*l = conn_open(c);
+	return 0;
+}
+
+EXPORT int tuza_accept(tuza_listener *l, tuza_conn **conn)
+{
+	struct conn *accepted, *c = conn_begin(l);
+	*conn = NULL;
+	if (!c)
+		return TUZA_ECONNCLOSED;
+	conn_take_turn(c, TURN_READ);
+	int error = socket_accept(c, &accepted);
+	conn_pass_turn(c, TURN_READ);
+	conn_end(c);
+	if (error)
+		return (int)conn_result(error);
+	socket_set_defaults(accepted);
+	*conn = conn_open(accepted);
+	return 0;
+}
+
+EXPORT int tuza_listener_close(tuza_listener *l) { return conn_close(l); }
+
+EXPORT int tuza_listen_packet(const char *network, const char *address, tuza_conn **conn)
+{
+	struct conn *c;
+	*conn = NULL;
+	int error = open_at(network, address, SOCK_DGRAM, &c);
+	if (error)
+		return (int)conn_result(error);
+	*conn = conn_open(c);
+	return 0;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Names of hosts, by the C library's getaddrinfo: it knows /etc/nsswitch.conf and all that hangs
+ * on it.
+ *
+ * It blocks its thread, for seconds if a server is silent, and cannot be interrupted. So it runs in
+ * a goroutine of its own, in a blocking section, and who asked waits for the answer or for the end
+ * of its context. Those who ask for the same name meanwhile share the answer (single flight), and
+ * at most LOOKUPS_MOST run at a time, each of them a thread.
+ *
+ * lookups.mutex guards the list and the counts of references. Go: src/net/lookup.go, cgo_unix.go
+ */
+#define _GNU_SOURCE
+#include "net/address.h"
+
+#include "net/lookups.h"
+#include <tuza/chan.h>
+#include <tuza/error.h>
+#include <tuza/goroutine.h>
+#include <tuza/sync.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LOOKUPS_MOST = 64, // Go allows 500 threads; a guess at what a resolver answers
+	LOOKUP_STACK =
+		512 << 10, // modules of the C library's name service are somebody else's code
+};
+
+// One question under way.
+struct lookup {
+	// constant
+	char host[HOST_MOST];
+	int family;
+	tuza_chan *done; // closed when there is an answer
+	// written before done is closed
+	int error;
+	struct addresses addresses;
+	// guarded by lookups.mutex
+	int references;
+	struct lookup *next;
+	bool listed;
+};
+
+static struct {
+	tuza_mutex mutex;
+	struct lookup *first;
+	tuza_once once;
+	tuza_semaphore running;
+	struct lookup
+		*lost; // of goroutines that were dropped: reachable, so no tool calls it a leak
+} lookups;
+
+static void make_semaphore(void *arg)
+{
+	(void)arg;
+	tuza_semaphore_init(&lookups.running, LOOKUPS_MOST);
+}
+
+// ---- the answer -------------------------------------------------------------------------------
+
+static int code_of(int eai, int saved_errno)
+{
+	switch (eai) {
+	case EAI_NONAME:
+	case EAI_NODATA:
+	case EAI_ADDRFAMILY:
+		return TUZA_ENOHOST;
+	case EAI_MEMORY:
+		return -ENOMEM;
+	case EAI_SYSTEM:
+		return saved_errno ? -saved_errno : TUZA_ERESOLVER;
+	default:
+		return TUZA_ERESOLVER;
+	}
+}
+
+static void ask(struct lookup *l)
+{
+	struct addrinfo hints = {.ai_family = l->family, .ai_socktype = SOCK_STREAM}, *list = NULL;
+	tuza_blocking_begin();
+	int saved = errno;
+	errno = 0;
+	int error = getaddrinfo(l->host, NULL, &hints, &list);
+	int own_errno = errno;
+	errno = saved;
+	tuza_blocking_end();
+	l->error = error ? code_of(error, own_errno) : 0;
+	for (struct addrinfo *i = list; i && l->addresses.count < ADDRESSES_MOST; i = i->ai_next) {
+		if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
+			continue;
+		tuza_address *a = &l->addresses.at[l->addresses.count++];
+		memset(a, 0, sizeof *a);
+		memcpy(a->data_, i->ai_addr, i->ai_addrlen);
+		a->bytes_ = i->ai_addrlen;
+	}
+	if (list)
+		freeaddrinfo(list);
+	if (!l->error && l->addresses.count == 0)
+		l->error = TUZA_ENOHOST;
+}
+
+// ---- who asks ---------------------------------------------------------------------------------
+
+// Needs: lookups.mutex
+static void unlist(struct lookup *l)
+{
+	for (struct lookup **at = &lookups.first; l->listed && *at; at = &(*at)->next)
+		if (*at == l) {
+			*at = l->next;
+			l->listed = false;
+			return;
+		}
+}
+
+static void drop(struct lookup *l)
+{
+	tuza_mutex_lock(&lookups.mutex);
+	bool last = --l->references == 0;
+	if (last)
+		unlist(l);
+	tuza_mutex_unlock(&lookups.mutex);
+	if (last) {
+		tuza_chan_release(l->done);
+		free(l);
+	}
+}
+
+static void run_lookup(void *arg)
+{
+	struct lookup *l = arg;
+	tuza_semaphore_wait(&lookups.running, 1);
+	ask(l);
+	tuza_semaphore_release(&lookups.running, 1);
+	// Whoever asks from now on wants to know anew: names change.
+	tuza_mutex_lock(&lookups.mutex);
+	unlist(l);
+	tuza_mutex_unlock(&lookups.mutex);
+	tuza_chan_close(l->done);
+	drop(l);
+}
+
+// A new question, referred to by the caller and by the goroutine that answers it. Needs:
+// lookups.mutex
+static struct lookup *start_lookup(const char *host, int family)
+{
+	static const tuza_go_options options = {.name = "resolve", .stack_bytes = LOOKUP_STACK};
+	struct lookup *l = calloc(1, sizeof *l);
+	if (!l)
+		return NULL;
+	l->family = family;
+	l->references = 2;
+	strcpy(l->host, host); // resolve_host has looked at its length
+	if (tuza_chan_try_new(0, 0, &l->done) != 0 || tuza_go_with(&options, run_lookup, l) != 0) {
+		if (l->done)
+			tuza_chan_release(l->done);
+		free(l);
+		return NULL;
+	}
+	l->next = lookups.first;
+	l->listed = true;
+	lookups.first = l;
+	return l;
+}
+
+static struct lookup *join_lookup(const char *host, int family)
+{
+	tuza_mutex_lock(&lookups.mutex);
+	struct lookup *l = lookups.first;
+	while (l && (l->family != family || strcmp(l->host, host) != 0))
+		l = l->next;
+	if (l)
+		l->references++;
+	else
+		l = start_lookup(host, family);
+	tuza_mutex_unlock(&lookups.mutex);
+	return l;
+}
+
+int resolve_host(tuza_context *ctx, const char *host, int family, struct addresses *result)
+{
+	int error = tuza_context_err(ctx);
+	if (error)
+		return error;
+	if (strlen(host) >= HOST_MOST)
+		return TUZA_EADDRESS;
+	tuza_once_do(&lookups.once, make_semaphore, NULL);
+	struct lookup *l = join_lookup(host, family);
+	if (!l)
+		return -ENOMEM;
+	error = tuza_chan_recv_ctx(l->done, ctx, NULL);
+	if (error == TUZA_ECLOSED) { // the answer
+		error = l->error;
+		if (!error)
+			*result = l->addresses;
+	}
+	drop(l);
+	return error;
+}
+
+void lookups_forget(void)
+{
+	tuza_mutex_lock(&lookups.mutex); // free but for plain threads: nothing waits under it
+	struct lookup **at = &lookups.lost;
+	while (*at)
+		at = &(*at)->next;
+	for (struct lookup *l = lookups.first; l; l = l->next)
+		l->listed = false;
+	*at = lookups.first;
+	lookups.first = NULL;
+	make_semaphore(NULL); // what they had of it is lost
+	tuza_mutex_unlock(&lookups.mutex);
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Connections that are sockets. Each transfer tries the system call, and waits for an event if it
+ * would block; see sched/netpoll.h for why none is lost.
+ *
+ * Go: src/internal/poll/fd_unix.go, src/net/sock_posix.go, fd_unix.go
+ */
+#include "net/socket.h"
+
+#include "io/io.h"
+#include "sys/files.h"
+#include "sys/sockets.h"
+#include <tuza/error.h>
+#include <tuza/goroutine.h>
+#include <tuza/time.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECES_MOST = 1024 }; // Linux's UIO_MAXIOV: more are an error
+
+// ---- transfer ---------------------------------------------------------------------------------
+
+// Whether to make the call again, after a wait if it would have blocked; else *result is the
+// answer.
+static bool again(struct conn *c, uint32_t direction, uint64_t seen, ssize_t *result)
+{
+	if (*result == -EINTR)
+		return true;
+	if (*result != -EAGAIN)
+		return false;
+	int error = netpoll_wait(c->poll, c->generation, direction, seen);
+	if (error)
+		*result = error;
+	return error == 0;
+}
+
+static ssize_t socket_read(struct conn *c, void *bytes, size_t count, tuza_address *from)
+{
+	uint64_t seen;
+	ssize_t n;
+	do {
+		socklen_t room = ADDRESS_ROOM;
+		int error = netpoll_begin(c->poll, c->generation, NETPOLL_READ, &seen);
+		if (error)
+			return error;
+		n = sys_receive(
+			c->fd, bytes, count, from ? address_of(from) : NULL, from ? &room : NULL);
+		if (from && n >= 0)
+			from->bytes_ = room <= ADDRESS_ROOM ? room : 0;
+	} while (again(c, NETPOLL_READ, seen, &n));
+	return n;
+}
+
+// Moves on in the pieces by n bytes; returns how many pieces are left.
+static size_t advance(struct iovec **pieces, size_t count, size_t n)
+{
+	while (count > 0 && n >= (*pieces)->iov_len) {
+		n -= (*pieces)->iov_len;
+		++*pieces;
+		count--;
+	}
+	if (count > 0) {
+		(*pieces)->iov_base = (char *)(*pieces)->iov_base + n;
+		(*pieces)->iov_len -= n;
+	}
+	return count;
+}
+
+static ssize_t socket_write(struct conn *c, struct iovec *pieces, size_t count)
+{
+	ssize_t done = 0, n;
+	uint64_t seen;
+	do {
+		do {
+			int error = netpoll_begin(c->poll, c->generation, NETPOLL_WRITE, &seen);
+			if (error)
+				return done ? done : error;
+			n = count == 1 ? sys_send(c->fd, pieces->iov_base, pieces->iov_len, NULL, 0)
+				       : sys_send_parts(c->fd, pieces,
+						 count < PIECES_MOST ? count : PIECES_MOST);
+		} while (again(c, NETPOLL_WRITE, seen, &n));
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+		count = advance(&pieces, count, (size_t)n);
+	} while (count > 0);
+	return done;
+}
+
+EXPORT ssize_t tuza_conn_write_to(
+	tuza_conn *conn, const void *bytes, size_t count, const tuza_address *to)
+{
+	struct conn *c = conn_begin(conn);
+	if (!c)
+		return TUZA_ECONNCLOSED;
+	uint64_t seen;
+	ssize_t n = -ENOTSOCK;
+	if (c->fd >= 0) {
+		io_will_write(bytes, count);
+		conn_take_turn(c, TURN_WRITE);
+		do {
+			n = netpoll_begin(c->poll, c->generation, NETPOLL_WRITE, &seen);
+			if (n == 0)
+				n = sys_send(c->fd, bytes, count, address_look(to), to->bytes_);
+		} while (again(c, NETPOLL_WRITE, seen, &n));
+		conn_pass_turn(c, TURN_WRITE);
+	}
+	conn_end(c);
+	return conn_result(n);
+}
+
+// ---- the rest of what a socket can do ---------------------------------------------------------
+
+static int socket_shut(struct conn *c, int how) { return sys_shutdown(c->fd, how); }
+
+static int socket_address(struct conn *c, bool remote, tuza_address *a)
+{
+	socklen_t room = ADDRESS_ROOM;
+	memset(a, 0, sizeof *a);
+	int error = remote ? sys_get_remote(c->fd, address_of(a), &room)
+			   : sys_get_local(c->fd, address_of(a), &room);
+	if (!error)
+		a->bytes_ = room <= ADDRESS_ROOM ? room : 0;
+	return error;
+}
+
+static void socket_close(struct conn *c)
+{
+	if (c->path)
+		remove(c->path); // Go: before the close, so that another may take the path
+	netpoll_close(c->poll, c->fd);
+}
+
+static void socket_destroy(struct conn *c)
+{
+	tuza_blocking_begin(); // it waits if SO_LINGER says so
+	(void)sys_close(c->fd);
+	tuza_blocking_end();
+	netpoll_closed(c->poll);
+	free(c->path);
+}
+
+static const struct conn_kind socket_kind = {
+	.read = socket_read,
+	.write = socket_write,
+	.shut = socket_shut,
+	.address = socket_address,
+	.close = socket_close,
+	.destroy = socket_destroy,
+};
+
+// ---- making -----------------------------------------------------------------------------------
+
+int socket_adopt(int fd, int family, int type, struct conn **result)
+{
+	struct conn *c = conn_new(&socket_kind);
+	int error = c ? netpoll_open(fd, &c->poll, &c->generation) : -ENOMEM;
+	if (error) {
+		(void)sys_close(fd);
+		if (c)
+			conn_discard(c);
+		return error;
+	}
+	c->fd = fd;
+	c->family = family;
+	c->type = type;
+	*result = c;
+	return 0;
+}
+
+int socket_make(int family, int type, struct conn **result)
+{
+	int fd = sys_socket(family, type, 0);
+	return fd < 0 ? fd : socket_adopt(fd, family, type, result);
+}
+
+void socket_discard(struct conn *c)
+{
+	netpoll_close(c->poll, c->fd);
+	socket_destroy(c);
+	conn_discard(c);
+}
+
+static bool is_tcp(const struct conn *c)
+{
+	return c->fd >= 0 && c->type == SOCK_STREAM && c->family != AF_UNIX;
+}
+
+static int set_keepalive(struct conn *c, int64_t idle, int64_t interval, int probes)
+{
+	const int64_t second = TUZA_SECOND, most = 32767; // Linux's limit of both
+	int error = sys_set_option(c->fd, SOL_SOCKET, SO_KEEPALIVE, idle > 0);
+	if (error || idle <= 0)
+		return error;
+	int64_t seconds = idle / second + (idle % second != 0);
+	error = sys_set_option(
+		c->fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)(seconds < most ? seconds : most));
+	if (!error && interval > 0) {
+		seconds = interval / second + (interval % second != 0);
+		error = sys_set_option(
+			c->fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)(seconds < most ? seconds : most));
+	}
+	if (!error && probes > 0)
+		error = sys_set_option(c->fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
+	return error;
+}
+
+void socket_set_defaults(struct conn *c)
+{
+	if (!is_tcp(c))
+		return;
+	// Hints to the system: a connection without them works.
+	(void)sys_set_option(c->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	(void)set_keepalive(c, 15 * TUZA_SECOND, 15 * TUZA_SECOND, 9); // Go's
+}
+
+EXPORT int tuza_conn_set_nodelay(tuza_conn *conn, bool on)
+{
+	struct conn *c = conn_begin(conn);
+	if (!c)
+		return TUZA_ECONNCLOSED;
+	int error = is_tcp(c) ? sys_set_option(c->fd, IPPROTO_TCP, TCP_NODELAY, on) : -ENOTSUP;
+	conn_end(c);
+	return error;
+}
+
+EXPORT int tuza_conn_set_keepalive(tuza_conn *conn, int64_t idle, int64_t interval, int probes)
+{
+	struct conn *c = conn_begin(conn);
+	if (!c)
+		return TUZA_ECONNCLOSED;
+	int error = is_tcp(c) ? set_keepalive(c, idle, interval, probes) : -ENOTSUP;
+	conn_end(c);
+	return error;
+}
+
+// ---- connecting and accepting -----------------------------------------------------------------
+
+int socket_connect(struct conn *c, const tuza_address *to)
+{
+	uint64_t seen;
+	for (int64_t nap = TUZA_MILLISECOND;;) {
+		int error = netpoll_begin(c->poll, c->generation, NETPOLL_WRITE, &seen);
+		if (error)
+			return error;
+		int r = sys_connect(c->fd, address_look(to), to->bytes_);
+		if (r == 0 || r == -EISCONN)
+			return 0;
+		if (r == -EINTR)
+			continue;
+		if (r == -EAGAIN && c->family == AF_UNIX) {
+			// The listener's queue is full, and nothing tells when it is not: linear
+			// back-off, a guess.
+			error = netpoll_pause(
+				c->poll, c->generation, NETPOLL_WRITE, tuza_now() + nap);
+			nap += TUZA_MILLISECOND;
+		} else if (r == -EINPROGRESS || r == -EALREADY) {
+			error = netpoll_wait(c->poll, c->generation, NETPOLL_WRITE, seen);
+		} else {
+			return r;
+		}
+		if (error)
+			return error;
+	}
+}
+
+// Errors that go by: no descriptor or no memory left.
+static bool is_shortage(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
+}
+
+int socket_accept(struct conn *l, struct conn **result)
+{
+	// Go's http.Server: 5 ms, doubled up to a second.
+	int64_t nap = 5 * TUZA_MILLISECOND;
+	for (;;) {
+		uint64_t seen;
+		int error = netpoll_begin(l->poll, l->generation, NETPOLL_READ, &seen);
+		if (error)
+			return error;
+		int fd = sys_accept(l->fd, NULL, NULL);
+		if (fd >= 0) {
+			fd = socket_adopt(fd, l->family, SOCK_STREAM, result);
+			if (fd == 0)
+				return 0;
+		}
+		if (fd == -EAGAIN) {
+			error = netpoll_wait(l->poll, l->generation, NETPOLL_READ, seen);
+		} else if (is_shortage(fd)) {
+			error = netpoll_pause(
+				l->poll, l->generation, NETPOLL_READ, tuza_now() + nap);
+			nap = nap * 2 < TUZA_SECOND ? nap * 2 : TUZA_SECOND;
+		} else if (fd != -ECONNABORTED && fd != -EINTR) {
+			return fd;
+		}
+		if (error)
+			return error;
+	}
+}

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Records of descriptors, and waiting on them.
+ *
+ * A waiter lies on the waiting goroutine's stack, with the timer of its deadline. It is in its
+ * record's list from before it parks until somebody takes it out: an event, a close, its timer, a
+ * change of the deadline. Whoever takes it out, under the record's lock, writes why and makes the
+ * goroutine ready after the unlock; nobody else touches it.
+ *
+ * A deadline of a record is only a number: whoever begins to wait starts a timer for it, and
+ * changing it wakes those that wait, to reckon anew. So operations that do not wait pay nothing.
+ * (Rejected: a timer in each record, restarted with each change, as Go has it: connections are
+ * given a new deadline before each operation, and few of these wait.)
+ *
+ * Locks: the record's; a timer heap's may be held before it. Lock-free: the words (poll_word.h).
+ * Go: src/runtime/netpoll.go
+ */
+#include "sched/netpoll.h"
+
+#include "base/race_hooks.h"
+#include "sched/idle.h"
+#include "sched/machine.h"
+#include "sched/park.h"
+#include "sched/poll_word.h"
+#include "sched/poller.h"
+#include "sched/start.h"
+#include "sys/poller.h"
+#include <tuza/error.h>
+
+#include <errno.h>
+
+_Static_assert((int)NETPOLL_READ == SYS_POLL_READ && (int)NETPOLL_WRITE == SYS_POLL_WRITE,
+	"directions are passed through");
+
+// Why a waiter was taken out, beside 0 and error codes.
+enum { WAIT_GOES_ON = 1, RECKON_ANEW, IS_CLOSING };
+
+struct netpoll_waiter {
+	// guarded by the record's lock
+	struct link link;
+	int result;
+	// constant while it is in the list
+	struct netpoll *n;
+	struct goroutine *g;
+	uint32_t directions;
+	struct timer timer; // of the deadline
+};
+
+// ---- the table --------------------------------------------------------------------------------
+
+enum {
+	CHUNK = 4096,   // records: 256 KiB of addresses, of which pages in use are memory
+	CHUNKS = 16384, // 64 million descriptors; a Linux process has a million unless it asks
+};
+
+static struct netpoll *chunks[CHUNKS]; // any thread, atomic; a chunk stays once it is there
+
+static NOINLINE struct netpoll *make_chunk(struct netpoll **at)
+{
+	struct netpoll *none = NULL, *chunk = sys_pages_alloc(CHUNK * sizeof *chunk);
+	if (!chunk)
+		return NULL;
+	// (poll-chunk) pairs with netpoll_of_fd.
+	if (cas_acq_rel(at, &none, chunk))
+		return chunk;
+	sys_pages_free(chunk, CHUNK * sizeof *chunk);
+	return none; // another thread's
+}
+
+struct netpoll *netpoll_of_fd(int fd, bool make)
+{
+	if ((unsigned)fd >= (unsigned)CHUNK * CHUNKS)
+		return NULL;
+	struct netpoll **at = &chunks[(unsigned)fd / CHUNK];
+	// (poll-chunk) pairs with make_chunk: its zeros are seen.
+	struct netpoll *chunk = load_acquire(at);
+	if (!chunk && make)
+		chunk = make_chunk(at);
+	return chunk ? &chunk[(unsigned)fd % CHUNK] : NULL;
+}
+
+// ---- waiters: all of these need the record's lock ---------------------------------------------
+
+static uint32_t generation_of(const struct netpoll *n)
+{
+	return poll_word_generation(load_relaxed(&n->word[0])); // changes under the lock
+}
+
+static void init_list(struct netpoll *n)
+{
+	if (!n->waiters.next)
+		list_init(&n->waiters);
+}
+
+// Takes one out; the caller makes its goroutine ready after the unlock.
+static struct goroutine *take(struct netpoll_waiter *w, int result)
+{
+	list_remove(&w->link);
+	w->result = result;
+	if (w->n->outside) {
+		if (w->g->flags & GOROUTINE_THREAD)
+			sub_relaxed(&poller.thread_waiters, 1); // looked at when nothing runs
+		sub_seq_cst(&poller.waiters, 1);                // (poll-idle)
+	}
+	return w->g;
+}
+
+// Takes out all that wait for one of `directions`, appends them at *end; returns the new end.
+static struct goroutine **take_all(
+	struct netpoll *n, uint32_t directions, int result, struct goroutine **end)
+{
+	struct link *next;
+	init_list(n);
+	for (struct link *l = n->waiters.next; l != &n->waiters; l = next) {
+		struct netpoll_waiter *w = CONTAINER_OF(l, struct netpoll_waiter, link);
+		next = l->next;
+		if (!(w->directions & directions))
+			continue;
+		*end = take(w, result);
+		end = &(*end)->next;
+	}
+	return end;
+}
+
+// The earliest deadline of these directions and the caller's own; INT64_MAX if there is none.
+static int64_t earliest_deadline(const struct netpoll *n, uint32_t directions, int64_t own)
+{
+	int64_t until = own ? own : INT64_MAX;
+	for (int i = 0; i < 2; i++) {
+		int64_t d = load_relaxed(&n->deadline[i]); // stable under the lock; else a hint
+		if (directions & 1u << i && d != 0 && d < until)
+			until = d;
+	}
+	return until;
+}
+
+// ---- opening and closing ----------------------------------------------------------------------
+
+// Ends the generation: takes everybody out. Needs: n->lock
+static struct goroutine **renew(struct netpoll *n, struct goroutine **end)
+{
+	for (int i = 0; i < 2; i++) {
+		(void)poll_word_renew(&n->word[i]);
+		store_relaxed(&n->deadline[i], 0); // under the lock
+	}
+	return take_all(n, NETPOLL_READ | NETPOLL_WRITE, TUZA_EFDCLOSED, end);
+}
+
+static uint64_t tag_of(int fd, uint32_t generation)
+{
+	return (uint64_t)generation << 32 | (uint32_t)fd;
+}
+
+int netpoll_open(int fd, struct netpoll **result, uint32_t *generation)
+{
+	struct goroutine *woken = NULL, **end = &woken;
+	struct netpoll *n = netpoll_of_fd(fd, true);
+	if (!n)
+		return -ENOMEM;
+	int error = poller_open();
+	if (error)
+		return error;
+	lock_acquire(&n->lock);
+	end = renew(n, end); // there is nobody, unless its last user did not close it with us
+	uint64_t tag = tag_of(fd, generation_of(n));
+	error = sys_poller_add(&poller.kernel, fd, NETPOLL_READ | NETPOLL_WRITE, tag);
+	if (error == -EEXIST)
+		error = sys_poller_change(&poller.kernel, fd, NETPOLL_READ | NETPOLL_WRITE, tag);
+	n->registered = n->outside = error == 0;
+	n->always = NETPOLL_READ | NETPOLL_WRITE;
+	*generation = generation_of(n);
+	lock_release(&n->lock);
+	*end = NULL;
+	if (woken)
+		ready_list(woken);
+	*result = n;
+	return error;
+}
+
+void netpoll_close(struct netpoll *n, int fd)
+{
+	struct goroutine *woken = NULL, **end = &woken;
+	race_release(n); // pairs with netpoll_begin and netpoll_wait, which give TUZA_EFDCLOSED
+	lock_acquire(&n->lock);
+	end = renew(n, end);
+	// Before close: other processes, or a copy of the descriptor, may keep the file open, and
+	// the kernel would go on reporting it.
+	if (n->registered)
+		sys_poller_remove(&poller.kernel, fd);
+	n->registered = false;
+	n->always = 0;
+	n->closing++;
+	lock_release(&n->lock);
+	*end = NULL;
+	if (woken)
+		ready_list(woken);
+}
+
+void netpoll_closed(struct netpoll *n)
+{
+	lock_acquire(&n->lock);
+	n->closing--;
+	lock_release(&n->lock);
+}
+
+uint32_t netpoll_open_memory(struct netpoll *n)
+{
+	lock_acquire(&n->lock);
+	for (int i = 0; i < 2; i++)
+		(void)poll_word_renew(&n->word[i]);
+	n->closing = 0;
+	uint32_t generation = generation_of(n);
+	lock_release(&n->lock);
+	return generation;
+}
+
+// ---- events -----------------------------------------------------------------------------------
+
+struct goroutine **netpoll_event(
+	struct netpoll *n, uint32_t generation, uint32_t directions, struct goroutine **end)
+{
+	uint32_t waited = 0;
+	for (int i = 0; i < 2; i++)
+		if (directions & 1u << i &&
+			poll_word_signal(&n->word[i], generation) == POLL_WAITED)
+			waited |= 1u << i;
+	if (!waited)
+		return end;
+	lock_acquire(&n->lock);
+	// A new generation's waiters are woken for nothing only if the old one ended just now.
+	if (generation_of(n) == generation)
+		end = take_all(n, waited, 0, end);
+	lock_release(&n->lock);
+	return end;
+}
+
+void netpoll_signal(struct netpoll *n, uint32_t generation, uint32_t directions)
+{
+	struct goroutine *woken = NULL, **end = netpoll_event(n, generation, directions, &woken);
+	*end = NULL;
+	if (woken)
+		ready_list(woken);
+}
+
+static struct goroutine *time_is_up(struct timer *t, int64_t now)
+{
+	struct netpoll_waiter *w = CONTAINER_OF(t, struct netpoll_waiter, timer);
+	struct goroutine *g = NULL;
+	(void)now;
+	lock_acquire(&w->n->lock);
+	if (link_is_linked(&w->link))
+		g = take(w, TUZA_EIOTIMEOUT);
+	else if (w->result == WAIT_GOES_ON)
+		w->result = TUZA_EIOTIMEOUT; // it has not parked yet
+	lock_release(&w->n->lock);
+	return g;
+}
+
+int netpoll_set_deadline(
+	struct netpoll *n, uint32_t generation, uint32_t directions, int64_t deadline)
+{
+	struct goroutine *woken = NULL, **end = &woken;
+	int error = 0;
+	lock_acquire(&n->lock);
+	if (generation_of(n) != generation) {
+		error = TUZA_EFDCLOSED;
+	} else {
+		uint32_t changed = 0;
+		for (int i = 0; i < 2; i++)
+			if (directions & 1u << i &&
+				load_relaxed(&n->deadline[i]) != deadline) { // under the lock
+				store_relaxed(&n->deadline[i], deadline);    // the same
+				changed |= 1u << i;
+			}
+		end = take_all(n, changed, RECKON_ANEW, end);
+	}
+	lock_release(&n->lock);
+	*end = NULL;
+	if (woken)
+		ready_list(woken);
+	return error;
+}
+
+// ---- waiting ----------------------------------------------------------------------------------
+
+int netpoll_begin(struct netpoll *n, uint32_t generation, uint32_t direction, uint64_t *seen)
+{
+	uint32_t i = direction >> 1;
+	*seen = poll_word_see(&n->word[i]);
+	if (poll_word_generation(*seen) != generation) {
+		race_acquire(n);
+		return TUZA_EFDCLOSED;
+	}
+	int64_t deadline = load_relaxed(&n->deadline[i]); // as if just before it was changed
+	if (unlikely(deadline != 0 && deadline <= clock_now()))
+		return TUZA_EIOTIMEOUT;
+	return 0;
+}
+
+/*
+ * The commit of the park. A machine that parks a goroutine looks for work next and asks the kernel
+ * when it finds none; a plain thread asks nobody, and the runtime may have ended under it.
+ *
+ * (poll-idle)  a plain thread begins to wait        a machine goes to sleep
+ *                1. count itself      (seq_cst)       1. spinning--             (seq_cst)
+ *                2. look at spinning, and wake        2. look at the count when it decides
+ *                   a looker if none  (seq_cst)          whether to poll        (seq_cst)
+ * Not both may miss: if the thread saw a looker, that looker's later look sees the thread.
+ */
+static bool waits_now(struct goroutine *g, void *lock)
+{
+	bool is_thread = g->flags & GOROUTINE_THREAD;
+	lock_release(lock);
+	// g may be running again
+	if (is_thread) {
+		runtime_ensure_started();
+		if (!load_relaxed(&poller.machine) && // who clears it looks at the count again
+			load_seq_cst(&rt.idle_processor_count) != 0) // (poll-idle)
+			idle_wake();
+	}
+	return true;
+}
+
+// Adds the waiter and parks. Needs: n->lock, which it drops. The words announce it already.
+static void enlist_and_park(struct netpoll_waiter *w)
+{
+	struct netpoll *n = w->n;
+	list_push_back(&n->waiters, &w->link);
+	w->g->waiting = w;
+	if (n->outside) {
+		if (w->g->flags & GOROUTINE_THREAD)
+			add_relaxed(&poller.thread_waiters, 1); // looked at when nothing runs
+		add_seq_cst(&poller.waiters, 1);                // (poll-idle)
+	}
+	park(waits_now, &n->lock, WAIT_IO, NULL);
+}
+
+/*
+ * Announces a waiter for a descriptor that is not ours, and has the kernel report what is ready
+ * now, and what will be, of all that is waited for. A number that is new, or stands for another
+ * file than before (its last one was closed without tuza_close), begins a new generation.
+ * Needs: n->lock
+ *
+ * Returns  0; RECKON_ANEW after an event; an error.
+ */
+static int announce_on_fd(struct netpoll *n, int fd, uint32_t directions, struct goroutine ***end)
+{
+	uint64_t seen[2] = {poll_word_see(&n->word[0]), poll_word_see(&n->word[1])};
+	struct goroutine **end_before = *end;
+	int error = -ENOENT;
+	if (n->registered) {
+		uint32_t all = directions | n->always;
+		for (struct link *l = n->waiters.next; l != &n->waiters; l = l->next)
+			all |= CONTAINER_OF(l, struct netpoll_waiter, link)->directions;
+		error = sys_poller_change(&poller.kernel, fd, all, tag_of(fd, generation_of(n)));
+	}
+	if (error == -ENOENT) {
+		*end = renew(n, *end);
+		for (int i = 0; i < 2; i++)
+			seen[i] = poll_word_see(&n->word[i]);
+		uint64_t tag = tag_of(fd, generation_of(n));
+		error = sys_poller_add(&poller.kernel, fd, directions, tag);
+		if (error == -EEXIST)
+			error = sys_poller_change(&poller.kernel, fd, directions, tag);
+	}
+	n->registered = n->outside = error == 0;
+	for (uint32_t i = 0; i < 2 && !error; i++)
+		if (directions & 1u << i && !poll_word_wait(&n->word[i], seen[i]))
+			error = RECKON_ANEW;
+	if (*end != end_before && !error)
+		error = RECKON_ANEW; // others must be woken first
+	return error;
+}
+
+// One attempt: 0, an error, or RECKON_ANEW. `seen`: NULL for a descriptor that is not ours, of
+// number fd.
+static int wait_once(struct netpoll *n, uint32_t generation, uint32_t directions,
+	const uint64_t *seen, int fd, int64_t own_deadline)
+{
+	struct netpoll_waiter w = {.n = n,
+		.g = goroutine_current(),
+		.directions = directions,
+		.result = WAIT_GOES_ON,
+		.timer = {.fire = time_is_up}};
+	struct goroutine *woken = NULL, **end = &woken;
+	int64_t until = earliest_deadline(n, directions, own_deadline);
+	int error = 0;
+	if (until != INT64_MAX) {
+		if (until <= clock_now())
+			return TUZA_EIOTIMEOUT;
+		error = timer_start(&w.timer, until);
+		if (error)
+			return error;
+	}
+	lock_acquire(&n->lock);
+	init_list(n);
+	if (seen && generation_of(n) != generation)
+		error = TUZA_EFDCLOSED;
+	else if (w.result != WAIT_GOES_ON)
+		error = w.result; // the time is up already
+	else if (earliest_deadline(n, directions, own_deadline) != until)
+		error = RECKON_ANEW;
+	else if (!seen && n->closing != 0)
+		error = IS_CLOSING;
+	else if (!seen)
+		error = announce_on_fd(n, fd, directions, &end);
+	else if (!poll_word_wait(&n->word[directions >> 1], *seen))
+		w.result = 0; // there was an event
+	if (error == 0 && w.result == WAIT_GOES_ON) {
+		enlist_and_park(&w);
+		error = w.result;
+	} else {
+		lock_release(&n->lock);
+		*end = NULL;
+		if (woken)
+			ready_list(woken);
+	}
+	if (until != INT64_MAX)
+		(void)timer_stop(&w.timer); // afterwards nobody knows w
+	if (error == TUZA_EFDCLOSED)
+		race_acquire(n);
+	return error;
+}
+
+int netpoll_wait(struct netpoll *n, uint32_t generation, uint32_t direction, uint64_t seen)
+{
+	int result;
+	park_check(WAIT_IO);
+	do
+		result = wait_once(n, generation, direction, &seen, -1, 0);
+	while (result == RECKON_ANEW);
+	return result;
+}
+
+int netpoll_pause(struct netpoll *n, uint32_t generation, uint32_t direction, int64_t until)
+{
+	park_check(WAIT_IO);
+	while (clock_now() < until) {
+		uint64_t seen;
+		int result = netpoll_begin(n, generation, direction, &seen);
+		if (!result)
+			result = wait_once(n, generation, direction, &seen, -1, until);
+		if (result < 0 && !(result == TUZA_EIOTIMEOUT && clock_now() >= until))
+			return result;
+	}
+	return 0;
+}
+
+int netpoll_wait_fd(int fd, uint32_t directions, int64_t deadline)
+{
+	struct netpoll *n = fd < 0 ? NULL : netpoll_of_fd(fd, true);
+	if (!n)
+		return fd < 0 ? -EBADF : -ENOMEM;
+	int result = poller_open();
+	if (result)
+		return result;
+	park_check(WAIT_IO);
+	for (;;) {
+		result = sys_poll_now(fd, directions);
+		if (result != 0)
+			return result;
+		result = wait_once(n, 0, directions, NULL, fd, deadline);
+		if (result < 0)
+			return result;
+		if (result == IS_CLOSING)
+			yield_to_others(); // until the number stands for nothing, or for another
+	}
+}
+
+// ---- the end of the runtime -------------------------------------------------------------------
+
+void netpoll_unlink(void *waiting)
+{
+	struct netpoll_waiter *w = waiting;
+	struct netpoll *n = w->n;
+	lock_acquire(&n->lock);
+	if (link_is_linked(&w->link))
+		(void)take(w, 0);
+	lock_release(&n->lock);
+}
+
+static struct goroutine **take_threads(struct netpoll *n, struct goroutine **end)
+{
+	struct link *next;
+	lock_acquire(&n->lock);
+	init_list(n);
+	for (struct link *l = n->waiters.next; l != &n->waiters; l = next) {
+		struct netpoll_waiter *w = CONTAINER_OF(l, struct netpoll_waiter, link);
+		next = l->next;
+		if (w->g->flags & GOROUTINE_THREAD) {
+			*end = take(w, RECKON_ANEW);
+			end = &(*end)->next;
+		}
+	}
+	lock_release(&n->lock);
+	return end;
+}
+
+void netpoll_rouse_threads(void)
+{
+	struct goroutine *woken = NULL, **end = &woken;
+	if (load_relaxed(&poller.thread_waiters) == 0) // who comes later sees that nothing runs
+		return;
+	for (int c = 0; c < CHUNKS; c++) {
+		// (poll-chunk) pairs with make_chunk.
+		struct netpoll *chunk = load_acquire(&chunks[c]);
+		for (int i = 0; chunk && i < CHUNK; i++)
+			end = take_threads(&chunk[i], end);
+	}
+	*end = NULL;
+	if (woken)
+		ready_list(woken);
+}

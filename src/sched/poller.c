@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Asking the kernel for events.
+ *
+ * The poller's descriptors are opened when somebody first waits and stay until the process ends:
+ * descriptors of the program may be watched in one tuza_run and used in the next.
+ *
+ * At most one machine waits (poller.machine, chosen under rt.lock), at most one other thread looks,
+ * and nobody looks while one waits: it would take events from somebody who is being woken for them.
+ * Go: src/runtime/netpoll.go, netpoll_epoll.go; proc.go, findRunnable, pollWork.
+ */
+#include "sched/poller.h"
+
+#include "sched/netpoll.h"
+#include "sys/poller.h"
+
+struct poller poller;
+
+// Guards opening, which is a few system calls, once.
+static struct lock open_lock;
+
+NOINLINE static int open_now(void)
+{
+	int error = 0;
+	lock_acquire(&open_lock);
+	if (!load_relaxed(&poller.is_open)) { // guarded by the lock
+		error = sys_poller_open(&poller.kernel);
+		if (!error)
+			store_release(&poller.is_open, 1); // (poller-open) pairs with poller_open
+	}
+	lock_release(&open_lock);
+	return error;
+}
+
+int poller_open(void)
+{
+	// (poller-open) pairs with open_now: the descriptors are seen.
+	return likely(load_acquire(&poller.is_open)) ? 0 : open_now();
+}
+
+// Passes events on; returns who waited for them.
+static struct goroutine *deliver(const struct sys_poll_event *events, int count)
+{
+	struct goroutine *first = NULL, **end = &first;
+	for (int i = 0; i < count; i++) {
+		// The tag: generation and number, as netpoll.c made it.
+		struct netpoll *n = netpoll_of_fd((int)(uint32_t)events[i].tag, false);
+		end = netpoll_event(n, (uint32_t)(events[i].tag >> 32), events[i].events, end);
+	}
+	*end = NULL;
+	return first;
+}
+
+struct goroutine *poller_look(void)
+{
+	// Hints, all three: who misses an event by them looks again, or another does.
+	if (load_relaxed(&poller.waiters) == 0 || load_relaxed(&poller.machine) ||
+		load_relaxed(&poller.looking) || exchange_relaxed(&poller.looking, 1) != 0)
+		return NULL;
+	struct sys_poll_event events[SYS_POLL_BATCH];
+	int count = sys_poller_wait(&poller.kernel, events, 0);
+	store_relaxed(&poller.looked_at, clock_now()); // a hint
+	store_relaxed(&poller.looking, 0);             // nothing is ordered by it
+	return deliver(events, count);
+}
+
+struct goroutine *poller_wait(int64_t until)
+{
+	struct sys_poll_event events[SYS_POLL_BATCH];
+	int count = sys_poller_wait(&poller.kernel, events, until);
+	store_relaxed(&poller.looked_at, clock_now()); // a hint
+	return deliver(events, count);
+}
+
+void poller_interrupt(void) { sys_poller_interrupt(&poller.kernel); }
+
+bool poller_is_neglected(int64_t now, int64_t ns)
+{
+	return load_relaxed(&poller.waiters) != 0 && !load_relaxed(&poller.machine) && // hints
+	       now - load_relaxed(&poller.looked_at) >= ns;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Who asks the kernel for events, as the scheduler sees it (poller.c).
+ *
+ * A machine without work looks, without waiting, before it sleeps; a busy one looks now and then.
+ * The one that sleeps last keeps the time and waits in the kernel's poller instead of on its futex.
+ * When nobody has looked for a while, the monitor sees to it. Before the first descriptor is waited
+ * for, all of this is one look at a counter.
+ */
+#ifndef TUZA_SCHED_POLLER_H
+#define TUZA_SCHED_POLLER_H
+
+#include "sched/runtime.h"
+
+struct poller {
+	// any thread, atomic
+	CACHE_ALIGNED uint32_t waiters; // that an event from outside may wake
+	uint32_t thread_waiters;        // of those, plain threads
+	uint32_t looking;               // 1: somebody looks without waiting
+	int64_t looked_at;              // when somebody last did, or began to wait
+	struct machine *machine; // the one that waits in the kernel, or is about to: set under
+				 // rt.lock
+	uint32_t is_open;
+	// constant once is_open
+	struct sys_poller kernel;
+};
+
+extern struct poller poller;
+
+static ALWAYS_INLINE bool poller_is_wanted(void)
+{
+	// (poll-idle) Who begins to wait counts itself first, then looks whether somebody polls
+	// (netpoll.c); who goes to sleep decides under rt.lock whether to poll, and looks here.
+	return load_seq_cst(&poller.waiters) != 0;
+}
+
+// The kernel's poller, opened on first use. 0 or a negative code.
+MUST_USE int poller_open(void);
+
+// A look without waiting: who must be made ready, linked by next. NULL also when another one looks
+// or waits.
+struct goroutine *poller_look(void);
+
+// Waits in the kernel until an event, `until`, or poller_interrupt. For poller.machine.
+struct goroutine *poller_wait(int64_t until);
+
+// Ends that wait.
+void poller_interrupt(void);
+
+// Somebody waits, and nobody has looked for `ns`.
+bool poller_is_neglected(int64_t now, int64_t ns);
+
+#endif

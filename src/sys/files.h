@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Descriptors of any kind: the system calls, with negative errno values as results and errno left
+ * alone. Each is one call: -EINTR and -EAGAIN are the caller's to deal with.
+ */
+#ifndef TUZA_SYS_FILES_H
+#define TUZA_SYS_FILES_H
+
+#include "base/compiler.h"
+
+#include <sys/types.h>
+
+ssize_t sys_read(int fd, void *bytes, size_t count);
+ssize_t sys_write(int fd, const void *bytes, size_t count);
+ssize_t sys_pread(int fd, void *bytes, size_t count, int64_t offset);
+ssize_t sys_pwrite(int fd, const void *bytes, size_t count, int64_t offset);
+int sys_open(const char *path, int flags, unsigned mode); // and O_CLOEXEC
+int sys_fsync(int fd);
+int sys_close(int fd); // 0 also when interrupted: the descriptor is closed then
+
+// How many bytes one write may carry without blocking the thread, if the descriptor was just found
+// ready for writing: SIZE_MAX for what never blocks for long (regular files) or not at all.
+size_t sys_write_limit(int fd);
+
+#endif

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Raw system calls on descriptors.
+ */
+#define _GNU_SOURCE
+#include "sys/files.h"
+#include "base/race_hooks.h"
+#include "sys/linux/syscall.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+ssize_t sys_read(int fd, void *bytes, size_t count)
+{
+	return raw_syscall6(SYS_read, fd, (long)bytes, (long)count, 0, 0, 0);
+}
+
+ssize_t sys_write(int fd, const void *bytes, size_t count)
+{
+	return raw_syscall6(SYS_write, fd, (long)bytes, (long)count, 0, 0, 0);
+}
+
+ssize_t sys_pread(int fd, void *bytes, size_t count, int64_t offset)
+{
+	return raw_syscall6(SYS_pread64, fd, (long)bytes, (long)count, offset, 0, 0);
+}
+
+ssize_t sys_pwrite(int fd, const void *bytes, size_t count, int64_t offset)
+{
+	return raw_syscall6(SYS_pwrite64, fd, (long)bytes, (long)count, offset, 0, 0);
+}
+
+int sys_open(const char *path, int flags, unsigned mode)
+{
+	return (int)raw_syscall6(
+		SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, (long)mode, 0, 0);
+}
+
+int sys_fsync(int fd) { return (int)raw_syscall6(SYS_fsync, fd, 0, 0, 0, 0, 0); }
+
+int sys_close(int fd)
+{
+	int r;
+	if (race_is_on()) {
+		// The race detector keeps a table of descriptors, and must see that this one ends.
+		int saved = errno;
+		r = close(fd) == 0 ? 0 : -errno;
+		errno = saved;
+	} else {
+		r = (int)raw_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	}
+	return r == -EINTR ? 0 : r;
+}
+
+size_t sys_write_limit(int fd)
+{
+	struct statx s;
+	long flags = raw_syscall6(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
+	if (flags >= 0 && flags & O_NONBLOCK)
+		return SIZE_MAX;
+	bool is_regular = raw_syscall6(SYS_statx, fd, (long)"", AT_EMPTY_PATH, STATX_TYPE, (long)&s,
+				  0) == 0 &&
+			  S_ISREG(s.stx_mode);
+	return is_regular ? SIZE_MAX : PIPE_BUF; // POSIX: so much fits a pipe that poll finds ready
+}

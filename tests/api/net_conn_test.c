@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Streams of all kinds: TCP, unix sockets, pipes in memory. After Go's net/net_test.go,
+ * net/pipe_test.go and x/net/nettest.TestConn.
+ */
+#include "net_support.h"
+
+#include <pthread.h>
+
+#define FOR_EACH_PAIR(p)                                                                           \
+	for (int kind = 0; kind < PAIR_KINDS; kind++)                                              \
+		for (struct pair p = pair_of(kind), *once = &p; once; once = NULL)
+
+// T9.6, BasicIO.
+TEST(what_is_written_is_read_in_order)
+{
+	enum { TOTAL = 1 << 20 };
+	char *sent = malloc(TOTAL), *got = malloc(TOTAL);
+
+	for (size_t i = 0; i < TOTAL; i++)
+		sent[i] = (char)(i * 7919 >> 3);
+	FOR_EACH_PAIR(p)
+	{
+		struct call w = {.conn = p.a, .bytes = sent, .count = TOTAL};
+
+		memset(got, 0, TOTAL);
+		TUZA_GO(write_now, &w);
+		CHECK_EQ(read_all(p.b, got, TOTAL), TOTAL);
+		WAIT_UNTIL(w.done);
+		CHECK_EQ(w.result, TOTAL);
+		CHECK(memcmp(sent, got, TOTAL) == 0);
+		close_pair(&p);
+	}
+	free(sent);
+	free(got);
+}
+
+static void answer(tuza_conn *conn, atomic_int *done)
+{
+	uint64_t n;
+
+	while (read_all(conn, (char *)&n, sizeof(n)) == sizeof(n)) {
+		n++;
+		CHECK_EQ(tuza_conn_write(conn, &n, sizeof(n)), sizeof(n));
+	}
+	atomic_store(done, 1);
+}
+
+// T9.6, PingPong.
+TEST(two_ends_answer_each_other)
+{
+	FOR_EACH_PAIR(p)
+	{
+		atomic_int done = 0;
+		uint64_t n = 0;
+
+		TUZA_GO(answer, p.b, &done);
+		for (uint64_t i = 0; i < 1000; i++) {
+			CHECK_EQ(tuza_conn_write(p.a, &n, sizeof(n)), sizeof(n));
+			CHECK_EQ(read_all(p.a, (char *)&n, sizeof(n)), sizeof(n));
+			if (!CHECK_EQ(n, i + 1))
+				break;
+		}
+		CHECK_EQ(tuza_conn_close(p.a), 0);
+		WAIT_UNTIL(done);
+		CHECK_EQ(tuza_conn_close(p.b), 0);
+	}
+}
+
+// The other end closes: an end to read, and nothing to write to any more.
+TEST(closed_other_end_reads_as_end_and_refuses_writes)
+{
+	static char bytes[1 << 16];
+
+	FOR_EACH_PAIR(p)
+	{
+		ssize_t n = 0;
+
+		CHECK_EQ(tuza_conn_close(p.b), 0);
+		CHECK_EQ(tuza_conn_read(p.a, bytes, 1), 0);
+		CHECK_EQ(tuza_conn_read(p.a, bytes, 1), 0);
+		for (int i = 0; i < 1000 && n >= 0; i++) {
+			n = tuza_conn_write(p.a, bytes, sizeof(bytes));
+			if (n > 0)
+				tuza_sleep(100 * TUZA_MICROSECOND);
+		}
+		CHECK(n == -EPIPE || n == -ECONNRESET || n == TUZA_EPIPECLOSED);
+		CHECK_EQ(tuza_conn_close(p.a), 0);
+	}
+}
+
+// N3, T9.2: who waits is told, and so is everybody who comes later. A handle outlives its slot.
+TEST(close_unblocks_and_the_handle_stays_closed)
+{
+	for (int round = 0; round < 30; round++) {
+		FOR_EACH_PAIR(p)
+		{
+			char byte[2];
+			struct call r1 = {.conn = p.a, .bytes = &byte[0], .count = 1};
+			struct call r2 = {.conn = p.a, .bytes = &byte[1], .count = 1};
+			char text[TUZA_ADDRESS_TEXT];
+
+			TUZA_GO(read_now, &r1);
+			TUZA_GO(read_now, &r2);
+			if (round % 2)
+				wait_parked("IO wait", 1);
+			CHECK_EQ(tuza_conn_close(p.a), 0);
+			WAIT_UNTIL(r1.done && r2.done);
+			CHECK_EQ(r1.result, TUZA_ECONNCLOSED);
+			CHECK_EQ(r2.result, TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_close(p.a), TUZA_ECONNCLOSED);
+			struct pair other = pair_of(kind); // most likely in the same slots
+			CHECK_EQ(tuza_conn_close(p.a), TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_read(p.a, byte, 1), TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_read(p.a, byte, 0), TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_write(p.a, "x", 1), TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_set_deadline(p.a, 1), TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_close_write(p.a), TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_fd(p.a), TUZA_ECONNCLOSED);
+			CHECK_EQ(
+				tuza_conn_local_address(p.a, text, sizeof(text)), TUZA_ECONNCLOSED);
+			close_pair(&other);
+			CHECK_EQ(tuza_conn_close(p.b), 0);
+		}
+	}
+	CHECK_STR(tuza_strerror(TUZA_ECONNCLOSED), "use of closed network connection");
+	CHECK_EQ(tuza_conn_close(NULL), TUZA_ECONNCLOSED);
+	CHECK_EQ(tuza_conn_read(NULL, NULL, 1), TUZA_ECONNCLOSED);
+}
+
+TEST(close_unblocks_a_writer)
+{
+	enum { BYTES = 16 << 20 };
+	char *bytes = calloc(1, BYTES);
+
+	FOR_EACH_PAIR(p)
+	{
+		struct call w = {.conn = p.a, .bytes = bytes, .count = BYTES};
+
+		TUZA_GO(write_now, &w);
+		wait_parked("IO wait", 1);
+		CHECK_EQ(tuza_conn_close(p.a), 0);
+		WAIT_UNTIL(w.done);
+		CHECK(w.result == TUZA_ECONNCLOSED || (w.result > 0 && w.result < BYTES));
+		CHECK_EQ(tuza_conn_close(p.b), 0);
+	}
+	free(bytes);
+}
+
+// golang/go#45211: close against read, 10,000 times, each within its time.
+TEST(close_races_with_read)
+{
+	for (int i = 0; i < 2000; i++) {
+		struct pair p = pair_of(2 - i % 2);
+		char byte;
+		struct call r = {.conn = p.a, .bytes = &byte, .count = 1};
+
+		TUZA_GO(read_now, &r);
+		for (int k = i % 7; k > 0; k--)
+			tuza_yield();
+		CHECK_EQ(tuza_conn_close(p.a), 0);
+		while (!atomic_load(&r.done))
+			tuza_yield();
+		CHECK_EQ(r.result, TUZA_ECONNCLOSED);
+		CHECK_EQ(tuza_conn_close(p.b), 0);
+	}
+}
+
+// T9.2: half a connection.
+TEST(close_write_ends_one_direction)
+{
+	char bytes[8];
+
+	FOR_EACH_PAIR(p)
+	{
+		struct call r = {.conn = p.a, .bytes = bytes, .count = sizeof(bytes)};
+
+		CHECK_EQ(tuza_conn_close_write(p.a), 0);
+		CHECK_EQ(tuza_conn_read(p.b, bytes, sizeof(bytes)), 0);
+		TUZA_GO(read_now, &r);
+		CHECK_EQ(tuza_conn_write(p.b, "hello", 5), 5);
+		WAIT_UNTIL(r.done);
+		CHECK_EQ(r.result, 5);
+		ssize_t n = tuza_conn_write(p.a, "x", 1);
+		CHECK(n == -EPIPE || n == TUZA_EPIPECLOSED);
+		close_pair(&p);
+	}
+}
+
+TEST(close_read_ends_a_read)
+{
+	char byte;
+
+	FOR_EACH_PAIR(p)
+	{
+		struct call r = {.conn = p.a, .bytes = &byte, .count = 1};
+
+		TUZA_GO(read_now, &r);
+		wait_parked("IO wait", 1);
+		CHECK_EQ(tuza_conn_close_read(p.a), 0);
+		WAIT_UNTIL(r.done);
+		CHECK(r.result == 0 || r.result == TUZA_EPIPECLOSED);
+		close_pair(&p);
+	}
+}
+
+// N5: at once, whatever there is, and whatever the deadline.
+TEST(read_of_nothing_waits_for_nothing)
+{
+	FOR_EACH_PAIR(p)
+	{
+		char byte;
+
+		CHECK_EQ(tuza_conn_read(p.a, &byte, 0), 0);
+		CHECK_EQ(tuza_conn_set_read_deadline(p.a, 1), 0);
+		CHECK_EQ(tuza_conn_read(p.a, &byte, 0), 0);
+		CHECK_EQ(tuza_conn_read(p.a, &byte, 1), TUZA_EIOTIMEOUT);
+		CHECK_EQ(tuza_conn_write(p.a, &byte, 0), 0);
+		close_pair(&p);
+	}
+}
+
+enum { RECORD = 5000, RECORDS = 40, WRITERS = 4 };
+
+static void write_records(tuza_conn *conn, char c, atomic_int *left)
+{
+	char record[RECORD];
+
+	memset(record, c, sizeof(record));
+	for (int i = 0; i < RECORDS; i++)
+		CHECK_EQ(tuza_conn_write(conn, record, sizeof(record)), RECORD);
+	atomic_fetch_sub(left, 1);
+}
+
+// N1: a write is never mixed with another.
+TEST(writes_of_many_goroutines_are_not_mixed)
+{
+	static char got[RECORD * RECORDS * WRITERS];
+
+	FOR_EACH_PAIR(p)
+	{
+		atomic_int left = WRITERS;
+
+		for (int i = 0; i < WRITERS; i++)
+			TUZA_GO(write_records, p.a, (char)('a' + i), &left);
+		CHECK_EQ(read_all(p.b, got, sizeof(got)), sizeof(got));
+		for (size_t i = 0; i < sizeof(got); i += RECORD)
+			for (size_t k = 1; k < RECORD; k++)
+				if (got[i + k] != got[i] && !CHECK_EQ(got[i + k], got[i]))
+					break;
+		WAIT_UNTIL(left == 0);
+		close_pair(&p);
+	}
+}
+
+static void read_all_now(struct call *c)
+{
+	c->result = (ssize_t)read_all(c->conn, c->bytes, c->count);
+	atomic_store(&c->done, 1);
+}
+
+TEST(pieces_are_written_as_one)
+{
+	enum { PIECES = 3000 };
+	struct iovec *pieces = calloc(PIECES, sizeof(*pieces));
+	static char byte[256], got[PIECES];
+
+	for (int i = 0; i < PIECES; i++) {
+		byte[i % 256] = (char)i;
+		pieces[i] = (struct iovec){&byte[i % 256], i % 3 ? 1 : 0}; // 0, 1, 2: two bytes
+	}
+	FOR_EACH_PAIR(p)
+	{
+		struct call r = {.conn = p.b, .bytes = got, .count = 2};
+
+		TUZA_GO(read_all_now, &r);
+		CHECK_EQ(tuza_conn_writev(p.a, pieces, 3), 2);
+		WAIT_UNTIL(r.done);
+		CHECK_EQ(r.result, 2);
+		CHECK_EQ(got[0], 1);
+		CHECK_EQ(got[1], 2);
+		if (kind != 2) {
+			CHECK_EQ(tuza_conn_writev(p.a, pieces, PIECES), PIECES / 3 * 2);
+			CHECK_EQ(tuza_conn_writev(p.a, pieces, 0), 0);
+			CHECK_EQ(tuza_conn_writev(p.a, pieces, -1), -EINVAL);
+			CHECK_EQ(read_all(p.b, got, PIECES / 3 * 2), PIECES / 3 * 2);
+			CHECK_EQ(got[PIECES / 3 * 2 - 1], (char)(PIECES - 1));
+		}
+		close_pair(&p);
+	}
+	free(pieces);
+}
+
+TEST(ends_have_addresses)
+{
+	char a[TUZA_ADDRESS_TEXT], b[TUZA_ADDRESS_TEXT];
+	struct pair p = pair_of(0);
+
+	CHECK_EQ(tuza_conn_local_address(p.a, a, sizeof(a)), 0);
+	CHECK_EQ(tuza_conn_remote_address(p.b, b, sizeof(b)), 0);
+	CHECK_STR(a, b);
+	CHECK(strncmp(a, "127.0.0.1:", 10) == 0);
+	CHECK_EQ(tuza_conn_remote_address(p.a, a, 5), -ENOSPC);
+	CHECK(tuza_conn_fd(p.a) >= 0);
+	close_pair(&p);
+	p = pair_of(1);
+	CHECK_EQ(tuza_conn_remote_address(p.a, a, sizeof(a)), 0);
+	CHECK(strncmp(a, "@tuza-test-", 11) == 0);
+	CHECK_EQ(tuza_conn_local_address(p.a, a, sizeof(a)), 0);
+	CHECK_STR(a, "");
+	close_pair(&p);
+	p = pair_of(2);
+	CHECK_EQ(tuza_conn_fd(p.a), -EBADF);
+	CHECK_EQ(tuza_conn_local_address(p.a, a, sizeof(a)), 0);
+	close_pair(&p);
+}
+
+static int option(tuza_conn *conn, int level, int name)
+{
+	int value = -1;
+	socklen_t bytes = sizeof(value);
+
+	CHECK_EQ(getsockopt(tuza_conn_fd(conn), level, name, &value, &bytes), 0);
+	return value;
+}
+
+// Go's: no delay, and watching for the other side after 15 s.
+TEST(tcp_has_gos_options_from_the_start)
+{
+	enum { NODELAY = 1, IDLE = 4, INTERVAL = 5, PROBES = 6 }; // of IPPROTO_TCP
+	struct pair p = pair_of(0);
+	tuza_conn *ends[] = {p.a, p.b};
+
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(option(ends[i], IPPROTO_TCP, NODELAY), 1);
+		CHECK_EQ(option(ends[i], SOL_SOCKET, SO_KEEPALIVE), 1);
+		CHECK_EQ(option(ends[i], IPPROTO_TCP, IDLE), 15);
+		CHECK_EQ(option(ends[i], IPPROTO_TCP, INTERVAL), 15);
+		CHECK_EQ(option(ends[i], IPPROTO_TCP, PROBES), 9);
+	}
+	CHECK_EQ(tuza_conn_set_nodelay(p.a, false), 0);
+	CHECK_EQ(option(p.a, IPPROTO_TCP, NODELAY), 0);
+	CHECK_EQ(tuza_conn_set_keepalive(p.a, 1, 2 * TUZA_SECOND, 3), 0);
+	CHECK_EQ(option(p.a, IPPROTO_TCP, IDLE), 1);
+	CHECK_EQ(option(p.a, IPPROTO_TCP, INTERVAL), 2);
+	CHECK_EQ(option(p.a, IPPROTO_TCP, PROBES), 3);
+	CHECK_EQ(tuza_conn_set_keepalive(p.a, 0, 0, 0), 0);
+	CHECK_EQ(option(p.a, SOL_SOCKET, SO_KEEPALIVE), 0);
+	close_pair(&p);
+	p = pair_of(2);
+	CHECK_EQ(tuza_conn_set_nodelay(p.a, true), -ENOTSUP);
+	close_pair(&p);
+}
+
+static void *talk_on_a_thread(void *arg)
+{
+	tuza_conn *conn = arg;
+	char bytes[4];
+
+	CHECK_EQ(read_all(conn, bytes, 4), 4);
+	CHECK_EQ(tuza_conn_write(conn, bytes, 4), 4);
+	CHECK_EQ(tuza_conn_read(conn, bytes, 4), 0);
+	return NULL;
+}
+
+TEST(plain_thread_talks_to_a_goroutine)
+{
+	FOR_EACH_PAIR(p)
+	{
+		pthread_t thread;
+		char bytes[4] = "";
+
+		CHECK_EQ(pthread_create(&thread, NULL, talk_on_a_thread, p.b), 0);
+		CHECK_EQ(tuza_conn_write(p.a, "abcd", 4), 4);
+		CHECK_EQ(read_all(p.a, bytes, 4), 4);
+		CHECK(memcmp(bytes, "abcd", 4) == 0);
+		CHECK_EQ(tuza_conn_close(p.a), 0);
+		pthread_join(thread, NULL);
+		CHECK_EQ(tuza_conn_close(p.b), 0);
+	}
+}
+
+static struct pair left_over;
+static char left_byte;
+static struct call left_read;
+
+static int leave_reading(void *kind)
+{
+	left_over = pair_of(*(int *)kind);
+	left_read = (struct call){.conn = left_over.a, .bytes = &left_byte, .count = 1};
+	TUZA_GO(read_now, &left_read);
+	TUZA_GO(read_now, &left_read); // waits for its turn
+	wait_parked("IO wait", 1);
+	wait_parked("sync.Mutex.Lock", 1);
+	return 0;
+}
+
+static int use_left_over(void *kind)
+{
+	char byte = 0;
+	struct call r = {.conn = left_over.a, .bytes = &byte, .count = 1};
+
+	(void)kind;
+	TUZA_GO(read_now, &r);
+	wait_parked("IO wait", 1);
+	CHECK_EQ(tuza_conn_write(left_over.b, "x", 1), 1);
+	WAIT_UNTIL(r.done);
+	CHECK_EQ(byte, 'x');
+	close_pair(&left_over);
+	return 0;
+}
+
+// L5: who was reading when its run ended is gone; the connection is not, and nobody waits for who
+// is gone.
+TEST_PLAIN(connection_outlives_the_run_that_used_it)
+{
+	for (int kind = 0; kind < PAIR_KINDS; kind++) {
+		CHECK_EQ(tuza_run(leave_reading, &kind), 0);
+		CHECK_EQ(tuza_run(use_left_over, &kind), 0);
+	}
+}
+
+TEST(errno_is_left_alone)
+{
+	FOR_EACH_PAIR(p)
+	{
+		char byte;
+
+		errno = 4711;
+		CHECK_EQ(tuza_conn_set_deadline(p.a, tuza_now() + MS), 0);
+		CHECK_EQ(tuza_conn_read(p.a, &byte, 1), TUZA_EIOTIMEOUT);
+		CHECK_EQ(errno, 4711);
+		close_pair(&p);
+		CHECK_EQ(errno, 4711);
+	}
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Polling under shortage and on older kernels: no descriptor left when somebody first waits, and a
+ * kernel without epoll_pwait2. Checklist 30 (the poller's start fails or races), seccomp.
+ */
+#include "../test.h"
+
+#include <tuza/io.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+#define MS TUZA_MILLISECOND
+
+static int ends[2];
+static atomic_int results[64], done;
+
+static void wait_for(int i)
+{
+	atomic_store(&results[i], tuza_wait_fd(ends[0], POLLIN, tuza_now() + 10 * MS));
+	atomic_fetch_add(&done, 1);
+}
+
+static void first_waits(int want)
+{
+	atomic_store(&done, 0);
+	for (int i = 0; i < 64; i++)
+		TUZA_GO(wait_for, i);
+	WAIT_UNTIL(done == 64);
+	for (int i = 0; i < 64; i++)
+		CHECK_EQ(results[i], want);
+}
+
+static int first_waits_without_descriptors(void *arg)
+{
+	struct rlimit limit, low;
+
+	(void)arg;
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = (rlim_t)ends[1] + 1;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+	first_waits(-EMFILE);
+	low.rlim_cur++; // room for the poller, none for what interrupts it
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+	first_waits(-EMFILE);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	first_waits(TUZA_EIOTIMEOUT);
+	return 0;
+}
+
+// golang/go#22606. It must be the first of this program.
+TEST_PLAIN(first_wait_fails_without_descriptors_and_works_with_them)
+{
+	CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+	CHECK_EQ(tuza_run(first_waits_without_descriptors, NULL), 0);
+	CHECK_EQ(tuza_close(ends[0]), 0);
+	CHECK_EQ(tuza_close(ends[1]), 0);
+}
+
+static void write_later(void)
+{
+	tuza_sleep(5 * MS);
+	CHECK_EQ(write(ends[1], "x", 1), 1);
+}
+
+static int wait_and_sleep(void *arg)
+{
+	char byte;
+
+	(void)arg;
+	for (int i = 0; i < 20; i++) {
+		int64_t deadline = tuza_now() + 3 * MS;
+
+		CHECK_EQ(tuza_wait_fd(ends[0], POLLIN, deadline), TUZA_EIOTIMEOUT);
+		CHECK(tuza_now() >= deadline);
+		TUZA_GO(write_later);
+		CHECK_EQ(tuza_wait_fd(ends[0], POLLIN, 0), POLLIN);
+		CHECK_EQ(read(ends[0], &byte, 1), 1);
+	}
+	return 0;
+}
+
+// The filter stays for good: the last of this program.
+TEST_PLAIN(kernel_without_epoll_pwait2_waits_by_the_millisecond)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
+		SKIP("no seccomp here");
+		return;
+	}
+	CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+	CHECK_EQ(tuza_run(wait_and_sleep, NULL), 0);
+	CHECK_EQ(tuza_close(ends[0]), 0);
+	CHECK_EQ(tuza_close(ends[1]), 0);
+}
