@@ -24,6 +24,7 @@
 #include <tuza/limiter.h>
 #include <tuza/net.h>
 #include <tuza/panic.h>
+#include <tuza/pattern.h>
 #include <tuza/select.h>
 #include <tuza/signal.h>
 #include <tuza/sync.h>

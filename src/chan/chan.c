@@ -87,6 +87,16 @@ EXPORT tuza_chan *tuza_chan_new_unbounded(size_t elem_bytes)
 	return c;
 }
 
+tuza_chan *chan_new_with_tail(
+	size_t elem_bytes, size_t capacity, size_t tail_bytes, void (*on_free)(tuza_chan *c))
+{
+	check_size(elem_bytes, capacity);
+	tuza_chan *c = make(elem_bytes, capacity, CHAN_PLAIN, tail_bytes + sizeof(void *));
+	if (c)
+		c->on_free = on_free;
+	return c;
+}
+
 tuza_chan *chan_new_timer(size_t tail_bytes, void (*on_free)(tuza_chan *c))
 {
 	tuza_chan *c = make(sizeof(int64_t), 1, CHAN_TIMER, tail_bytes);

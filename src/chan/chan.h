@@ -51,7 +51,7 @@ struct tuza_chan {
 
 	uint32_t references;           // any thread, atomic
 	void (*drop)(void *elem);      // set before the channel is shared
-	void (*on_free)(tuza_chan *c); // CHAN_TIMER: called before the memory goes; NULL: nothing
+	void (*on_free)(tuza_chan *c); // called before the memory goes; NULL: nothing
 };
 
 // A goroutine that waits on one channel; on its stack. All fields guarded by the channel's lock
@@ -142,6 +142,21 @@ static ALWAYS_INLINE void chan_copy(void *to, const void *from, size_t bytes)
 		*(char *)to = *(const char *)from;
 	else if (bytes != 0)
 		memcpy(to, from, bytes);
+}
+
+// ---- for pattern/ -------------------------------------------------------------------------
+
+/*
+ * A channel with one reference and `tail_bytes` for its maker behind the buffer, which chan_tail
+ * finds, aligned as a pointer. on_free is called in the last release, when what was in the buffer
+ * has been dropped and before the memory goes. NULL when out of memory; panics as tuza_chan_new for
+ * a size out of range.
+ */
+tuza_chan *chan_new_with_tail(
+	size_t elem_bytes, size_t capacity, size_t tail_bytes, void (*on_free)(tuza_chan *c));
+static ALWAYS_INLINE void *chan_tail(tuza_chan *c)
+{
+	return c->buffer + align_up(c->elem_bytes * c->capacity, sizeof(void *));
 }
 
 // ---- for time/ ----------------------------------------------------------------------------
