@@ -37,7 +37,7 @@ func workloads() []workload {
 	for _, topic := range [][]workload{
 		spawnWorkloads, taskWorkloads, yieldWorkloads, chanWorkloads, selectWorkloads,
 		syncWorkloads, contextWorkloads, groupWorkloads, sleepWorkloads, timerWorkloads,
-		treeWorkloads, sieveWorkloads, tcpWorkloads,
+		treeWorkloads, sieveWorkloads, tcpWorkloads, patternWorkloads,
 	} {
 		all = append(all, topic...)
 	}
