@@ -71,11 +71,12 @@ static void broadcast_release(tuza_broadcast *b)
 	free(b);
 }
 
-static void subscription_release(tuza_subscription *s)
+// Gives up `n` references.
+static void subscription_release(tuza_subscription *s, uint32_t n)
 {
 	race_release(&s->references);
 	// (subscription-release) pairs with the last one, which frees. (subscription-release)
-	if (sub_acq_rel(&s->references, 1) != 1)
+	if (sub_acq_rel(&s->references, n) != n)
 		return;
 	race_acquire(&s->references);
 	tuza_chan_release(s->chan);
@@ -84,14 +85,12 @@ static void subscription_release(tuza_subscription *s)
 	free(s);
 }
 
-// The list, or a sender, will not send to it any more. Needs: no lock that the drop function or a
-// receiver might want.
+// The list, or a sender, will not send to it any more.
 static void subscription_leave(tuza_subscription *s)
 {
 	// (subscription-leave) pairs with the other's: the last one's close comes after all sends.
 	if (sub_acq_rel(&s->senders, 1) == 1) // (subscription-leave)
 		tuza_chan_close(s->chan);
-	subscription_release(s);
 }
 
 EXPORT tuza_broadcast *tuza_broadcast_new(size_t elem_bytes)
@@ -189,6 +188,7 @@ static void leave_all(tuza_subscription *s)
 	for (tuza_subscription *next; s; s = next) {
 		next = s->next;
 		subscription_leave(s);
+		subscription_release(s, 1);
 	}
 }
 
@@ -242,6 +242,7 @@ EXPORT int tuza_broadcast_send(tuza_broadcast *b, tuza_context *ctx, const void 
 		if (code != 0)
 			subscription_misses(s);
 		subscription_leave(s);
+		subscription_release(s, 1);
 	}
 	return code;
 }
@@ -311,7 +312,7 @@ EXPORT void tuza_unsubscribe(tuza_subscription *s)
 		tuza_chan_close(s->gone);
 	if (listed)
 		subscription_leave(s);
-	subscription_release(s);
+	subscription_release(s, listed ? 2 : 1);
 }
 
 EXPORT tuza_chan *tuza_subscription_chan(tuza_subscription *s) { return s->chan; }

@@ -121,6 +121,19 @@ TEST(restarts_out_of_the_window_do_not_count)
 	CHECK_EQ(s.runs, 30);
 }
 
+TEST(run_that_lasted_begins_the_back_off_anew)
+{
+	struct subject s = {.good_at = 20};
+	tuza_supervisor_options o = quick(&s);
+
+	o.restarts = SIZE_MAX;
+	o.within = 1; // ns: every run lasts longer
+	CHECK_EQ(tuza_supervise(background, &o, flaky, &s), 0);
+	CHECK_EQ(s.told, 19);
+	for (int i = 0; i < s.told; i++)
+		CHECK(s.pauses[i] <= 10 * TUZA_MICROSECOND);
+}
+
 TEST(without_a_limit_it_goes_on_until_the_context_ends)
 {
 	tuza_context *ctx = tuza_context_with_cancel(background);
