@@ -11,7 +11,6 @@ static void generate(tuza_chan *out)
 	for (int i = 1; i <= 10; i++)
 		tuza_send(out, i);
 	tuza_chan_close(out);
-	tuza_chan_release(out);
 }
 
 static void add(tuza_chan *in, int *sum, tuza_waitgroup *wg)
@@ -28,7 +27,7 @@ static int program(void *arg)
 	int sum = 0, product = 1;
 
 	(void)arg;
-	go(generate, tuza_chan_retain(numbers));
+	go(generate, numbers);
 	if (tuza_tee(tuza_context_background(), numbers, 2, copies, NULL) != 0)
 		return 1;
 	tuza_waitgroup_add(&wg, 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Or-done: a plain loop over a channel that nobody ever closes, and that ends with the context all
- * the same.
+ * Or-done: a plain loop over a channel that may stay open for ever, and that ends with the context
+ * all the same.
  */
 #include <stdio.h>
 #include <tuza/go.h>
@@ -11,7 +11,7 @@ static void count(tuza_context *ctx, tuza_chan *ticks)
 {
 	for (int i = 1; tuza_chan_send_ctx(ticks, ctx, &i) == 0; i++)
 		;
-	tuza_chan_release(ticks);
+	tuza_chan_close(ticks);
 	tuza_context_release(ctx);
 }
 
@@ -21,7 +21,7 @@ static int program(void *arg)
 	tuza_chan *ticks = tuza_chan_new(sizeof(int), 0);
 
 	(void)arg;
-	go(count, tuza_context_retain(ctx), tuza_chan_retain(ticks));
+	go(count, tuza_context_retain(ctx), ticks);
 	tuza_chan *c = tuza_or_done(ctx, ticks); // takes our reference over
 	for (int v; tuza_recv(c, &v);) {
 		if (v == 3)

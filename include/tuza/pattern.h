@@ -22,7 +22,9 @@
  * return channels return at once, and work on in goroutines of their own:
  *
  *   - they take over the caller's reference to their input, so that they can be put one into the
- *     other; who needs the input for something else retains it before;
+ *     other; who needs the input for something else retains it before. Whoever sends to it closes
+ *     it, whatever happens, and needs no reference for that: an input that nobody else holds when
+ *     the context ends stays until then;
  *   - the caller owns the channels that it gets and releases them. Each is closed at the end, and
  *     by then the pattern has let go of everything else: its input, its context, `arg`;
  *   - they hold a reference to the context: its maker may free it, which stops them;

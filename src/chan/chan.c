@@ -42,6 +42,7 @@ static tuza_chan *make(size_t elem_bytes, size_t capacity, enum chan_kind kind, 
 	c->number = add_relaxed(&chan_count, 1); // unique is all that is wanted
 	c->kind = kind;
 	c->closed = 0;
+	c->left = false;
 	c->count = 0;
 	c->capacity = capacity;
 	c->send_at = c->recv_at = 0;
@@ -166,8 +167,10 @@ EXPORT void tuza_chan_release(tuza_chan *c)
 		tuza_panic("tuza: release of a channel that a goroutine waits on");
 	}
 	if (c->drop)
-		for (size_t left = c->count, i = c->recv_at; left > 0; left--, i = after(c, i))
+		for (size_t left = c->count, i = c->recv_at; left > 0; left--, i = after(c, i)) {
+			race_acquire(slot(c, i)); // the send that filled it, by whoever
 			c->drop(slot(c, i));
+		}
 	if (c->kind == CHAN_UNBOUNDED)
 		free(c->buffer);
 	if (c->on_free)
@@ -526,7 +529,8 @@ EXPORT int tuza_chan_try_recv(tuza_chan *c, void *v)
 
 // ---- closing ------------------------------------------------------------------------------
 
-struct goroutine *chan_close(tuza_chan *c)
+// *left: whether the caller has a reference to give up now.
+static struct goroutine *close_it(tuza_chan *c, bool *left)
 {
 	lock_acquire(&c->lock);
 	if (unlikely(c->closed)) {
@@ -549,8 +553,16 @@ struct goroutine *chan_close(tuza_chan *c)
 		}
 	}
 	*last = NULL;
+	*left = c->left;
 	lock_release(&c->lock);
 	return first;
+}
+
+struct goroutine *chan_close(tuza_chan *c)
+{
+	bool left; // false: nobody leaves the channels that the library closes itself
+
+	return close_it(c, &left);
 }
 
 EXPORT void tuza_chan_close(tuza_chan *c)
@@ -559,9 +571,29 @@ EXPORT void tuza_chan_close(tuza_chan *c)
 		tuza_panic("close of nil channel");
 	if (unlikely(c->kind == CHAN_CONTEXT))
 		tuza_panic("tuza: close of a context's channel");
+	bool left;
 	chaos_point();
-	ready_list(chan_close(c));
+	ready_list(close_it(c, &left));
+	if (unlikely(left))
+		tuza_chan_release(c);
 	chaos_point();
+}
+
+void chan_leave(tuza_chan *c)
+{
+	// (chan-release) as in tuza_chan_release, but never the last one.
+	uint32_t n = load_relaxed(&c->references);
+	race_release(&c->references);
+	while (n > 1)
+		if (cas_acq_rel(&c->references, &n, n - 1)) // (chan-release)
+			return;
+	// The only one that is counted. A sender may know the channel all the same.
+	lock_acquire(&c->lock);
+	bool leaves = !c->closed && (c->kind == CHAN_PLAIN || c->kind == CHAN_UNBOUNDED);
+	c->left = leaves;
+	lock_release(&c->lock);
+	if (!leaves)
+		tuza_chan_release(c);
 }
 
 // ---- timers -------------------------------------------------------------------------------

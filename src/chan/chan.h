@@ -41,6 +41,7 @@ struct tuza_chan {
 
 	// guarded by lock; read without it as hints
 	uint32_t closed;
+	bool left; // one reference belongs to whoever closes it (chan_leave)
 	size_t count;
 	size_t capacity;
 	size_t send_at; // the slot of the next send
@@ -158,6 +159,13 @@ static ALWAYS_INLINE void *chan_tail(tuza_chan *c)
 {
 	return c->buffer + align_up(c->elem_bytes * c->capacity, sizeof(void *));
 }
+
+/*
+ * tuza_chan_release for a receiver that may go before the channel is closed. If it is the last who
+ * holds an open channel, its reference becomes the sender's, who does not count itself but has yet
+ * to close the channel: the close gives it up.
+ */
+void chan_leave(tuza_chan *c);
 
 // ---- for time/ ----------------------------------------------------------------------------
 

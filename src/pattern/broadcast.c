@@ -254,8 +254,11 @@ EXPORT void tuza_broadcast_close(tuza_broadcast *b)
 	tuza_mutex_lock(&b->sending);
 	tuza_mutex_lock(&b->lock);
 	b->closed = true;
-	for (struct link *l; (l = list_pop_front(&b->subscriptions));)
+	for (struct link *l = b->subscriptions.next, *next; l != &b->subscriptions; l = next) {
+		next = l->next;
+		list_remove(l);
 		subscriptions_add(&leave, CONTAINER_OF(l, tuza_subscription, link));
+	}
 	tuza_mutex_unlock(&b->lock);
 	tuza_mutex_unlock(&b->sending);
 	leave_all(leave.first);

@@ -33,7 +33,7 @@ static void merge_input_end(struct merge_input *m)
 {
 	struct merge *all = m->all;
 
-	tuza_chan_release(m->in);
+	chan_leave(m->in);
 	race_release(&all->members);
 	// (merge-end) pairs with the other inputs' ends: the last one comes after all of them.
 	if (sub_acq_rel(&all->members, 1) != 1) // (merge-end)

@@ -85,7 +85,7 @@ static COLD void stages_drain(struct stages *all, void *scratch)
 static void stages_free(struct stages *all)
 {
 	crew_end(&all->crew);
-	tuza_chan_release(all->in);
+	chan_leave(all->in);
 	tuza_context_release(all->ctx);
 	free(all);
 }

@@ -76,7 +76,7 @@ static void tee_main(void *tee)
 		if (!tee_send_all(t))
 			break;
 	}
-	tuza_chan_release(t->in);
+	chan_leave(t->in);
 	tuza_context_release(t->until.ctx);
 	for (size_t i = 0; i < t->n; i++) {
 		tuza_chan_close(t->outs[i]);

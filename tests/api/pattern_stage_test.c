@@ -156,6 +156,47 @@ TEST(stage_in_the_middle_of_a_send_is_ended_and_its_value_dropped)
 	tuza_context_free(ctx);
 }
 
+// Closes what it has no reference to.
+static void send_uncounted(tuza_context *ctx, tuza_chan *c, atomic_int *ended, bool slowly)
+{
+	int *p = NULL;
+
+	do {
+		p = owned_new(1);
+		if (slowly)
+			tuza_yield();
+	} while (tuza_chan_send_ctx(c, ctx, &p) == 0);
+	owned_free(p);
+	if (slowly)
+		tuza_sleep(TUZA_MILLISECOND); // the stage has left by now, most often
+	tuza_chan_close(c);
+	tuza_context_release(ctx);
+	++*ended;
+}
+
+// AddressSanitizer watches: neither side touches what the other has freed, and it is freed.
+TEST(sender_without_a_reference_may_close_after_the_stage_has_left)
+{
+	for (int i = 0; i < 100; i++) {
+		tuza_context *ctx = tuza_context_with_cancel(background);
+		tuza_chan *in = tuza_chan_new(sizeof(int *), (size_t)i % 3);
+		atomic_int ended = 0;
+		int *p;
+
+		tuza_chan_on_drop(in, owned_drop);
+		TUZA_GO(send_uncounted, tuza_context_retain(ctx), in, &ended, i % 10 == 0);
+		tuza_chan *out = tuza_pipeline_stage(ctx, in, sizeof p, owned_square, NULL);
+		tuza_chan_on_drop(out, owned_drop);
+		if (i % 2 && CHECK(tuza_recv(out, &p)))
+			owned_free(p);
+		tuza_context_free(ctx);
+		while (tuza_recv(out, &p))
+			owned_free(p);
+		tuza_chan_release(out);
+		WAIT_UNTIL(ended == 1 && owned_now == 0);
+	}
+}
+
 static int fail_at(tuza_context *ctx, const void *in, void *out, void *arg)
 {
 	int n = *(const int *)in;
