@@ -4,11 +4,11 @@
  * a call is under way. The connection is one in memory, but they are all alike.
  */
 #include <stdio.h>
-#include <tuza/go.h>
 #include <tuza/tuza.h>
 
-static void answer_slowly(tuza_conn *conn)
+static void answer_slowly(void *arg)
 {
+	tuza_conn *conn = arg;
 	char byte;
 
 	while (tuza_conn_read(conn, &byte, 1) == 1) {
@@ -37,11 +37,12 @@ static int program(void *arg)
 	(void)arg;
 	if (tuza_pipe(&client, &server) != 0)
 		return 1;
-	go(answer_slowly, server);
+	tuza_goroutine *answerer = tuza_spawn(answer_slowly, server);
 	ask(client, TUZA_SECOND * 10);
 	ask(client, TUZA_MILLISECOND);
 	ask(client, -1); // past: at once
-	tuza_conn_close(client);
+	tuza_conn_close(client); // which the other end reads as the end
+	tuza_join(answerer);
 	ask(client, TUZA_SECOND); // a handle may be used after its close: it says so
 	return 0;
 }
