@@ -495,7 +495,7 @@ enum {
 void tuza_mutex_lock_slow_(tuza_mutex *m);
 void tuza_mutex_unlock_slow_(tuza_mutex *m);
 void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw);
-void tuza_rwmutex_runlock_slow_(tuza_rwmutex *rw);
+void tuza_rwmutex_runlock_slow_(tuza_rwmutex *rw, uint64_t seen);
 void tuza_once_do_slow_(tuza_once *once, void (*fn)(void *), void *arg);
 
 #ifndef TUZA_LIBRARY_
@@ -528,11 +528,11 @@ TUZA_INLINE_ void tuza_rwmutex_rlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safet
 
 TUZA_INLINE_ void tuza_rwmutex_runlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	uint64_t alone = TUZA_RWMUTEX_READER_;
 	// (rwmutex-readers) pairs with a writer's lock
-	if (!TUZA_LIKELY_(__atomic_compare_exchange_n(
-		    &rw->state, &alone, (uint64_t)0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
-		tuza_rwmutex_runlock_slow_(rw);
+	uint64_t seen =
+		__atomic_fetch_sub(&rw->state, (uint64_t)TUZA_RWMUTEX_READER_, __ATOMIC_RELEASE);
+	if (!TUZA_LIKELY_(seen >= TUZA_RWMUTEX_READER_ && !(seen & (TUZA_RWMUTEX_READER_ - 1))))
+		tuza_rwmutex_runlock_slow_(rw, seen);
 }
 
 TUZA_INLINE_ void tuza_once_do(tuza_once *once, void (*fn)(void *), void *arg)

@@ -38,8 +38,8 @@ static struct goroutine *take_readers(struct waitqueue *q, const tuza_rwmutex *r
 }
 
 /*
- * A writer has given up. Readers that only waited for it go in: the lock is held by readers, or
- * will be passed on by a writer. Needs: q->lock. Returns them, linked for ready_list.
+ * A writer has given up. Readers that only waited for it go in, unless a writer has the lock or is
+ * on its way, who will let them. Needs: q->lock. Returns them, linked for ready_list.
  */
 static struct goroutine *writer_left(tuza_rwmutex *rw, struct waitqueue *q)
 {
@@ -118,35 +118,37 @@ NOINLINE static bool rwmutex_lock_slow(
 	return true;
 }
 
-// The last reader leaves and somebody waits: a writer is next.
+/*
+ * The last reader has left and somebody waited: a writer is next. It has let go already, so `rw` is
+ * looked at only when somebody is found who waits for it.
+ */
 NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
 {
 	struct waitqueue *q = waitqueue_lock(rw);
+	struct queued *w = waitqueue_first(q, rw);
+	const struct queued *reader = waitqueue_first(q, readers_of(rw));
 	struct goroutine *readers = NULL;
-	struct queued *w = NULL;
-	uint64_t seen, next = 0;
+	uint64_t next = 0;
 
-	while (!rwmutex_state_is_last_reader(&rw->state, &seen)) {
-		// Who waited gave up, and others may read along.
-		if (rwmutex_state_runlock(&rw->state, &seen)) {
-			waitqueue_unlock(q);
-			return;
+	if ((!w && !reader) || !rwmutex_state_is_free(&rw->state)) {
+		waitqueue_unlock(q);
+		return;
+	}
+	if (w)
+		next = RWMUTEX_WRITER | (w->next || reader ? RWMUTEX_WAITING : 0);
+	for (; !w && reader; reader = reader->next)
+		next += RWMUTEX_READER;
+	if (rwmutex_state_give(&rw->state, next)) {
+		// From here on, once those are awake, `rw` may be gone.
+		if (w) {
+			w->granted = true;
+			waitqueue_remove(q, w);
+		} else {
+			readers = waitqueue_take_all(q, readers_of(rw));
 		}
-		if (rwmutex_readers(seen) == 0)
-			fatal("sync: RUnlock of unlocked RWMutex");
-	}
-	if (seen & RWMUTEX_WOKEN) {
-		next = RWMUTEX_WAITING | RWMUTEX_WOKEN; // it finds the lock free
-	} else if ((w = waitqueue_pop(q, rw))) {
-		w->granted = true;
-		next = RWMUTEX_WRITER;
-		if (waitqueue_first(q, rw) || waitqueue_first(q, readers_of(rw)))
-			next |= RWMUTEX_WAITING;
 	} else {
-		readers = take_readers(q, rw, &next);
+		w = NULL;
 	}
-	rwmutex_state_pass_on(&rw->state, next);
-	// From here on `rw` may be gone.
 	waitqueue_unlock(q);
 	if (w)
 		ready(w->g);
@@ -207,21 +209,24 @@ EXPORT bool tuza_rwmutex_try_rlock(tuza_rwmutex *rw)
 	return true;
 }
 
-// Others read along, somebody waits, or it is not locked.
-EXPORT void tuza_rwmutex_runlock_slow_(tuza_rwmutex *rw)
+// It was not the only reader, somebody waits, or it was not locked.
+EXPORT void tuza_rwmutex_runlock_slow_(tuza_rwmutex *rw, uint64_t seen)
+{
+	if (unlikely(rwmutex_readers(seen) == 0))
+		fatal("sync: RUnlock of unlocked RWMutex");
+	if (rwmutex_readers(seen) == 1 &&
+		(seen & (RWMUTEX_WAITING | RWMUTEX_WOKEN)) == RWMUTEX_WAITING)
+		rwmutex_runlock_slow(rw);
+}
+
+EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw)
 {
 	uint64_t seen;
 
 	race_release(readers_of(rw));
-	if (unlikely(!rwmutex_state_runlock(&rw->state, &seen))) {
-		if (rwmutex_readers(seen) == 0)
-			fatal("sync: RUnlock of unlocked RWMutex");
-		rwmutex_runlock_slow(rw);
-	}
-	chaos_point();
+	if (unlikely(!rwmutex_state_runlock(&rw->state, &seen) || rwmutex_readers(seen) == 0))
+		tuza_rwmutex_runlock_slow_(rw, seen);
 }
-
-EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw) { tuza_rwmutex_runlock_slow_(rw); }
 
 EXPORT void tuza_rwmutex_lock(tuza_rwmutex *rw)
 {

@@ -12,12 +12,15 @@
  *
  * Readers that wait always get the lock handed over, all at once. The writer that waits longest
  * gets it handed over by the last reader, and by a writer if it starves; else it is woken to
- * compete with other writers. WAITING without WRITER, READER and WOKEN never occurs: nobody would
- * be left to wake those who wait.
+ * compete with other writers.
  *
- * Who holds the bucket's lock, and either WRITER or the only READER with WAITING set, is the only
- * one who may change the word, except that a WOKEN writer may: but it only does so under the
- * bucket's lock while the lock is held.
+ * The last reader lets go first and passes the lock on after, under the bucket's lock: WAITING
+ * alone means that it is on its way, unless a writer passes by and takes the lock, whose release
+ * does it then. The reader comes to a lock that may be gone: as long as it finds somebody in the
+ * queues of the address, it is not.
+ *
+ * Who holds WRITER and the bucket's lock is the only one who may change the word, except that a
+ * WOKEN writer may: but it only does so under the bucket's lock while the lock is held.
  */
 #ifndef TUZA_SYNC_RWMUTEX_STATE_H
 #define TUZA_SYNC_RWMUTEX_STATE_H
@@ -49,21 +52,20 @@ static ALWAYS_INLINE bool rwmutex_state_rlock(uint64_t *state)
 }
 
 /*
- * Ends a read lock unless that would leave waiting writers behind.
+ * Ends a read lock.
  *
- * Returns  false when nothing was done: *seen has no reader (a misuse), or the caller is the last
- *          one and somebody waits.
+ *   seen  set to what the word was: if it has no reader, nobody held the lock, a misuse.
+ *
+ * Returns  false when the caller was the last reader and somebody waits: it has to pass the lock
+ * on.
+ *          The last touch otherwise.
  */
 static ALWAYS_INLINE bool rwmutex_state_runlock(uint64_t *state, uint64_t *seen)
 {
-	*seen = load_relaxed(state); // ordered by the CAS below
-	while (rwmutex_readers(*seen) > 1 ||
-		(rwmutex_readers(*seen) == 1 && !(*seen & RWMUTEX_WAITING)))
-		// (rwmutex-readers) pairs with rwmutex_state_lock and with
-		// rwmutex_state_is_last_reader.
-		if (cas_release(state, seen, *seen - RWMUTEX_READER))
-			return true;
-	return false;
+	// (rwmutex-readers) pairs with rwmutex_state_lock and with rwmutex_state_is_free.
+	*seen = sub_release(state, RWMUTEX_READER);
+	return rwmutex_readers(*seen) != 1 ||
+	       (*seen & (RWMUTEX_WAITING | RWMUTEX_WOKEN)) != RWMUTEX_WAITING;
 }
 
 // Takes the write lock if nobody holds it. `woken`: RWMUTEX_WOKEN if the caller is the woken
@@ -128,15 +130,26 @@ static ALWAYS_INLINE bool rwmutex_state_park_writer(uint64_t *state, uint64_t wo
 }
 
 /*
- * Whether the caller is still the reader who has to pass the lock on. Needs: the bucket's lock, a
- * read lock. What the readers before it did is ordered before the return then.
+ * Whether nobody holds it nor is on the way to take it, while somebody waits. Needs: the bucket's
+ * lock, somebody in a queue. What all readers did is ordered before the return then.
  */
-static ALWAYS_INLINE bool rwmutex_state_is_last_reader(uint64_t *state, uint64_t *seen)
+static ALWAYS_INLINE bool rwmutex_state_is_free(const uint64_t *state)
 {
-	// (rwmutex-readers) pairs with rwmutex_state_runlock: the writer that gets the lock from us
-	// comes after all readers.
-	*seen = load_acquire(state);
-	return rwmutex_readers(*seen) == 1 && (*seen & RWMUTEX_WAITING);
+	// (rwmutex-readers) pairs with rwmutex_state_runlock: who gets the lock from us comes after
+	// all readers.
+	return load_acquire(state) == RWMUTEX_WAITING;
+}
+
+/*
+ * Gives a lock that is free to whoever `next` says. Needs: the bucket's lock. The last touch.
+ *
+ * Returns  false when a writer passed by: it passes the lock on.
+ */
+static ALWAYS_INLINE bool rwmutex_state_give(uint64_t *state, uint64_t next)
+{
+	uint64_t seen = RWMUTEX_WAITING;
+	// (rwmutex) pairs with rwmutex_state_lock and rwmutex_state_rlock.
+	return cas_release(state, &seen, next);
 }
 
 /*
@@ -164,7 +177,7 @@ static ALWAYS_INLINE void rwmutex_state_let_in(uint64_t *state, uint64_t readers
 
 /*
  * Gives the lock to whoever `next` says, as the caller decided it. Needs: the bucket's lock, and
- * the write lock or the last read lock. The last touch.
+ * the write lock. The last touch.
  */
 static ALWAYS_INLINE void rwmutex_state_pass_on(uint64_t *state, uint64_t next)
 {

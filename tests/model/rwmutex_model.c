@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * Claim: with the transitions of sync/rwmutex_state.h a writer is alone and readers see a writer's
- * work whole, nobody waits for ever, and a release that lets others in touches the lock no more: a
- * writer that comes last frees (poisons) it. The same when waiters are cancelled, before they wait,
- * while they do, or when they have been woken: a writer that gives up leaves nobody behind.
+ * work whole, nobody waits for ever, and a release that lets others in touches the lock no more, a
+ * last reader's only while somebody waits for it: a writer that comes last frees (poisons) it. The
+ * same when waiters are cancelled, before they wait, while they do, or when they have been woken: a
+ * writer that gives up leaves nobody behind.
  */
 #include "sync/rwmutex_state.h"
 #include "parking.h"
@@ -139,28 +140,32 @@ static bool wlock(struct wait *c)
 
 static void runlock(void)
 {
-	struct waiter *w = NULL, *list = NULL;
 	uint64_t seen, next = 0;
 
-	if (rwmutex_state_runlock(&state, &seen))
-		return;
-	pthread_mutex_lock(&writers.lock);
-	while (!rwmutex_state_is_last_reader(&state, &seen)) {
-		if (rwmutex_state_runlock(&state, &seen)) {
-			pthread_mutex_unlock(&writers.lock);
-			return;
-		}
+	if (rwmutex_state_runlock(&state, &seen)) {
 		assert(rwmutex_readers(seen) > 0);
+		return;
 	}
-	if (seen & RWMUTEX_WOKEN) {
-		next = RWMUTEX_WAITING | RWMUTEX_WOKEN;
-	} else if ((w = bucket_pop(&writers))) {
+	model_pause();
+	pthread_mutex_lock(&writers.lock);
+	struct waiter *w = writers.first, *list = NULL;
+	if ((!w && !readers.first) || !rwmutex_state_is_free(&state)) {
+		pthread_mutex_unlock(&writers.lock);
+		return;
+	}
+	if (w)
+		next = RWMUTEX_WRITER | (w->next || readers.first ? RWMUTEX_WAITING : 0);
+	for (const struct waiter *r = w ? NULL : readers.first; r; r = r->next)
+		next += RWMUTEX_READER;
+	if (!rwmutex_state_give(&state, next)) {
+		w = NULL;
+	} else if (w) {
+		(void)bucket_pop(&writers);
 		w->granted = true;
-		next = RWMUTEX_WRITER | (writers.first || readers.first ? RWMUTEX_WAITING : 0);
 	} else {
-		list = take_readers(&next);
+		list = readers.first;
+		readers.first = NULL;
 	}
-	rwmutex_state_pass_on(&state, next);
 	pthread_mutex_unlock(&writers.lock);
 	if (w)
 		waiter_release(w);
