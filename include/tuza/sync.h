@@ -490,6 +490,7 @@ void tuza_map_free(tuza_map *map);
 enum {
 	TUZA_MUTEX_LOCKED_ = 1,
 	TUZA_ONCE_DONE_ = 1,
+	TUZA_RWMUTEX_CLOSED_ = 3, // to readers: a writer has it, or somebody waits
 	TUZA_RWMUTEX_READER_ = 8,
 };
 void tuza_mutex_lock_slow_(tuza_mutex *m);
@@ -519,10 +520,10 @@ TUZA_INLINE_ void tuza_mutex_unlock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_an
 
 TUZA_INLINE_ void tuza_rwmutex_rlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	uint64_t idle = 0;
 	// (rwmutex) pairs with a writer's unlock
-	if (!TUZA_LIKELY_(__atomic_compare_exchange_n(&rw->state, &idle,
-		    (uint64_t)TUZA_RWMUTEX_READER_, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+	uint64_t seen =
+		__atomic_fetch_add(&rw->state, (uint64_t)TUZA_RWMUTEX_READER_, __ATOMIC_ACQUIRE);
+	if (!TUZA_LIKELY_(!(seen & TUZA_RWMUTEX_CLOSED_)))
 		tuza_rwmutex_rlock_slow_(rw);
 }
 
@@ -531,7 +532,7 @@ TUZA_INLINE_ void tuza_rwmutex_runlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_saf
 	// (rwmutex-readers) pairs with a writer's lock
 	uint64_t seen =
 		__atomic_fetch_sub(&rw->state, (uint64_t)TUZA_RWMUTEX_READER_, __ATOMIC_RELEASE);
-	if (!TUZA_LIKELY_(seen >= TUZA_RWMUTEX_READER_ && !(seen & (TUZA_RWMUTEX_READER_ - 1))))
+	if (!TUZA_LIKELY_(seen == TUZA_RWMUTEX_READER_))
 		tuza_rwmutex_runlock_slow_(rw, seen);
 }
 

@@ -26,15 +26,15 @@ static const void *readers_of(const tuza_rwmutex *rw) { return (const char *)rw 
 
 // The detector is told two stories: "readers let writers in" at readers_of(rw), all else at rw.
 
-// Takes all waiting readers out; each counts in *next as a holder. Needs: q->lock. Returns them,
-// linked for ready_list.
-static struct goroutine *take_readers(struct waitqueue *q, const tuza_rwmutex *rw, uint64_t *next)
+// The readers that wait, each as RWMUTEX_READER: what they add to the word when they get the lock.
+// Needs: q->lock.
+static uint64_t count_readers(struct waitqueue *q, const tuza_rwmutex *rw)
 {
-	struct goroutine *list = waitqueue_take_all(q, readers_of(rw));
+	uint64_t count = 0;
 
-	for (const struct goroutine *g = list; g; g = g->next)
-		*next += RWMUTEX_READER;
-	return list;
+	for (const struct queued *w = waitqueue_first(q, readers_of(rw)); w; w = w->next)
+		count += RWMUTEX_READER;
+	return count;
 }
 
 /*
@@ -43,14 +43,9 @@ static struct goroutine *take_readers(struct waitqueue *q, const tuza_rwmutex *r
  */
 static struct goroutine *writer_left(tuza_rwmutex *rw, struct waitqueue *q)
 {
-	uint64_t readers = 0;
-	struct goroutine *list;
-
-	if (waitqueue_first(q, rw) || !rwmutex_state_is_open(&rw->state))
+	if (waitqueue_first(q, rw) || !rwmutex_state_let_in(&rw->state, count_readers(q, rw)))
 		return NULL;
-	list = take_readers(q, rw, &readers);
-	rwmutex_state_let_in(&rw->state, readers);
-	return list;
+	return waitqueue_take_all(q, readers_of(rw));
 }
 
 // In both: waits as `w`; `c` is the cancellable that holds it, or NULL. False: it was cancelled.
@@ -58,7 +53,7 @@ static struct goroutine *writer_left(tuza_rwmutex *rw, struct waitqueue *q)
 NOINLINE static bool rwmutex_rlock_slow(
 	tuza_rwmutex *rw, struct queued *w, const struct cancellable *c)
 {
-	while (!rwmutex_state_rlock(&rw->state)) {
+	while (!rwmutex_state_try_rlock(&rw->state)) {
 		park_check(WAIT_RWMUTEX_R);
 		struct waitqueue *q = waitqueue_lock(rw);
 		if (c && c->cancelled) {
@@ -126,18 +121,15 @@ NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
 {
 	struct waitqueue *q = waitqueue_lock(rw);
 	struct queued *w = waitqueue_first(q, rw);
-	const struct queued *reader = waitqueue_first(q, readers_of(rw));
 	struct goroutine *readers = NULL;
-	uint64_t next = 0;
+	uint64_t count = count_readers(q, rw), next = count;
 
-	if ((!w && !reader) || !rwmutex_state_is_free(&rw->state)) {
+	if ((!w && count == 0) || !rwmutex_state_is_free(&rw->state)) {
 		waitqueue_unlock(q);
 		return;
 	}
 	if (w)
-		next = RWMUTEX_WRITER | (w->next || reader ? RWMUTEX_WAITING : 0);
-	for (; !w && reader; reader = reader->next)
-		next += RWMUTEX_READER;
+		next = RWMUTEX_WRITER | (w->next || count != 0 ? RWMUTEX_WAITING : 0);
 	if (rwmutex_state_give(&rw->state, next)) {
 		// From here on, once those are awake, `rw` may be gone.
 		if (w) {
@@ -160,11 +152,11 @@ NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
 NOINLINE static void rwmutex_unlock_slow(tuza_rwmutex *rw)
 {
 	struct queued *w = NULL;
-	uint64_t next = 0;
 	int64_t now = clock_now();
 	struct waitqueue *q = waitqueue_lock(rw);
 	uint64_t woken = load_relaxed(&rw->state) & RWMUTEX_WOKEN; // stable under the bucket's lock
-	struct goroutine *readers = take_readers(q, rw, &next);
+	uint64_t next = count_readers(q, rw);
+	struct goroutine *readers = waitqueue_take_all(q, readers_of(rw));
 
 	if (woken) {
 		next |= RWMUTEX_WOKEN | RWMUTEX_WAITING;
@@ -185,38 +177,46 @@ NOINLINE static void rwmutex_unlock_slow(tuza_rwmutex *rw)
 		ready(w->g);
 }
 
-_Static_assert((int)TUZA_RWMUTEX_READER_ == (int)RWMUTEX_READER,
-	"tuza/sync.h counts the only reader inline");
+_Static_assert((int)TUZA_RWMUTEX_READER_ == (int)RWMUTEX_READER &&
+		       (int)TUZA_RWMUTEX_CLOSED_ == (int)(RWMUTEX_WRITER | RWMUTEX_WAITING),
+	"tuza/sync.h counts readers inline");
 
-// Others read along, or a writer is about.
+// A writer is about: the caller's addition has to be taken back.
 EXPORT void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw)
 {
-	preempt_check();
-	if (unlikely(!rwmutex_state_rlock(&rw->state))) {
-		struct queued w = {.since = 0};
-		(void)rwmutex_rlock_slow(rw, &w, NULL);
-	}
+	struct queued w = {.since = 0};
+	uint64_t seen;
+
+	if (!rwmutex_state_runlock(&rw->state, &seen))
+		rwmutex_runlock_slow(rw);
+	(void)rwmutex_rlock_slow(rw, &w, NULL);
 	race_acquire(rw);
 }
 
-EXPORT void tuza_rwmutex_rlock(tuza_rwmutex *rw) { tuza_rwmutex_rlock_slow_(rw); }
+EXPORT void tuza_rwmutex_rlock(tuza_rwmutex *rw)
+{
+	if (unlikely(rwmutex_state_rlock(&rw->state) & (RWMUTEX_WRITER | RWMUTEX_WAITING)))
+		tuza_rwmutex_rlock_slow_(rw);
+	else
+		race_acquire(rw);
+}
 
 EXPORT bool tuza_rwmutex_try_rlock(tuza_rwmutex *rw)
 {
-	if (!rwmutex_state_rlock(&rw->state))
+	if (!rwmutex_state_try_rlock(&rw->state))
 		return false;
 	race_acquire(rw);
 	return true;
 }
 
-// It was not the only reader, somebody waits, or it was not locked.
+// It was not the only reader, somebody waits, or it was not locked. `seen`: what the word was.
 EXPORT void tuza_rwmutex_runlock_slow_(tuza_rwmutex *rw, uint64_t seen)
 {
 	if (unlikely(rwmutex_readers(seen) == 0))
 		fatal("sync: RUnlock of unlocked RWMutex");
-	if (rwmutex_readers(seen) == 1 &&
-		(seen & (RWMUTEX_WAITING | RWMUTEX_WOKEN)) == RWMUTEX_WAITING)
+	if (rwmutex_readers(seen) == 1 && seen % RWMUTEX_READER == RWMUTEX_WAITING)
 		rwmutex_runlock_slow(rw);
+	preempt_check(); // readers need not park, however long they keep others waiting
 }
 
 EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw)
@@ -224,7 +224,8 @@ EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw)
 	uint64_t seen;
 
 	race_release(readers_of(rw));
-	if (unlikely(!rwmutex_state_runlock(&rw->state, &seen) || rwmutex_readers(seen) == 0))
+	(void)rwmutex_state_runlock(&rw->state, &seen);
+	if (unlikely(seen != RWMUTEX_READER))
 		tuza_rwmutex_runlock_slow_(rw, seen);
 }
 

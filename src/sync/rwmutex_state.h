@@ -14,6 +14,10 @@
  * gets it handed over by the last reader, and by a writer if it starves; else it is woken to
  * compete with other writers.
  *
+ * A reader that comes when it must not counts for a moment before it takes that back. Others may
+ * see it as a holder, so it lets go like one, and who changes the word leaves the readers' part
+ * alone.
+ *
  * The last reader lets go first and passes the lock on after, under the bucket's lock: WAITING
  * alone means that it is on its way, unless a writer passes by and takes the lock, whose release
  * does it then. The reader comes to a lock that may be gone: as long as it finds somebody in the
@@ -38,8 +42,20 @@ static ALWAYS_INLINE bool rwmutex_is_held(uint64_t seen)
 	return (seen & RWMUTEX_WRITER) || rwmutex_readers(seen) > 0;
 }
 
+/*
+ * Takes a read lock, with one addition.
+ *
+ * Returns  what the word was. With WRITER or WAITING in it the caller holds nothing and has to take
+ *          the addition back: rwmutex_state_runlock, with all that follows from it.
+ */
+static ALWAYS_INLINE uint64_t rwmutex_state_rlock(uint64_t *state)
+{
+	// (rwmutex) pairs with the releases in rwmutex_state_unlock_idle and rwmutex_state_pass_on.
+	return add_acquire(state, RWMUTEX_READER);
+}
+
 // Takes a read lock unless a writer holds it or somebody waits.
-static ALWAYS_INLINE bool rwmutex_state_rlock(uint64_t *state)
+static ALWAYS_INLINE bool rwmutex_state_try_rlock(uint64_t *state)
 {
 	uint64_t seen = load_relaxed(state); // ordered by the CAS below
 
@@ -64,8 +80,7 @@ static ALWAYS_INLINE bool rwmutex_state_runlock(uint64_t *state, uint64_t *seen)
 {
 	// (rwmutex-readers) pairs with rwmutex_state_lock and with rwmutex_state_is_free.
 	*seen = sub_release(state, RWMUTEX_READER);
-	return rwmutex_readers(*seen) != 1 ||
-	       (*seen & (RWMUTEX_WAITING | RWMUTEX_WOKEN)) != RWMUTEX_WAITING;
+	return rwmutex_readers(*seen) != 1 || *seen % RWMUTEX_READER != RWMUTEX_WAITING;
 }
 
 // Takes the write lock if nobody holds it. `woken`: RWMUTEX_WOKEN if the caller is the woken
@@ -90,7 +105,7 @@ static ALWAYS_INLINE bool rwmutex_state_lock(uint64_t *state, uint64_t woken)
  */
 static ALWAYS_INLINE bool rwmutex_state_unlock_idle(uint64_t *state, uint64_t *seen)
 {
-	*seen = RWMUTEX_WRITER;
+	*seen = RWMUTEX_WRITER; // with readers about to leave it goes the slow way, too
 	// (rwmutex) pairs with rwmutex_state_lock and rwmutex_state_rlock.
 	return cas_release(state, seen, 0);
 }
@@ -153,26 +168,22 @@ static ALWAYS_INLINE bool rwmutex_state_give(uint64_t *state, uint64_t next)
 }
 
 /*
- * Whether only those who wait keep readers out: no writer holds the lock, nor is one on its way.
- * Needs: the bucket's lock; what it says of writers stays true while it is held and WAITING is set.
+ * Nobody waits any more but readers, `readers` of them (a multiple of READER): they go in beside
+ * those who hold the lock. Needs: the bucket's lock.
+ *
+ * Returns  false when a writer holds it or is on its way, who lets them in later. Nothing was done.
  */
-static ALWAYS_INLINE bool rwmutex_state_is_open(const uint64_t *state)
-{
-	return !(load_relaxed(state) & (RWMUTEX_WRITER | RWMUTEX_WOKEN)); // guarded by the lock
-}
-
-/*
- * Nobody waits any more: `readers` (a multiple of READER) go in beside those who hold the lock.
- * Needs: the bucket's lock, rwmutex_state_is_open.
- */
-static ALWAYS_INLINE void rwmutex_state_let_in(uint64_t *state, uint64_t readers)
+static ALWAYS_INLINE bool rwmutex_state_let_in(uint64_t *state, uint64_t readers)
 {
 	uint64_t seen = load_relaxed(state); // ordered by the CAS below
 
-	// (rwmutex) pairs with rwmutex_state_unlock_idle and rwmutex_state_pass_on: those who go in
-	// are woken after this. What the readers before them did concerns the next writer only.
-	while (!cas_acquire(state, &seen, (seen & ~RWMUTEX_WAITING) + readers))
-		continue;
+	while (!(seen & (RWMUTEX_WRITER | RWMUTEX_WOKEN)))
+		// (rwmutex) pairs with rwmutex_state_unlock_idle and rwmutex_state_pass_on: those
+		// who go in are woken after this. What the readers before them did concerns the
+		// next writer only.
+		if (cas_acquire(state, &seen, (seen & ~RWMUTEX_WAITING) + readers))
+			return true;
+	return false;
 }
 
 /*
@@ -181,8 +192,11 @@ static ALWAYS_INLINE void rwmutex_state_let_in(uint64_t *state, uint64_t readers
  */
 static ALWAYS_INLINE void rwmutex_state_pass_on(uint64_t *state, uint64_t next)
 {
-	// (rwmutex) pairs with rwmutex_state_lock and rwmutex_state_rlock.
-	store_release(state, next);
+	uint64_t flags = load_relaxed(state) % RWMUTEX_READER; // stable: see above
+
+	// (rwmutex) pairs with rwmutex_state_lock and rwmutex_state_rlock. An addition: readers may
+	// be counted who are about to leave.
+	(void)add_release(state, next - flags);
 }
 
 #endif

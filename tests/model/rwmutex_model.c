@@ -44,25 +44,28 @@ static void release_list(struct waiter *list)
 	}
 }
 
-static struct waiter *take_readers(uint64_t *next)
+static uint64_t count_readers(void)
+{
+	uint64_t count = 0;
+
+	for (const struct waiter *w = readers.first; w; w = w->next)
+		count += RWMUTEX_READER;
+	return count;
+}
+
+static struct waiter *take_readers(void)
 {
 	struct waiter *list = readers.first;
 
 	readers.first = NULL;
-	for (const struct waiter *w = list; w; w = w->next)
-		*next += RWMUTEX_READER;
 	return list;
 }
 
 static struct waiter *writer_left(void)
 {
-	uint64_t count = 0;
-
-	if (writers.first || !rwmutex_state_is_open(&state))
+	if (writers.first || !rwmutex_state_let_in(&state, count_readers()))
 		return NULL;
-	struct waiter *list = take_readers(&count);
-	rwmutex_state_let_in(&state, count);
-	return list;
+	return take_readers();
 }
 
 // Who is cancelled is taken out if it waits; those that waited for it alone go in.
@@ -86,11 +89,50 @@ static void cancel(struct wait *c)
 	release_list(list);
 }
 
+static void pass_on(void)
+{
+	model_pause();
+	pthread_mutex_lock(&writers.lock);
+	struct waiter *w = writers.first, *list = NULL;
+	uint64_t next = count_readers();
+	if ((!w && !readers.first) || !rwmutex_state_is_free(&state)) {
+		pthread_mutex_unlock(&writers.lock);
+		return;
+	}
+	if (w)
+		next = RWMUTEX_WRITER | (w->next || readers.first ? RWMUTEX_WAITING : 0);
+	if (!rwmutex_state_give(&state, next)) {
+		w = NULL;
+	} else if (w) {
+		(void)bucket_pop(&writers);
+		w->granted = true;
+	} else {
+		list = take_readers();
+	}
+	pthread_mutex_unlock(&writers.lock);
+	if (w)
+		waiter_release(w);
+	release_list(list);
+}
+
+static void runlock(void)
+{
+	uint64_t seen;
+
+	if (!rwmutex_state_runlock(&state, &seen))
+		pass_on();
+	assert(rwmutex_readers(seen) > 0);
+}
+
 // Both locks: false when cancelled.
 
 static bool rlock(struct wait *c)
 {
-	while (!rwmutex_state_rlock(&state)) {
+	if (!(rwmutex_state_rlock(&state) & (RWMUTEX_WRITER | RWMUTEX_WAITING)))
+		return true;
+	model_pause();
+	runlock();
+	while (!rwmutex_state_try_rlock(&state)) {
 		pthread_mutex_lock(&writers.lock);
 		if (c->cancelled) {
 			pthread_mutex_unlock(&writers.lock);
@@ -138,50 +180,17 @@ static bool wlock(struct wait *c)
 	return true;
 }
 
-static void runlock(void)
-{
-	uint64_t seen, next = 0;
-
-	if (rwmutex_state_runlock(&state, &seen)) {
-		assert(rwmutex_readers(seen) > 0);
-		return;
-	}
-	model_pause();
-	pthread_mutex_lock(&writers.lock);
-	struct waiter *w = writers.first, *list = NULL;
-	if ((!w && !readers.first) || !rwmutex_state_is_free(&state)) {
-		pthread_mutex_unlock(&writers.lock);
-		return;
-	}
-	if (w)
-		next = RWMUTEX_WRITER | (w->next || readers.first ? RWMUTEX_WAITING : 0);
-	for (const struct waiter *r = w ? NULL : readers.first; r; r = r->next)
-		next += RWMUTEX_READER;
-	if (!rwmutex_state_give(&state, next)) {
-		w = NULL;
-	} else if (w) {
-		(void)bucket_pop(&writers);
-		w->granted = true;
-	} else {
-		list = readers.first;
-		readers.first = NULL;
-	}
-	pthread_mutex_unlock(&writers.lock);
-	if (w)
-		waiter_release(w);
-	release_list(list);
-}
-
 static void wunlock(void)
 {
 	struct waiter *w = NULL;
-	uint64_t seen, next = 0;
+	uint64_t seen;
 
 	if (rwmutex_state_unlock_idle(&state, &seen))
 		return;
 	pthread_mutex_lock(&writers.lock);
 	uint64_t woken = load_relaxed(&state) & RWMUTEX_WOKEN;
-	struct waiter *list = take_readers(&next);
+	uint64_t next = count_readers();
+	struct waiter *list = take_readers();
 	if (woken) {
 		next |= RWMUTEX_WOKEN | RWMUTEX_WAITING;
 	} else if (!list && (w = bucket_pop(&writers))) {
