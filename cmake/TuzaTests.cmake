@@ -156,7 +156,8 @@ foreach(kind IN ITEMS api blocks go stress)
       add_test(NAME "${memcheck}" COMMAND "${TUZA_VALGRIND}" --quiet --error-exitcode=99
         --leak-check=full "--errors-for-leak-kinds=definite,possible" --fair-sched=yes
         $<TARGET_FILE:${target}>)
-      tuza_set_test_properties("${memcheck}" memcheck "${source}" TUZA_MAXPROCS=2)
+      tuza_set_test_properties("${memcheck}" memcheck "${source}" TUZA_MAXPROCS=2
+        TUZA_TEST_SECONDS=100)
     endif()
   endforeach()
 endforeach()
