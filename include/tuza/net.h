@@ -155,8 +155,9 @@ TUZA_MUST_USE ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *piec
 
 /*
  * Closes it. Who waits in another call on it gets TUZA_ECONNCLOSED; the close waits until all such
- * calls have returned, which they do at once, and then closes the descriptor. What was written is
- * still sent.
+ * calls have returned, which they do at once, and then closes the descriptor. (Inside a blocking
+ * section it does not wait: the last of them closes the descriptor.) What was written is still
+ * sent.
  *
  * Returns  0; TUZA_ECONNCLOSED if it was closed before.
  * Blocks   for calls under way only.

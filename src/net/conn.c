@@ -30,6 +30,15 @@ ssize_t conn_result(ssize_t result)
 
 // ---- transfer ---------------------------------------------------------------------------------
 
+// A transfer is over. One that always finds bytes and room never parks, so it looks here whether it
+// has had its time.
+static ssize_t end_transfer(struct conn *c, ssize_t result)
+{
+	conn_end(c);
+	preempt_check();
+	return conn_result(result);
+}
+
 static ssize_t read_turn(struct conn *c, void *bytes, size_t count, tuza_address *from)
 {
 	if (count > IO_MOST)
@@ -46,10 +55,9 @@ EXPORT ssize_t tuza_conn_read(tuza_conn *conn, void *bytes, size_t count)
 	if (!c)
 		return TUZA_ECONNCLOSED;
 	ssize_t n = count ? read_turn(c, bytes, count, NULL) : 0;
-	conn_end(c);
 	if (n > 0)
 		io_has_read(bytes, (size_t)n);
-	return conn_result(n);
+	return end_transfer(c, n);
 }
 
 EXPORT ssize_t tuza_conn_read_from(tuza_conn *conn, void *bytes, size_t count, tuza_address *from)
@@ -59,12 +67,11 @@ EXPORT ssize_t tuza_conn_read_from(tuza_conn *conn, void *bytes, size_t count, t
 		return TUZA_ECONNCLOSED;
 	tuza_address ignored;
 	ssize_t n = read_turn(c, bytes, count, from ? from : &ignored);
-	conn_end(c);
 	if (n >= 0) {
 		io_has_read(bytes, (size_t)n);
 		race_write(from, sizeof *from);
 	}
-	return conn_result(n);
+	return end_transfer(c, n);
 }
 
 static ssize_t write_turn(struct conn *c, struct iovec *pieces, size_t count)
@@ -82,9 +89,7 @@ EXPORT ssize_t tuza_conn_write(tuza_conn *conn, const void *bytes, size_t count)
 		return TUZA_ECONNCLOSED;
 	struct iovec piece = {(void *)(uintptr_t)bytes, count};
 	io_will_write(bytes, count);
-	ssize_t n = write_turn(c, &piece, 1);
-	conn_end(c);
-	return conn_result(n);
+	return end_transfer(c, write_turn(c, &piece, 1));
 }
 
 // The pieces are copied: the kind moves on in them.
@@ -109,8 +114,7 @@ EXPORT ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *pieces, int
 	}
 	if (copy != few)
 		free(copy);
-	conn_end(c);
-	return conn_result(n);
+	return end_transfer(c, n);
 }
 
 // ---- ends -------------------------------------------------------------------------------------

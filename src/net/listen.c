@@ -60,6 +60,7 @@ static int open_at(const char *network_text, const char *address, int type, stru
 	if (!is_any_host(address))
 		return bind_at(&network, choose(&all), false, result);
 	// Every interface: an IPv6 socket takes IPv4 as well, where there is IPv6.
+	error = -EADDRNOTAVAIL;
 	for (int i = 0; i < all.count; i++) {
 		error = bind_at(&network, &all.at[i], network.family == AF_UNSPEC, result);
 		if (error != -EAFNOSUPPORT && error != -EADDRNOTAVAIL)
@@ -70,7 +71,7 @@ static int open_at(const char *network_text, const char *address, int type, stru
 
 EXPORT int tuza_listen(const char *network, const char *address, tuza_listener **l)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	*l = NULL;
 	int error = open_at(network, address, SOCK_STREAM, &c);
 	if (error)
@@ -107,7 +108,7 @@ EXPORT int tuza_listener_close(tuza_listener *l) { return conn_close(l); }
 
 EXPORT int tuza_listen_packet(const char *network, const char *address, tuza_conn **conn)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	*conn = NULL;
 	int error = open_at(network, address, SOCK_DGRAM, &c);
 	if (error)

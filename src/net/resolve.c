@@ -153,7 +153,7 @@ static struct lookup *start_lookup(const char *host, int family)
 		return NULL;
 	l->family = family;
 	l->references = 2;
-	strcpy(l->host, host); // resolve_host has looked at its length
+	memcpy(l->host, host, strlen(host) + 1); // resolve_host has looked at its length
 	if (tuza_chan_try_new(0, 0, &l->done) != 0 || tuza_go_with(&options, run_lookup, l) != 0) {
 		if (l->done)
 			tuza_chan_release(l->done);

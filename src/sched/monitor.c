@@ -48,7 +48,8 @@ enum {
 	LATE_TIMER_NS = 500000,
 	NO_POLLER_NS =
 		100000, // then an idle machine is woken to poll: a few wake-ups' worth, a guess
-	NO_LOOK_NS = 10000000, // Go: sysmon looks itself
+	NO_LOOK_NS = 10000000,           // Go: sysmon looks itself
+	LOOK_MOST_UNPOLLED_NS = 1000000, // how late a poller may be woken: a guess
 	SCAVENGE_EVERY_NS = 100000000,
 	ADJUST_EVERY_NS = 1000000000, // Go: GOMAXPROCS is adjusted once a second at most
 	SCAVENGE_STACKS = 512,        // per round: about half a millisecond
@@ -245,6 +246,13 @@ static int64_t earliest(void)
 }
 
 // ---- events that nobody asks for ------------------------------------------------------------
+
+// Somebody waits for a descriptor, nobody polls, and there is a processor to do it with.
+static bool is_unpolled(void)
+{
+	return load_relaxed(&rt.idle_processor_count) != 0 && // hint
+	       poller_is_neglected(INT64_MAX, 0);
+}
 
 static void look_outside(int64_t now)
 {
@@ -464,6 +472,8 @@ void monitor_run(const uint32_t *until)
 			delay = delay * 2 < LOOK_MOST_NS ? delay * 2 : LOOK_MOST_NS;
 		else if (quiet <= QUIET_LOOKS)
 			delay = LOOK_FIRST_NS;
+		if (delay > LOOK_MOST_UNPOLLED_NS && is_unpolled())
+			delay = LOOK_MOST_UNPOLLED_NS;
 	}
 }
 

@@ -167,7 +167,7 @@ int netpoll_open(int fd, struct netpoll **result, uint32_t *generation)
 	if (error == -EEXIST)
 		error = sys_poller_change(&poller.kernel, fd, NETPOLL_READ | NETPOLL_WRITE, tag);
 	n->registered = n->outside = error == 0;
-	n->always = NETPOLL_READ | NETPOLL_WRITE;
+	n->always = error ? 0 : NETPOLL_READ | NETPOLL_WRITE;
 	*generation = generation_of(n);
 	lock_release(&n->lock);
 	*end = NULL;

@@ -434,3 +434,39 @@ TEST(errno_is_left_alone)
 		CHECK_EQ(errno, 4711);
 	}
 }
+
+static void read_and_write_for_ever(tuza_conn *a, tuza_conn *b, atomic_int *stop)
+{
+	char byte = 'x';
+
+	while (!atomic_load(stop)) {
+		CHECK_EQ(tuza_conn_write(a, &byte, 1), 1);
+		CHECK_EQ(tuza_conn_read(b, &byte, 1), 1);
+	}
+}
+
+static void count_turns(atomic_int *stop, atomic_long *turns)
+{
+	while (!atomic_load(stop)) {
+		atomic_fetch_add(turns, 1);
+		tuza_yield();
+	}
+}
+
+// Who always finds bytes and room never waits, and yet lets others have their turn: with one
+// processor, and without another in its place.
+TEST(busy_connection_shares_the_processor)
+{
+	int processors = tuza_gomaxprocs(1);
+	struct pair p = pair_of(1);
+	atomic_int stop = 0;
+	atomic_long turns = 0;
+
+	TUZA_GO(read_and_write_for_ever, p.a, p.b, &stop);
+	TUZA_GO(count_turns, &stop, &turns);
+	WAIT_UNTIL(turns > 5);
+	atomic_store(&stop, 1);
+	WAIT_UNTIL(tuza_num_goroutine() == 1);
+	close_pair(&p);
+	tuza_gomaxprocs(processors);
+}

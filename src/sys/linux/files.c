@@ -57,7 +57,7 @@ int sys_close(int fd)
 
 size_t sys_write_limit(int fd)
 {
-	struct statx s;
+	struct statx s = {.stx_mode = 0};
 	long flags = raw_syscall6(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
 	if (flags >= 0 && flags & O_NONBLOCK)
 		return SIZE_MAX;

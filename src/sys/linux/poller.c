@@ -103,7 +103,9 @@ int sys_poller_wait(
 	long n = epoll_wait_until(p->fd, found, deadline);
 	int count = 0;
 	for (long i = 0; i < n; i++) {
-		uint32_t is = found[i].events, events_of_it = 0;
+		// NOLINTNEXTLINE(clang-analyzer-*): it does not see what the kernel writes
+		uint32_t is = found[i].events;
+		uint32_t events_of_it = 0;
 		if (found[i].data.u64 == ALARM_TAG) {
 			uint64_t ignored;
 			if (deadline != 0)
