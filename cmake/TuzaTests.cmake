@@ -101,11 +101,16 @@ function(tuza_add_program source target_result name_result)
 endfunction()
 
 # What all tests share; further arguments are NAME=VALUE for the environment. `source` may say "// run-alone: why".
-# Under the sanitizers a huge malloc returns NULL, as it does without.
+# Under the sanitizers a huge malloc returns NULL, as it does without. A test that starts itself again needs the
+# emulator that runs it, and all take some ten times as long there.
+list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " tuza_test_emulator)
+if(CMAKE_CROSSCOMPILING_EMULATOR)
+  list(APPEND tuza_test_environment "TUZA_TEST_EMULATOR=${tuza_test_emulator}" TUZA_TEST_SECONDS=100)
+endif()
 function(tuza_set_test_properties name kind source)
   set_tests_properties("${name}" PROPERTIES
     LABELS "${kind}" TIMEOUT ${TUZA_TEST_TIMEOUT} SKIP_RETURN_CODE 77
-    ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1;UBSAN_OPTIONS=print_stacktrace=1;${ARGN}")
+    ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1;UBSAN_OPTIONS=print_stacktrace=1;${tuza_test_environment};${ARGN}")
   file(STRINGS "${source}" run_alone REGEX "^(//|#) run-alone:" LIMIT_COUNT 1)
   if(run_alone)
     set_tests_properties("${name}" PROPERTIES RUN_SERIAL ON)

@@ -2,12 +2,13 @@
 /*
  * Arenas of stack slots.
  *
- * A class has two arenas: a small one, which is all that most programs ever need, then a large one.
- * An arena is reserved whole, as large as the limits allow (halved until it fits), and committed as
- * a growing prefix: two mappings in all, so core files, `ulimit -v`, strict overcommit and
- * emulators that keep a table of reserved pages stay sane. Guards are laid when a part is
- * committed, in batches. Free slots are linked by number through a side table, never through their
- * own memory, so that a free slot can be given back to the kernel entirely.
+ * A class has three arenas: a small one, which is all that most programs ever need, then larger
+ * ones. An arena is reserved whole, as large as the limits allow (halved until it fits), and
+ * committed as a growing prefix: two mappings each, so core files, `ulimit -v` and strict
+ * overcommit stay sane. So do emulators: qemu 7 goes through all pages that are reserved, 8 us for
+ * a MiB. Guards are laid when a part is committed, in batches. Free slots are linked by number
+ * through a side table, never through their own memory, so that a free slot can be given back to
+ * the kernel entirely.
  *
  * Locks: class->lock guards everything in the class; no call that may take long is made under it
  * except committing. Rejected: huge pages (16–64 KiB per stack, and 60–170 us for the first touch),
@@ -26,14 +27,16 @@
 #include <string.h>
 
 enum {
-	ARENAS = 2,
-	SMALL_BITS = 34,   // 16 GiB of addresses: 65,536 default stacks
-	LARGE_BITS = 40,   // 1 TiB: 4 million; halved while refused
+	ARENAS = 3,
 	COMMIT_FIRST = 8,  // slots of the first commit: a small program pays for no more
 	COMMIT_MOST = 256, // doubles up to this many
 };
 
 static const unsigned char RED_ZONE_FILL = 0xa5;
+
+// Addresses per arena, halved while refused: 256 MiB are 1024 default stacks, 16 GiB are 65,536, 1
+// TiB is 4 million.
+static const uint32_t ARENA_BITS[ARENAS] = {28, 34, 40};
 
 struct arena {
 	struct lock lock;
@@ -79,8 +82,7 @@ static struct arena *arena_of(const char *slot, uint32_t class)
 // Needs: a->lock.
 static bool arena_reserve(struct arena *a, uint32_t class)
 {
-	for (uint32_t bits = a == arenas[class] ? SMALL_BITS : LARGE_BITS; bits >= class + 3;
-		bits--) {
+	for (uint32_t bits = ARENA_BITS[a - arenas[class]]; bits >= class; bits--) {
 		size_t bytes = (size_t)1 << bits;
 		char *base = sys_pages_reserve(bytes, stack_slot_bytes(class));
 		if (!base)

@@ -26,11 +26,12 @@ TEST_UNUSED_ static void run_goroutines(int n, void (*fn)(void *), void *arg)
  */
 TEST_UNUSED_ static int run_child(const char *test, int what, char *output, size_t n)
 {
-	char program[400] = "", command[512];
+	const char *emulator = getenv("TUZA_TEST_EMULATOR"); // what runs this program, if one does
+	char program[400] = "", command[700];
 
 	CHECK(readlink("/proc/self/exe", program, sizeof(program) - 1) > 0);
-	snprintf(command, sizeof(command), "TUZA_TEST_CHILD=%d exec %s %s 2>&1", what, program,
-		test);
+	snprintf(command, sizeof(command), "TUZA_TEST_CHILD=%d exec %s %s %s 2>&1", what,
+		emulator ? emulator : "", program, test);
 	FILE *child = popen(command, "r");
 	size_t length = fread(output, 1, n - 1, child);
 	output[length] = 0;

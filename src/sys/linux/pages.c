@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 // Linux 6.13; Debian 12's headers are older
@@ -79,8 +80,13 @@ void sys_pages_trim(void *base, size_t bytes)
 enum sys_guard sys_guard_probe(void *probe)
 {
 	// EINVAL: an older kernel, or the process locks its memory (mlockall).
-	if (!is_error(advise(probe, sys_page_bytes, MADV_GUARD_INSTALL)))
+	if (is_error(advise(probe, sys_page_bytes, MADV_GUARD_INSTALL)))
+		return SYS_GUARD_MPROTECT;
+	// Emulators may take advice that they do not know for advice that need not be followed
+	// (qemu-user does): then the kernel can still write there.
+	if (raw_syscall6(SYS_clock_gettime, CLOCK_MONOTONIC, (long)probe, 0, 0, 0, 0) == -EFAULT)
 		return SYS_GUARD_MADVISE;
+	sys_pages_trim(probe, sys_page_bytes);
 	return SYS_GUARD_MPROTECT;
 }
 
