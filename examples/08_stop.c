@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A graceful stop: closing one channel tells every worker to end, and a waitgroup tells when all
- * have.
+ * have. With deadlines, causes and whole trees of work: a context, from 26_context.c on.
  */
 #include <stdio.h>
 #include <tuza/go.h>

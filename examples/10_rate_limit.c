@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A rate limiter: each request takes a tick first. A ticker that nobody listens to drops its ticks,
- * so idle time is not saved up for a burst.
+ * so idle time is not saved up for a burst; where it should be, 45_limiter.c.
  */
 #include <stdio.h>
 #include <tuza/tuza.h>

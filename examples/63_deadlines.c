@@ -40,7 +40,7 @@ static int program(void *arg)
 	tuza_goroutine *answerer = tuza_spawn(answer_slowly, server);
 	ask(client, TUZA_SECOND * 10);
 	ask(client, TUZA_MILLISECOND);
-	ask(client, -1); // past: at once
+	ask(client, -1);         // past: at once
 	tuza_conn_close(client); // which the other end reads as the end
 	tuza_join(answerer);
 	ask(client, TUZA_SECOND); // a handle may be used after its close: it says so

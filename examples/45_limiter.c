@@ -15,6 +15,7 @@ static int program(void *arg)
 	int allowed = 0;
 
 	(void)arg;
+	TUZA_DEFER(tuza_context_free, hurry);
 	tuza_limiter_init(&limiter, 200, 3);
 	for (int i = 0; i < 3; i++)
 		allowed += tuza_limiter_allow(&limiter);
@@ -32,7 +33,6 @@ static int program(void *arg)
 	tuza_reservation turn = tuza_limiter_reserve(&slow);
 	printf("its turn comes in %.0f minutes\n", (double)tuza_reservation_delay(&turn) / 6e10);
 	tuza_reservation_cancel(&turn);
-	tuza_context_free(hurry);
 	return 0;
 }
 

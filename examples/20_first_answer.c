@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Whoever answers first: two services are asked, and a select takes the earlier answer. The other
+ * one is told that nobody waits for it any more.
+ */
+#include <stdio.h>
+#include <tuza/tuza.h>
+
+struct service {
+	tuza_context *ctx;
+	const char *name;
+	tuza_duration takes;
+	tuza_chan *answers;
+};
+
+static void serve(void *arg)
+{
+	struct service *s = arg;
+
+	if (tuza_sleep_ctx(s->ctx, s->takes) == 0)
+		(void)tuza_chan_send_ctx(s->answers, s->ctx, &s->name);
+}
+
+static int program(void *arg)
+{
+	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
+	tuza_chan *slow = tuza_chan_new(sizeof(char *), 0),
+		  *fast = tuza_chan_new(sizeof(char *), 0);
+	struct service a = {ctx, "service A", TUZA_HOUR, slow};
+	struct service b = {ctx, "service B", TUZA_MILLISECOND, fast};
+	tuza_waitgroup wg = {0};
+	const char *answer;
+	int heads = 0, tosses = 1000;
+
+	(void)arg;
+	tuza_waitgroup_go(&wg, serve, &a);
+	tuza_waitgroup_go(&wg, serve, &b);
+	TUZA_SELECT(TUZA_RECV(slow, &answer), TUZA_RECV(fast, &answer));
+	printf("response from %s\n", answer);
+	tuza_context_free(ctx); // cancels
+	tuza_waitgroup_wait(&wg);
+
+	// When both are there already, the select tosses a coin.
+	tuza_chan_close(fast);
+	for (int i = 0; i < tosses; i++)
+		heads += TUZA_SELECT(TUZA_RECV(fast, NULL), TUZA_RECV(fast, NULL)) == 0;
+	printf("both ready: each is taken now and then: %s\n",
+		heads > 0 && heads < tosses ? "true" : "false");
+	tuza_chan_release(slow);
+	tuza_chan_release(fast);
+	return 0;
+}
+
+int main(void) { return tuza_run(program, NULL); }
+
+/* Output:
+response from service B
+both ready: each is taken now and then: true
+ */

@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The tools that examples/pitfalls names find the wrong versions: compilers when they are compiled,
+# the runtime's reports when they run. (ThreadSanitizer: pitfalls_race_test.sh. The leak check is
+# part of the examples themselves.)
+set -u
+
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+pitfalls=$TUZA_SOURCE_DIR/examples/pitfalls
+built=$TUZA_BUILD_DIR/examples/pitfalls
+failed=0
+fail() {
+	echo "failed: $1"
+	[ ! -s "$dir/log" ] || sed 's/^/	/' "$dir/log"
+	failed=1
+}
+
+# warns SOURCE FUNCTION PATTERN COMMAND...: COMMAND says a line with FILE:LINE inside FUNCTION and
+# then PATTERN, and none in the right version.
+warns() {
+	source=$1 function=$2 pattern=$3
+	shift 3
+	"$@" -I"$TUZA_SOURCE_DIR/include" "$source" >"$dir/log" 2>&1
+	for in_function in "$function" "$(echo "$function" | sed s/wrong/right/)"; do
+		awk -v name="$in_function(" '
+			index($0, name) && /^static/ { inside = 1 }
+			inside { print FNR }
+			/^}/ { inside = 0 }' "$source" >"$dir/lines"
+		sed -n "s/^[^:]*:\([0-9]*\):.*$pattern.*/\1/p" "$dir/log" | sort -u >"$dir/warned"
+		grep -qxFf "$dir/lines" "$dir/warned"
+		case $?,$in_function in
+		0,*wrong* | 1,*right*) ;;
+		*) fail "$1 about $in_function of $(basename "$source")" ;;
+		esac
+	done
+}
+
+# reports SOURCE TEXT...: its wrong version, alone, ends with status 2 and says each TEXT.
+reports() {
+	program=$built/$1
+	shift
+	[ -x "$program" ] || return 0 # not built here
+	"$program" wrong >"$dir/log" 2>&1
+	status=$?
+	[ $status = 2 ] || fail "$(basename "$program"): status $status"
+	for text; do
+		grep -qF -e "$text" "$dir/log" || fail "$(basename "$program") does not say \"$text\""
+	done
+}
+
+# A context that is not freed on one way out. gcc knows who frees what since version 11.
+if gcc -fanalyzer -c -x c /dev/null -o "$dir/object" 2>/dev/null &&
+	[ "$(gcc -dumpversion | cut -d. -f1)" -ge 11 ]; then
+	warns "$pitfalls/11_forgotten_cancel.c" wrong Wanalyzer-malloc-leak \
+		gcc -O1 -fanalyzer -c -o "$dir/object"
+	echo "gcc -fanalyzer finds the forgotten context"
+fi
+
+# A lock that is kept on one way out.
+if command -v clang >/dev/null; then
+	warns "$pitfalls/14_lock_kept.c" withdraw_wrong "mutex 'lock' is " \
+		clang -Wthread-safety -fsyntax-only
+	echo "clang -Wthread-safety finds the lock that is kept"
+fi
+
+# A receiver that closes: where channels have types and directions there is no such function.
+cat >"$dir/close.c" <<'EOF'
+#include <tuza/tuza.h>
+TUZA_CHAN_TYPE(numbers, int);
+void sender_closes(numbers_sink c);
+void sender_closes(numbers_sink c) { numbers_sink_close(c); }
+#ifdef WRONG
+void receiver_closes(numbers_source c);
+void receiver_closes(numbers_source c) { numbers_source_close(c); }
+#endif
+EOF
+compile() {
+	"${CC:-cc}" -Wall -Wextra -Werror -fsyntax-only -I"$TUZA_SOURCE_DIR/include" "$@" \
+		"$dir/close.c" >"$dir/log" 2>&1
+}
+compile || fail "a sender cannot close"
+if compile -DWRONG || ! grep -q numbers_source_close "$dir/log"; then
+	fail "a receiver can close"
+fi
+
+reports 01_deadlock "fatal error: all goroutines are asleep - deadlock!" "[chan send]:" "wrong("
+reports 02_nil_channel "all goroutines are asleep - deadlock!" "[chan send (nil chan)]:"
+reports 20_panic_in_goroutine "panic: an order of nothing" "risky(" "created by start_it"
+exit $failed
