@@ -18,14 +18,14 @@ static void serve(void *arg)
 	struct service *s = arg;
 
 	if (tuza_sleep_ctx(s->ctx, s->takes) == 0)
-		(void)tuza_chan_send_ctx(s->answers, s->ctx, &s->name);
+		tuza_send(s->answers, s->name); // there is room
 }
 
 static int program(void *arg)
 {
 	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
-	tuza_chan *slow = tuza_chan_new(sizeof(char *), 0),
-		  *fast = tuza_chan_new(sizeof(char *), 0);
+	tuza_chan *slow = tuza_chan_new(sizeof(char *), 1);
+	tuza_chan *fast = tuza_chan_new(sizeof(char *), 1);
 	struct service a = {ctx, "service A", TUZA_HOUR, slow};
 	struct service b = {ctx, "service B", TUZA_MILLISECOND, fast};
 	tuza_waitgroup wg = {0};
@@ -37,8 +37,9 @@ static int program(void *arg)
 	tuza_waitgroup_go(&wg, serve, &b);
 	TUZA_SELECT(TUZA_RECV(slow, &answer), TUZA_RECV(fast, &answer));
 	printf("response from %s\n", answer);
-	tuza_context_free(ctx); // cancels
+	tuza_context_cancel(ctx);
 	tuza_waitgroup_wait(&wg);
+	tuza_context_free(ctx); // now that nobody uses it
 
 	// When both are there already, the select tosses a coin.
 	tuza_chan_close(fast);

@@ -62,6 +62,8 @@ static int program(void *arg)
 		if (!code && (code = save(&r)) != 0)
 			tuza_context_cancel_cause(ctx, code); // tells both stages to stop
 	printf("%s\n", tuza_strerror(tuza_context_cause(ctx)));
+	while (tuza_recv(parsed, NULL)) // until parse has closed it: then both have ended
+		;
 	tuza_context_free(ctx);
 	tuza_leak_verify(NULL); // panics if a goroutine or a context is left
 	tuza_chan_release(parsed);

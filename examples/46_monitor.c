@@ -51,9 +51,10 @@ static int program(void *arg)
 	}
 	if (tuza_num_goroutine() > before)
 		printf("%zu more than before: a leak?\n", tuza_num_goroutine() - before);
-	tuza_context_free(ctx);
-	while (tuza_recv(counts, NULL))
+	tuza_context_cancel(ctx);
+	while (tuza_recv(counts, NULL)) // until the monitor has ended
 		;
+	tuza_context_free(ctx);
 	tuza_chan_release(counts);
 	return 0; // the leaked ones are dropped
 }
