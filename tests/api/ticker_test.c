@@ -105,8 +105,8 @@ TEST(reset_changes_the_period)
 // machines.
 static bool ten_ticks_take(tuza_duration d)
 {
-	tuza_ticker *t = tuza_ticker_new(d);
 	int64_t before = tuza_now();
+	tuza_ticker *t = tuza_ticker_new(d);
 
 	for (int i = 0; i < 10; i++)
 		CHECK(tuza_recv(tuza_ticker_chan(t), (int64_t *)NULL));
