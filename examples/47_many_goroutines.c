@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <tuza/go.h>
 #include <tuza/tuza.h>
+#include <unistd.h>
 
 static tuza_chan *wake; // closed when all are there
 static tuza_waitgroup asleep, ended;
@@ -37,7 +38,7 @@ static long resident_kb(void)
 static int program(void *arg)
 {
 	int count = *(int *)arg;
-	long before = resident_kb();
+	long before = resident_kb(), pages_kb = 2 * sysconf(_SC_PAGESIZE) / 1024;
 
 	wake = tuza_chan_new(0, 0);
 	tuza_waitgroup_add(&asleep, count);
@@ -46,8 +47,8 @@ static int program(void *arg)
 		go(sleeper);
 	tuza_waitgroup_wait(&asleep);
 	printf("%d goroutines beside this one\n", (int)tuza_num_goroutine() - 1);
-	printf("less than 8 KiB for each: %s\n",
-		(resident_kb() - before) / 8 < count ? "true" : "false");
+	printf("less than two pages of memory for each: %s\n",
+		resident_kb() - before < count * pages_kb ? "true" : "false");
 	tuza_chan_close(wake);
 	tuza_waitgroup_wait(&ended);
 	puts("all have slept");
@@ -64,6 +65,6 @@ int main(int argc, char **argv)
 
 /* Output:
 20000 goroutines beside this one
-less than 8 KiB for each: true
+less than two pages of memory for each: true
 all have slept
  */
