@@ -33,18 +33,32 @@ static void to_upper(tuza_chan *in, tuza_chan *out)
 	tuza_chan_close(out);
 }
 
+static void add_prefix(const char *prefix, tuza_chan *in, tuza_chan *out)
+{
+	struct word w, prefixed;
+
+	while (tuza_recv(in, &w)) {
+		snprintf(prefixed.text, sizeof(prefixed.text), "%s%s", prefix, w.text);
+		tuza_send(out, prefixed);
+	}
+	tuza_chan_release(in);
+	tuza_chan_close(out);
+}
+
 static int program(void *arg)
 {
 	tuza_chan *words = tuza_chan_new(sizeof(struct word), 0);
 	tuza_chan *upper = tuza_chan_new(sizeof(struct word), 0);
+	tuza_chan *prefixed = tuza_chan_new(sizeof(struct word), 0);
 	struct word w;
 
 	(void)arg;
 	go(generate, words);
 	go(to_upper, words, upper);
-	while (tuza_recv(upper, &w))
-		printf(">> %s\n", w.text);
-	tuza_chan_release(upper);
+	go(add_prefix, ">> ", upper, prefixed);
+	while (tuza_recv(prefixed, &w))
+		puts(w.text);
+	tuza_chan_release(prefixed);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A pipeline that ends early without leaving anybody behind: records are parsed, scored and saved
- * by three goroutines, until the disk is full.
+ * by three goroutines, until the disk is full. The last one sends what goes wrong.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,38 +12,38 @@ struct record {
 	int id, score;
 };
 
-struct stage {
-	tuza_context *ctx;
-	tuza_chan *in, *out;
-};
-
-static void parse(const char *const *lines, struct stage *s)
+static void parse(tuza_context *ctx, const char *const *lines, tuza_chan *out)
 {
 	struct record r = {0};
 
 	for (; *lines; lines++)
 		if (sscanf(*lines, "id=%d", &r.id) == 1) // what cannot be parsed is left out
-			if (tuza_chan_send_ctx(s->out, s->ctx, &r) != 0)
+			if (tuza_chan_send_ctx(out, ctx, &r) != 0)
 				break;
-	tuza_chan_close(s->out);
+	tuza_chan_close(out);
 }
 
-static void score(struct stage *s)
+static void score(tuza_context *ctx, tuza_chan *in, tuza_chan *out)
 {
-	struct record r;
-
-	while (tuza_chan_recv_ctx(s->in, s->ctx, &r) == 0) {
+	for (struct record r; tuza_recv(in, &r);) {
 		r.score = r.id * 10;
-		if (tuza_chan_send_ctx(s->out, s->ctx, &r) != 0)
+		if (tuza_chan_send_ctx(out, ctx, &r) != 0)
 			break;
 	}
-	tuza_chan_close(s->out);
+	tuza_chan_close(out);
 }
 
-static int save(const struct record *r)
+static void save(tuza_context *ctx, tuza_chan *in, tuza_chan *out)
 {
-	printf("saved %d: %d\n", r->id, r->score);
-	return r->id == 3 ? -ENOSPC : 0;
+	for (struct record r; tuza_recv(in, &r);) {
+		int error = r.id > 2 ? -ENOSPC : 0;
+
+		if (error == 0)
+			printf("saved %d: %d\n", r.id, r.score);
+		else if (tuza_chan_send_ctx(out, ctx, &error) != 0)
+			break;
+	}
+	tuza_chan_close(out);
 }
 
 static int program(void *arg)
@@ -52,22 +52,22 @@ static int program(void *arg)
 	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
 	tuza_chan *parsed = tuza_chan_new(sizeof(struct record), 0);
 	tuza_chan *scored = tuza_chan_new(sizeof(struct record), 0);
-	struct stage parser = {ctx, NULL, parsed}, scorer = {ctx, parsed, scored};
-	int code = 0;
+	tuza_chan *errors = tuza_chan_new(sizeof(int), 0);
 
 	(void)arg;
-	go(parse, lines, &parser);
-	go(score, &scorer);
-	for (struct record r; tuza_recv(scored, &r);) // until score has closed it
-		if (!code && (code = save(&r)) != 0)
-			tuza_context_cancel_cause(ctx, code); // tells both stages to stop
+	go(parse, ctx, lines, parsed);
+	go(score, ctx, parsed, scored);
+	go(save, ctx, scored, errors);
+	for (int error; tuza_recv(errors, &error);)
+		tuza_context_cancel_cause(ctx, error); // the first one tells all to stop
 	printf("%s\n", tuza_strerror(tuza_context_cause(ctx)));
-	while (tuza_recv(parsed, NULL)) // until parse has closed it: then both have ended
-		;
+	while (tuza_recv(scored, NULL) || tuza_recv(parsed, NULL))
+		; // until they are closed as well: then all three have ended
 	tuza_context_free(ctx);
 	tuza_leak_verify(NULL); // panics if a goroutine or a context is left
 	tuza_chan_release(parsed);
 	tuza_chan_release(scored);
+	tuza_chan_release(errors);
 	return 0;
 }
 
@@ -76,6 +76,5 @@ int main(void) { return tuza_run(program, NULL); }
 /* Output:
 saved 1: 10
 saved 2: 20
-saved 3: 30
 No space left on device
  */

@@ -18,7 +18,7 @@ fi
 # The first comment after the licence line, without its stars and slashes.
 title() {
 	awk '
-		/SPDX-License-Identifier/ { next }
+		/SPDX-License-Identifier|^\/\/ (not-under|run-alone):/ { next }
 		/^\/\*/ { inside = 1 }
 		!inside && /^\/\// { sub(/^\/\/ ?/, ""); print; seen = 1; next }
 		inside {

@@ -56,6 +56,11 @@ if gcc -fanalyzer -c -x c /dev/null -o "$dir/object" 2>/dev/null &&
 	warns "$pitfalls/11_forgotten_cancel.c" wrong Wanalyzer-malloc-leak \
 		gcc -O1 -fanalyzer -c -o "$dir/object"
 	echo "gcc -fanalyzer finds the forgotten context"
+	find "$TUZA_SOURCE_DIR/examples" -name '*.c' ! -name '11_forgotten_cancel.c' | sort |
+		xargs -P 2 -n 8 sh -c 'for source; do
+				gcc -I"$TUZA_SOURCE_DIR/include" -O1 -fanalyzer -c -o /dev/null "$source"
+			done' sh >"$dir/log" 2>&1
+	! grep -q 'Wanalyzer-malloc-leak' "$dir/log" || fail "it finds one in other examples, too"
 fi
 
 # A lock that is kept on one way out.
