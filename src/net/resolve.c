@@ -36,7 +36,9 @@ struct lookup {
 	char host[HOST_MOST];
 	int family;
 	tuza_chan *done; // closed when there is an answer
-	// written before done is closed
+	// the goroutine that answers
+	struct addrinfo *list; // here, so that it is reachable when that is dropped
+	// written by it before done is closed
 	int error;
 	struct addresses addresses;
 	// guarded by lookups.mutex
@@ -80,16 +82,17 @@ static int code_of(int eai, int saved_errno)
 
 static void ask(struct lookup *l)
 {
-	struct addrinfo hints = {.ai_family = l->family, .ai_socktype = SOCK_STREAM}, *list = NULL;
+	struct addrinfo hints = {.ai_family = l->family, .ai_socktype = SOCK_STREAM};
 	tuza_blocking_begin();
 	int saved = errno;
 	errno = 0;
-	int error = getaddrinfo(l->host, NULL, &hints, &list);
+	int error = getaddrinfo(l->host, NULL, &hints, &l->list);
 	int own_errno = errno;
 	errno = saved;
 	tuza_blocking_end();
 	l->error = error ? code_of(error, own_errno) : 0;
-	for (struct addrinfo *i = list; i && l->addresses.count < ADDRESSES_MOST; i = i->ai_next) {
+	for (struct addrinfo *i = l->list; i && l->addresses.count < ADDRESSES_MOST;
+		i = i->ai_next) {
 		if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
 			continue;
 		tuza_address *a = &l->addresses.at[l->addresses.count++];
@@ -97,8 +100,9 @@ static void ask(struct lookup *l)
 		memcpy(a->data_, i->ai_addr, i->ai_addrlen);
 		a->bytes_ = i->ai_addrlen;
 	}
-	if (list)
-		freeaddrinfo(list);
+	if (l->list)
+		freeaddrinfo(l->list);
+	l->list = NULL;
 	if (!l->error && l->addresses.count == 0)
 		l->error = TUZA_ENOHOST;
 }

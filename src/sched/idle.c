@@ -283,15 +283,23 @@ static bool run_all_timers(struct processor *p, uint32_t start, uint32_t count, 
 	return any;
 }
 
+// Goroutines that events have woken are in the ring of p, whose owner takes one of them at once:
+// the others may need somebody.
+static void share_ring(struct processor *p)
+{
+	uint32_t n = runq_length(&p->runq);
+	// (idle-wake) published by the ring
+	if (n > 1 && load_seq_cst(&rt.idle_processor_count) != 0)
+		idle_submitted(p, n == 2);
+}
+
 bool idle_look_outside(struct processor *p)
 {
 	struct goroutine *list = poller_look();
 	if (!list)
 		return false;
 	schedule_put_list(p, list);
-	// (idle-wake) published by the ring
-	if (load_seq_cst(&rt.idle_processor_count) != 0)
-		idle_submitted(p, runq_length(&p->runq) <= 1);
+	share_ring(p);
 	return true;
 }
 
@@ -473,9 +481,7 @@ static void pass_on(struct machine *m, struct goroutine *list)
 		return;
 	}
 	schedule_put_list(p, list);
-	// (idle-wake) published by the ring
-	if (load_seq_cst(&rt.idle_processor_count) != 0)
-		idle_submitted(p, runq_length(&p->runq) <= 1);
+	share_ring(p);
 }
 
 // Sleeps until handed a processor. Needs: m is in the list of idle machines, or was taken out of it
