@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# What `make install` puts where: headers, both libraries, the pkg-config file and the CMake package
+# What `make install` puts where: headers, both libraries, gdb's extension, the pkg-config file and the CMake package
 # (targets tuza::tuza and tuza::static). Both describe paths relative to themselves, so the tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -25,3 +25,11 @@ file(RELATIVE_PATH tuza_pc_to_prefix "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig"
 string(REGEX REPLACE "/$" "" tuza_pc_to_prefix "${tuza_pc_to_prefix}")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/tuza.pc.in" "${PROJECT_BINARY_DIR}/tuza.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/tuza.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+# gdb loads by itself what lies in its own share/gdb/auto-load under the library's path: that is so with PREFIX=/usr.
+install(FILES "${PROJECT_SOURCE_DIR}/tools/gdb/tuza-gdb.py" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")
+if(TUZA_SHARED)
+  install(FILES "${PROJECT_SOURCE_DIR}/tools/gdb/tuza-gdb.py"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/gdb/auto-load${CMAKE_INSTALL_FULL_LIBDIR}"
+    RENAME "libtuza.so.${PROJECT_VERSION}-gdb.py")
+endif()

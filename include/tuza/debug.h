@@ -35,6 +35,17 @@ void tuza_dump(int fd);
  */
 size_t tuza_stack(char *buffer, size_t n);
 
+// ---- private: what debuggers read of a process or a core file (share/tuza/tuza-gdb.py) ---------
+
+struct tuza_debugger_fact_ {
+	char name[40]; // "": the end of the table
+	const void *value;
+};
+extern const struct tuza_debugger_fact_ tuza_debugger_runtime_[];
+extern const struct tuza_debugger_fact_ tuza_debugger_chan_[];
+extern const struct tuza_debugger_fact_ tuza_debugger_context_[];
+extern const struct tuza_debugger_fact_ tuza_debugger_sync_[];
+
 #ifdef __cplusplus
 }
 #endif

@@ -45,6 +45,8 @@ struct goroutine_extra {
 	struct goroutine_extra *next; // guarded by spare_lock
 };
 
+_Static_assert(offsetof(struct goroutine_extra, name) == 0, "debuggers read the name there");
+
 struct label_set {
 	// any thread, atomic
 	uint32_t refs;

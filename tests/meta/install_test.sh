@@ -19,6 +19,7 @@ cmake --install "$TUZA_BUILD_DIR" --prefix "$dir/installed" >"$dir/log" || {
 }
 mv "$dir/installed" "$dir/moved"
 prefix=$dir/moved
+[ -e "$prefix/share/tuza/tuza-gdb.py" ] || fail "gdb's extension is not installed"
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name tuza.pc)")
 export PKG_CONFIG_PATH
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir tuza)

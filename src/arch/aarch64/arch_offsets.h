@@ -12,6 +12,14 @@
 #define ARCH_SAVED_FP 160
 #define ARCH_SAVED_PC 168
 #define ARCH_SAVED_BYTES 176
+// What debuggers call them. Not d8 to d15: gdb takes no pseudo-registers from an unwinder.
+// clang-format off
+#define ARCH_SAVED_REGISTERS(X)                                                                    \
+	X("x19", ARCH_SAVED_X19) X("x20", ARCH_SAVED_X19 + 8) X("x21", ARCH_SAVED_X19 + 16)        \
+	X("x22", ARCH_SAVED_X19 + 24) X("x23", ARCH_SAVED_X19 + 32) X("x24", ARCH_SAVED_X19 + 40)  \
+	X("x25", ARCH_SAVED_X19 + 48) X("x26", ARCH_SAVED_X19 + 56) X("x27", ARCH_SAVED_X19 + 64)  \
+	X("x28", ARCH_SAVED_X19 + 72) X("x29", ARCH_SAVED_FP) X("pc", ARCH_SAVED_PC)
+// clang-format on
 
 // struct arch_capture
 #define ARCH_CAPTURE_FN 0

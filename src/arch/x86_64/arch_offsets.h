@@ -16,6 +16,13 @@
 #define ARCH_SAVED_RBP 48
 #define ARCH_SAVED_PC 56
 #define ARCH_SAVED_BYTES 64
+// What debuggers call them; clang-format would put one on each line.
+// clang-format off
+#define ARCH_SAVED_REGISTERS(X)                                                                    \
+	X("r15", ARCH_SAVED_R15) X("r14", ARCH_SAVED_R14) X("r13", ARCH_SAVED_R13)                 \
+	X("r12", ARCH_SAVED_R12) X("rbx", ARCH_SAVED_RBX) X("rbp", ARCH_SAVED_RBP)                 \
+	X("rip", ARCH_SAVED_PC)
+// clang-format on
 
 // struct arch_capture
 #define ARCH_CAPTURE_FN 0

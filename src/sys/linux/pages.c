@@ -49,6 +49,8 @@ void *sys_pages_reserve(size_t bytes, size_t align)
 	// Huge pages would make each touched stack cost 2 MiB. Refused by kernels without them: no
 	// harm.
 	advise((void *)aligned, bytes, MADV_NOHUGEPAGE);
+	// The kernel leaves untouched pages out of core files, but gdb's gcore writes them.
+	advise((void *)aligned, bytes, MADV_DONTDUMP);
 	return (void *)aligned;
 }
 
@@ -56,7 +58,10 @@ int sys_pages_commit(void *base, size_t bytes)
 {
 	long r = raw_syscall6(
 		SYS_mprotect, (long)base, (long)bytes, PROT_READ | PROT_WRITE, 0, 0, 0);
-	return is_error(r) ? -ENOMEM : 0;
+	if (is_error(r))
+		return -ENOMEM;
+	advise(base, bytes, MADV_DODUMP);
+	return 0;
 }
 
 void *sys_pages_alloc(size_t bytes)
