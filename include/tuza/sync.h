@@ -494,7 +494,7 @@ enum {
 	TUZA_RWMUTEX_READER_ = 8,
 };
 void tuza_mutex_lock_slow_(tuza_mutex *m);
-void tuza_mutex_unlock_slow_(tuza_mutex *m);
+void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen);
 void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw);
 void tuza_rwmutex_runlock_slow_(tuza_rwmutex *rw, uint64_t seen);
 void tuza_once_do_slow_(tuza_once *once, void (*fn)(void *), void *arg);
@@ -511,11 +511,11 @@ TUZA_INLINE_ void tuza_mutex_lock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_anal
 
 TUZA_INLINE_ void tuza_mutex_unlock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
 {
-	uint32_t held = TUZA_MUTEX_LOCKED_;
 	// (mutex) pairs with the lock
-	if (!TUZA_LIKELY_(__atomic_compare_exchange_n(
-		    &m->state, &held, (uint32_t)0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
-		tuza_mutex_unlock_slow_(m);
+	uint32_t seen =
+		__atomic_fetch_sub(&m->state, (uint32_t)TUZA_MUTEX_LOCKED_, __ATOMIC_RELEASE);
+	if (!TUZA_LIKELY_(seen == TUZA_MUTEX_LOCKED_))
+		tuza_mutex_unlock_slow_(m, seen);
 }
 
 TUZA_INLINE_ void tuza_rwmutex_rlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)

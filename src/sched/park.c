@@ -210,6 +210,8 @@ bool park_may_spin(void)
 
 bool park_is_alone(void) { return load_relaxed(&rt.target) == 1; } // a hint
 
+bool park_had_other_runs(void) { return load_relaxed(&rt.has_ended); } // set once, for good
+
 uint32_t processor_index(void)
 {
 	struct machine *m = machine_current();

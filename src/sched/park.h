@@ -86,6 +86,9 @@ bool park_may_spin(void);
 // True when there is one processor: nobody else runs while the caller does.
 bool park_is_alone(void);
 
+// True when the runtime has run and ended before: its dropped goroutines may have left traces.
+bool park_had_other_runs(void);
+
 // A number of the processor that the caller runs on, below 1280: a hint for spreading load, stale
 // at once.
 uint32_t processor_index(void);

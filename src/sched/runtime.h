@@ -130,6 +130,7 @@ struct runtime {
 	uint32_t ending;          // atomic
 	uint32_t forked;          // atomic: this is a child of fork
 	uint64_t epoch;
+	uint32_t has_ended;  // atomic: it ran before, and dropped goroutines perhaps
 	bool in_run;         // inside tuza_run
 	uint32_t target_set; // atomic: by tuza_gomaxprocs, so the monitor leaves it alone
 

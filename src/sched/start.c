@@ -172,6 +172,7 @@ static void join_ended(void)
 static void stop_locked(void)
 {
 	lock_acquire(&rt.lock);
+	store_relaxed(&rt.has_ended, 1);
 	store_relaxed(&rt.ending, 1); // under the lock: no machine starts from here on
 	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next) {
 		struct machine *m = CONTAINER_OF(l, struct machine, all);

@@ -3,9 +3,9 @@
  * The mutex: a word (mutex_state.h), and waiters in the queue of its address. WebKit's parking lot
  * with Go's manners.
  *
- * - Taking and giving back a lock that nobody else wants is one compare and swap each.
+ * - Taking a lock that nobody else wants is a compare and swap, giving it back a subtraction.
  * - Who finds it held spins a bounded while if that may pay, then parks.
- * - Unlock takes the first waiter out, frees the lock and wakes it. Who runs may take the lock
+ * - Unlock frees the lock, then takes the first waiter out and wakes it. Who runs may take the lock
  *   before it: handing it over each time would cost a switch per lock (a convoy). The loser goes
  *   back to the front, its age kept.
  * - A waiter older than 1 ms gets the lock handed over, and runs in the unlocker's place.
@@ -34,6 +34,18 @@ static void mutex_relax(void)
 		arch_relax();
 }
 
+// Waiters that were dropped at the end of a run have left the queue, not the word: nobody looks at an
+// object then that may be gone.
+static void forget_dropped(tuza_mutex *m)
+{
+	if (!(load_relaxed(&m->state) & (MUTEX_PARKED | MUTEX_STARVING))) // re-checked below
+		return;
+	struct waitqueue *q = waitqueue_lock(m);
+	if (!waitqueue_first(q, m))
+		mutex_state_clear_parked(&m->state);
+	waitqueue_unlock(q);
+}
+
 /*
  * Waits for the lock as `w`. `c`: the cancellable that holds w, or NULL.
  *
@@ -43,6 +55,9 @@ NOINLINE static bool mutex_lock_slow(tuza_mutex *m, struct queued *w, struct can
 {
 	uint32_t woken = 0;
 	int rounds = 0;
+
+	if (unlikely(park_had_other_runs()))
+		forget_dropped(m);
 
 	while (!mutex_state_take(&m->state, woken)) {
 		if (rounds < MUTEX_SPIN_ROUNDS && park_may_spin()) {
@@ -54,7 +69,7 @@ NOINLINE static bool mutex_lock_slow(tuza_mutex *m, struct queued *w, struct can
 		if (!woken)
 			w->since = clock_now();
 		struct waitqueue *q = waitqueue_lock(m);
-		if (!mutex_state_park(&m->state, woken)) {
+		if (!mutex_state_park(&m->state, woken, !waitqueue_first(q, m))) {
 			waitqueue_unlock(q);
 			continue;
 		}
@@ -77,37 +92,42 @@ NOINLINE static bool mutex_lock_slow(tuza_mutex *m, struct queued *w, struct can
 	return true;
 }
 
-NOINLINE static void mutex_unlock_slow(tuza_mutex *m, uint32_t seen, bool yields)
+// The lock was free after an unlock that found `seen`, and somebody waited. `m` may be gone: it is
+// looked at only when somebody is found who waits for it.
+NOINLINE static void mutex_pass(tuza_mutex *m, bool yields)
 {
-	if (mutex_state_unlock(&m->state, &seen))
-		return;
-	if (!(seen & MUTEX_LOCKED))
-		fatal("sync: unlock of unlocked mutex");
-
 	int64_t now = clock_now();
 	struct waitqueue *q = waitqueue_lock(m);
-	struct queued *w = waitqueue_pop(q, m);
-	bool more = waitqueue_first(q, m) != NULL;
+	struct queued *w = waitqueue_first(q, m);
+	enum mutex_pass pass = MUTEX_LEFT;
 
-	if (!w) { // it gave up meanwhile, or was dropped at the end of tuza_run
-		mutex_state_release(&m->state, false, more);
-		waitqueue_unlock(q);
-		return;
+	if (w) {
+		pass = mutex_state_pass(
+			&m->state, now - w->since > MUTEX_STARVING_NS, w->next != NULL);
+		if (pass != MUTEX_LEFT) {
+			w->granted = pass == MUTEX_GRANTS;
+			waitqueue_remove(q, w);
+		}
 	}
-	w->granted = now - w->since > MUTEX_STARVING_NS;
-	if (w->granted)
-		mutex_state_hand_over(&m->state, more);
-	else
-		mutex_state_release(&m->state, true, more);
+	waitqueue_unlock(q);
 	// From here on `m` may be gone; after the ready `w` too.
+	if (pass == MUTEX_LEFT)
+		return;
 	// With one processor the woken one would not run before the caller's time is up, and every
 	// lock and unlock until then would find it in the word, and go the slow way.
-	yields = yields && (w->granted || park_is_alone());
-	waitqueue_unlock(q);
-	if (yields)
+	if (yields && (pass == MUTEX_GRANTS || park_is_alone()))
 		ready_and_yield(w->g);
 	else
 		ready(w->g);
+}
+
+// After an unlock that found `seen`.
+static ALWAYS_INLINE void mutex_unlocked(tuza_mutex *m, uint32_t seen, bool yields)
+{
+	if (unlikely(!(seen & MUTEX_LOCKED)))
+		fatal("sync: unlock of unlocked mutex");
+	if (unlikely(mutex_state_has_to_pass(seen)))
+		mutex_pass(m, yields);
 }
 
 _Static_assert((int)TUZA_MUTEX_LOCKED_ == (int)MUTEX_LOCKED, "tuza/sync.h takes the lock inline");
@@ -132,32 +152,28 @@ EXPORT void tuza_mutex_lock(tuza_mutex *m)
 EXPORT bool tuza_mutex_try_lock(tuza_mutex *m)
 {
 	chaos_point();
+	if (unlikely(park_had_other_runs()))
+		forget_dropped(m);
 	if (!mutex_state_take(&m->state, 0))
 		return false;
 	race_acquire(m);
 	return true;
 }
 
-// Somebody waits, or the mutex is not locked.
-EXPORT void tuza_mutex_unlock_slow_(tuza_mutex *m)
-{
-	uint32_t seen;
+// Somebody waits, or it was not locked. `seen`: what the word was.
+EXPORT void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen) { mutex_unlocked(m, seen, true); }
 
+EXPORT void tuza_mutex_unlock(tuza_mutex *m)
+{
 	race_release(m);
-	if (unlikely(!mutex_state_unlock_idle(&m->state, &seen)))
-		mutex_unlock_slow(m, seen, true);
+	mutex_unlocked(m, mutex_state_unlock(&m->state), true);
 	chaos_point();
 }
 
-EXPORT void tuza_mutex_unlock(tuza_mutex *m) { tuza_mutex_unlock_slow_(m); }
-
 void mutex_unlock_to_park(tuza_mutex *m)
 {
-	uint32_t seen;
-
 	race_release(m);
-	if (unlikely(!mutex_state_unlock_idle(&m->state, &seen)))
-		mutex_unlock_slow(m, seen, false);
+	mutex_unlocked(m, mutex_state_unlock(&m->state), false);
 }
 
 // ---- a dropped waiter -------------------------------------------------------------------------
@@ -171,7 +187,10 @@ void mutex_pass_on(void *waiting, const void *object) TUZA_TSA_(no_thread_safety
 
 	while (!w->granted && !mutex_state_take(&m->state, MUTEX_WOKEN)) {
 		struct waitqueue *q = waitqueue_lock(m);
-		bool is_held = mutex_state_park(&m->state, MUTEX_WOKEN);
+		bool is_last = !waitqueue_first(q, m);
+		bool is_held = mutex_state_park(&m->state, MUTEX_WOKEN, is_last);
+		if (is_held && is_last)
+			mutex_state_clear_parked(&m->state);
 		waitqueue_unlock(q);
 		if (is_held) // whoever holds it looks for waiters when it unlocks
 			return;

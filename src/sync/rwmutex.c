@@ -48,11 +48,24 @@ static struct goroutine *writer_left(tuza_rwmutex *rw, struct waitqueue *q)
 	return waitqueue_take_all(q, readers_of(rw));
 }
 
+// As in mutex.c.
+static void forget_dropped(tuza_rwmutex *rw)
+{
+	if (load_relaxed(&rw->state) != RWMUTEX_WAITING) // re-checked below
+		return;
+	struct waitqueue *q = waitqueue_lock(rw);
+	if (!waitqueue_first(q, rw) && !waitqueue_first(q, readers_of(rw)))
+		rwmutex_state_forget_waiters(&rw->state);
+	waitqueue_unlock(q);
+}
+
 // In both: waits as `w`; `c` is the cancellable that holds it, or NULL. False: it was cancelled.
 
 NOINLINE static bool rwmutex_rlock_slow(
 	tuza_rwmutex *rw, struct queued *w, const struct cancellable *c)
 {
+	if (unlikely(park_had_other_runs()))
+		forget_dropped(rw);
 	while (!rwmutex_state_try_rlock(&rw->state)) {
 		park_check(WAIT_RWMUTEX_R);
 		struct waitqueue *q = waitqueue_lock(rw);
@@ -203,6 +216,8 @@ EXPORT void tuza_rwmutex_rlock(tuza_rwmutex *rw)
 
 EXPORT bool tuza_rwmutex_try_rlock(tuza_rwmutex *rw)
 {
+	if (unlikely(park_had_other_runs()))
+		forget_dropped(rw);
 	if (!rwmutex_state_try_rlock(&rw->state))
 		return false;
 	race_acquire(rw);

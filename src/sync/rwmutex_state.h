@@ -111,6 +111,17 @@ static ALWAYS_INLINE bool rwmutex_state_unlock_idle(uint64_t *state, uint64_t *s
 }
 
 /*
+ * Nobody waits: the waiters were dropped at the end of a run. Needs: the bucket's lock.
+ */
+static ALWAYS_INLINE void rwmutex_state_forget_waiters(uint64_t *state)
+{
+	uint64_t seen = RWMUTEX_WAITING;
+
+	// Relaxed: who takes the lock is ordered by that. Held, it is its holder who looks.
+	(void)cas_relaxed(state, &seen, (uint64_t)0);
+}
+
+/*
  * Announces that a reader will wait. Needs: the bucket's lock.
  *
  * Returns  false when no writer holds it nor waits: try again instead.

@@ -31,7 +31,7 @@ static void lock(void)
 		return;
 	while (!mutex_state_take(&state, woken)) {
 		pthread_mutex_lock(&bucket.lock);
-		if (!mutex_state_park(&state, woken)) {
+		if (!mutex_state_park(&state, woken, !bucket.first)) {
 			pthread_mutex_unlock(&bucket.lock);
 			continue;
 		}
@@ -47,23 +47,25 @@ static void lock(void)
 // tuza_mutex_unlock; a waiter that lost once counts as starving.
 static void unlock(void)
 {
-	uint32_t seen;
+	uint32_t seen = mutex_state_unlock(&state);
 
-	if (mutex_state_unlock_idle(&state, &seen) || mutex_state_unlock(&state, &seen))
-		return;
 	assert(seen & MUTEX_LOCKED);
+	if (!mutex_state_has_to_pass(seen))
+		return;
+	model_pause();
 	pthread_mutex_lock(&bucket.lock);
-	struct waiter *w = bucket_pop(&bucket);
-	bool more = bucket.first != NULL;
-	assert(w);
-	w->granted = w->passed;
-	if (w->granted)
-		mutex_state_hand_over(&state, more);
-	else
-		mutex_state_release(&state, true, more);
+	struct waiter *w = bucket.first;
+	enum mutex_pass pass = MUTEX_LEFT;
+	if (w)
+		pass = mutex_state_pass(&state, w->passed, w->next != NULL);
+	if (pass != MUTEX_LEFT) {
+		w->granted = pass == MUTEX_GRANTS;
+		(void)bucket_pop(&bucket);
+	}
 	model_pause();
 	pthread_mutex_unlock(&bucket.lock);
-	waiter_release(w);
+	if (pass != MUTEX_LEFT)
+		waiter_release(w);
 }
 
 static void *turns(void *arg)
