@@ -5,8 +5,10 @@
  * The poller's descriptors are opened when somebody first waits and stay until the process ends:
  * descriptors of the program may be watched in one tuza_run and used in the next.
  *
- * At most one machine waits (poller.machine, chosen under rt.lock), at most one other thread looks,
- * and nobody looks while one waits: it would take events from somebody who is being woken for them.
+ * At most one machine waits (poller.machine, chosen under rt.lock), at most one other thread looks.
+ * Nobody looks while one waits: it would take events from somebody who is being woken for them. But
+ * if all processors are busy, the one that waits could run nothing, and the kernel may be slow to
+ * let it: then they look themselves.
  * Go: src/runtime/netpoll.go, netpoll_epoll.go; proc.go, findRunnable, pollWork.
  */
 #include "sched/poller.h"
@@ -53,9 +55,10 @@ static struct goroutine *deliver(const struct sys_poll_event *events, int count)
 
 struct goroutine *poller_look(void)
 {
-	// Hints, all three: who misses an event by them looks again, or another does.
-	if (load_relaxed(&poller.waiters) == 0 || load_relaxed(&poller.machine) ||
-		load_relaxed(&poller.looking) || exchange_relaxed(&poller.looking, 1) != 0)
+	// Hints, all of them: who misses an event by them looks again, or another does.
+	if (load_relaxed(&poller.waiters) == 0 || load_relaxed(&poller.looking) ||
+		(load_relaxed(&poller.machine) && load_relaxed(&rt.idle_processor_count) != 0) ||
+		exchange_relaxed(&poller.looking, 1) != 0)
 		return NULL;
 	struct sys_poll_event events[SYS_POLL_BATCH];
 	int count = sys_poller_wait(&poller.kernel, events, 0);

@@ -37,8 +37,8 @@ static ALWAYS_INLINE bool poller_is_wanted(void)
 // The kernel's poller, opened on first use. 0 or a negative code.
 MUST_USE int poller_open(void);
 
-// A look without waiting: who must be made ready, linked by next. NULL also when another one looks
-// or waits.
+// A look without waiting: who must be made ready, linked by next. NULL also when another one looks,
+// or waits and has a processor to run them.
 struct goroutine *poller_look(void);
 
 // Waits in the kernel until an event, `until`, or poller_interrupt. For poller.machine.
