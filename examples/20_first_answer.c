@@ -7,27 +7,26 @@
 #include <tuza/tuza.h>
 
 struct service {
-	tuza_context *ctx;
 	const char *name;
 	tuza_duration takes;
-	tuza_chan *answers;
+	tuza_chan *answers, *enough; // enough: closed when nobody waits any more
 };
 
 static void serve(void *arg)
 {
 	struct service *s = arg;
 
-	if (tuza_sleep_ctx(s->ctx, s->takes) == 0)
+	if (TUZA_SELECT(TUZA_RECV(s->enough, NULL), TUZA_AFTER(s->takes)) == 1)
 		tuza_send(s->answers, s->name); // there is room
 }
 
 static int program(void *arg)
 {
-	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
+	tuza_chan *enough = tuza_chan_new(0, 0);
 	tuza_chan *slow = tuza_chan_new(sizeof(char *), 1);
 	tuza_chan *fast = tuza_chan_new(sizeof(char *), 1);
-	struct service a = {ctx, "service A", TUZA_HOUR, slow};
-	struct service b = {ctx, "service B", TUZA_MILLISECOND, fast};
+	struct service a = {"service A", TUZA_HOUR, slow, enough};
+	struct service b = {"service B", TUZA_MILLISECOND, fast, enough};
 	tuza_waitgroup wg = {0};
 	const char *answer;
 	int heads = 0, tosses = 1000;
@@ -37,9 +36,8 @@ static int program(void *arg)
 	tuza_waitgroup_go(&wg, serve, &b);
 	TUZA_SELECT(TUZA_RECV(slow, &answer), TUZA_RECV(fast, &answer));
 	printf("response from %s\n", answer);
-	tuza_context_cancel(ctx);
+	tuza_chan_close(enough);
 	tuza_waitgroup_wait(&wg);
-	tuza_context_free(ctx); // now that nobody uses it
 
 	// When both are there already, the select tosses a coin.
 	tuza_chan_close(fast);
@@ -49,6 +47,7 @@ static int program(void *arg)
 		heads > 0 && heads < tosses ? "true" : "false");
 	tuza_chan_release(slow);
 	tuza_chan_release(fast);
+	tuza_chan_release(enough);
 	return 0;
 }
 

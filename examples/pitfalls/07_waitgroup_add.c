@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Pitfall: a goroutine that adds itself to the waitgroup may come too late: the wait sees nothing
- * to wait for.
+ * to wait for. A leak check after the wait finds what it should have waited for.
  *
  * Fix: add before the go statement, or let tuza_waitgroup_go do both.
  */
@@ -36,14 +36,16 @@ static int program(void *arg)
 	late = tuza_chan_new(0, 0);
 	go(adds_itself, ended);
 	tuza_waitgroup_wait(&wg); // returns at once
-	printf("wrong: waited, and %d is done\n", done);
+	printf("wrong: waited, and %d is done, %zu is left\n", done,
+		tuza_leak_check(&(tuza_leak_options){.wait = -1, .fd = -1}));
 	tuza_chan_close(late);
 	tuza_recv(ended, NULL);
 
 	done = 0;
 	tuza_waitgroup_go(&wg, works, NULL);
 	tuza_waitgroup_wait(&wg);
-	printf("right: waited, and %d is done\n", done);
+	printf("right: waited, and %d is done, %zu is left\n", done,
+		tuza_leak_check(&(tuza_leak_options){.wait = TUZA_MINUTE, .fd = -1}));
 	tuza_chan_release(late);
 	tuza_chan_release(ended);
 	return 0;
@@ -52,6 +54,6 @@ static int program(void *arg)
 int main(void) { return tuza_run(program, NULL); }
 
 /* Output:
-wrong: waited, and 0 is done
-right: waited, and 1 is done
+wrong: waited, and 0 is done, 1 is left
+right: waited, and 1 is done, 0 is left
  */

@@ -108,7 +108,7 @@ if command -v gofmt >/dev/null; then
 			echo 'package p'
 			echo
 			echo 'func block() {'
-			sed '/./s/^/	/' "$block"
+			sed -e '/./s/^/	/' -e 's/^	loop:$/loop:/' "$block"
 			echo '}'
 		} >"$dir/file.go"
 		gofmt -d "$dir/file.go" >"$dir/log" 2>&1
