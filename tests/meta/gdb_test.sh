@@ -17,7 +17,8 @@ cat >"$dir/parked.c" <<'END'
 #include <stdlib.h>
 #include <tuza/tuza.h>
 
-static tuza_chan *requests, *replies, *nil;
+static tuza_chan *requests, *replies;
+tuza_chan *nil; // not static: clang leaves out what is not used
 static tuza_mutex mutex;
 static tuza_rwmutex rwmutex;
 static tuza_waitgroup group;

@@ -14,6 +14,7 @@
 # How a parked goroutine is unwound: its registers lie at its saved stack pointer. While one is
 # selected, an unwinder says that the caller of frame 0, whatever runs on the current thread, is
 # that context; gdb does the rest. A frame filter hides frame 0.
+import itertools
 import struct
 
 import gdb
@@ -447,9 +448,11 @@ counted from 1: frame 0 is the current thread's."""
 # ---- printers ------------------------------------------------------------------------------------
 
 
+SHOWN = 8  # goroutines of a queue: there may be a million, and a backtrace prints it often
+
+
 def of_goroutines(ids):
-    ids = list(ids)
-    shown = ", ".join(str(i) for i in ids[:16]) + (", ..." if len(ids) > 16 else "")
+    shown = ", ".join(str(i) for i in ids[:SHOWN]) + (", ..." if len(ids) > SHOWN else "")
     return "goroutine%s %s" % ("" if len(ids) == 1 else "s", shown)
 
 
@@ -477,7 +480,7 @@ def describe_chan(f, c):
         words.append("closed")
     words.append("%d references" % f.field(c, "tuza_chan.references", "I"))
     for side in ("receivers", "senders"):
-        ids = list(queue(f, c + f["tuza_chan." + side]))
+        ids = list(itertools.islice(queue(f, c + f["tuza_chan." + side]), SHOWN + 1))
         if ids:
             words.append("%s: %s" % (side, of_goroutines(ids)))
     return ", ".join(words)
