@@ -255,8 +255,15 @@ static void expire(void *context)
 {
 	struct deadline_context *d = context;
 
+	store_relaxed(&d->expiring, 0); // looked at when nobody runs
 	canceller_end(&d->canceller, -ETIMEDOUT, d->timeout_cause);
 	tuza_context_release(&d->canceller.context);
+}
+
+bool canceller_stop_expiring(struct canceller *c)
+{
+	return c->context.kind == CONTEXT_DEADLINE &&
+	       exchange_relaxed(&deadline_of(c)->expiring, 0) != 0; // nobody else is there
 }
 
 static struct goroutine *deadline_fire(struct timer *t, int64_t now)
@@ -271,6 +278,7 @@ static struct goroutine *deadline_fire(struct timer *t, int64_t now)
 		return NULL;
 	}
 	tuza_context_retain(&d->canceller.context); // not gone: its end stops the timer first
+	store_relaxed(&d->expiring, 1);             // as in expire
 	g->creation_pc = d->canceller.context.created_at;
 	return g;
 }
@@ -287,6 +295,7 @@ static tuza_context *with_deadline(
 		int64_t now = clock_now();
 		d->canceller.context.deadline = deadline;
 		d->timeout_cause = cause ? cause : -ETIMEDOUT;
+		d->expiring = 0;
 		d->timer = (struct timer){.fire = deadline_fire};
 		race_release(&d->timer);
 		registry_add(&d->canceller.context);

@@ -90,6 +90,8 @@ struct canceller {
 struct deadline_context {
 	struct canceller canceller;
 	int32_t timeout_cause; // constant
+	// any thread, atomic: 1 while a goroutine that will end it is on its way, with a reference
+	uint32_t expiring;
 	struct timer timer;
 };
 
@@ -144,6 +146,10 @@ void canceller_destroy(struct canceller *c);
 
 // Links a new canceller below its parent; ends it if the parent has ended.
 void canceller_join_parent(struct canceller *c);
+
+// Takes over the reference of the goroutine that was on its way to end the context at its deadline,
+// if there is one. Needs: no goroutine runs any more.
+bool canceller_stop_expiring(struct canceller *c);
 
 // Ends `c` and all below, or waits until whoever is doing so has. error: a code.
 void canceller_end(struct canceller *c, int error, int cause);

@@ -88,15 +88,27 @@ void registry_remove(tuza_context *ctx)
 
 void context_forget_waits(void)
 {
+	struct canceller *expiring = NULL, *next;
+
 	for (size_t i = 0; i < SHARDS; i++) {
 		struct shard *s = &shards[i];
 
 		lock_acquire(&s->lock);
 		for (struct link *l = s->contexts.next; l && l != &s->contexts; l = l->next) {
 			tuza_context *ctx = CONTAINER_OF(l, tuza_context, registered);
-			if (context_is_canceller(ctx))
-				canceller_forget_waits(canceller_of(ctx));
+			if (!context_is_canceller(ctx))
+				continue;
+			struct canceller *c = canceller_of(ctx);
+			canceller_forget_waits(c);
+			if (canceller_stop_expiring(c)) {
+				c->next = expiring; // in no tree that ends: nobody runs
+				expiring = c;
+			}
 		}
 		lock_release(&s->lock);
+	}
+	for (; expiring; expiring = next) {
+		next = expiring->next;
+		tuza_context_release(&expiring->context);
 	}
 }
