@@ -34,8 +34,8 @@ static void mutex_relax(void)
 		arch_relax();
 }
 
-// Waiters that were dropped at the end of a run have left the queue, not the word: nobody looks at an
-// object then that may be gone.
+// Waiters that were dropped at the end of a run have left the queue, not the word: nobody looks at
+// an object then that may be gone.
 static void forget_dropped(tuza_mutex *m)
 {
 	if (!(load_relaxed(&m->state) & (MUTEX_PARKED | MUTEX_STARVING))) // re-checked below

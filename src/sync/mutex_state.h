@@ -140,7 +140,8 @@ static ALWAYS_INLINE bool mutex_state_park(uint32_t *state, uint32_t woken, bool
 }
 
 /*
- * The queue is empty: a waiter was removed, or dropped at the end of a run. Needs: the bucket's lock.
+ * The queue is empty: a waiter was removed, or dropped at the end of a run. Needs: the bucket's
+ * lock.
  */
 static ALWAYS_INLINE void mutex_state_clear_parked(uint32_t *state)
 {
