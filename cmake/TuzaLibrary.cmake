@@ -11,7 +11,7 @@
 #
 # libbacktrace (in gcc's own directory) goes into both when it is there, so users link nothing more.
 file(GLOB_RECURSE tuza_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.c")
-list(FILTER tuza_sources EXCLUDE REGEX "/src/arch/[^/]+/")
+list(FILTER tuza_sources EXCLUDE REGEX "/src/(arch/[^/]+|http)/")
 file(GLOB_RECURSE tuza_cpu_sources CONFIGURE_DEPENDS
      "${PROJECT_SOURCE_DIR}/src/arch/${TUZA_CPU}/*.c"
      "${PROJECT_SOURCE_DIR}/src/arch/${TUZA_CPU}/*.S")
@@ -58,6 +58,7 @@ target_include_directories(tuza_objects PUBLIC
   "${PROJECT_SOURCE_DIR}/src"
   "${PROJECT_SOURCE_DIR}/src/arch/${TUZA_CPU}")
 target_link_libraries(tuza_objects PRIVATE Threads::Threads tuza_warnings tuza_codegen)
+target_compile_definitions(tuza_objects PRIVATE TUZA_LIBRARY_)
 if(TUZA_LIBBACKTRACE)
   target_compile_definitions(tuza_objects PRIVATE TUZA_HAVE_LIBBACKTRACE=1)
   target_include_directories(tuza_objects SYSTEM PRIVATE "${PROJECT_BINARY_DIR}/backtrace")
