@@ -53,7 +53,7 @@ tuza_add_flags(tuza_codegen
   -fasynchronous-unwind-tables
   -fno-tree-loop-distribute-patterns)
 target_compile_definitions(tuza_codegen INTERFACE
-  TUZA_DEBUG_CHECKS=$<BOOL:${TUZA_DEBUG_CHECKS}>)
+  TUZA_LIBRARY_ TUZA_DEBUG_CHECKS=$<BOOL:${TUZA_DEBUG_CHECKS}>)
 
 set(tuza_sanitizer_flags -fno-omit-frame-pointer -fno-sanitize-recover=all)
 if(TUZA_SANITIZE_LIBRARY)

@@ -58,7 +58,6 @@ target_include_directories(tuza_objects PUBLIC
   "${PROJECT_SOURCE_DIR}/src"
   "${PROJECT_SOURCE_DIR}/src/arch/${TUZA_CPU}")
 target_link_libraries(tuza_objects PRIVATE Threads::Threads tuza_warnings tuza_codegen)
-target_compile_definitions(tuza_objects PRIVATE TUZA_LIBRARY_)
 if(TUZA_LIBBACKTRACE)
   target_compile_definitions(tuza_objects PRIVATE TUZA_HAVE_LIBBACKTRACE=1)
   target_include_directories(tuza_objects SYSTEM PRIVATE "${PROJECT_BINARY_DIR}/backtrace")
