@@ -170,7 +170,7 @@ EXPORT ssize_t tuza_http_write(tuza_http_writer *w, const void *bytes, size_t co
 
 EXPORT int tuza_http_flush(tuza_http_writer *w)
 {
-	return w->error ? w->error : writer_send(w, NULL, 0, false);
+	return w->error ? w->error : writer_send(w, "", 0, false);
 }
 
 // ---- begin and end -----------------------------------------------------------------------------
@@ -197,6 +197,6 @@ bool writer_finish(tuza_http_writer *w)
 		w->close = true;
 	if (w->error == 0 &&
 		(w->framing == FRAMING_OPEN || w->framing == FRAMING_CHUNKED || w->kept))
-		(void)writer_send(w, NULL, 0, true);
+		(void)writer_send(w, "", 0, true);
 	return w->error == 0 && !w->close;
 }
