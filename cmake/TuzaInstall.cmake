@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# What `make install` puts where: headers, the libraries, gdb's extension, the pkg-config files and the CMake package
-# (targets tuza::tuza and tuza::static, tuza::http and tuza::http_static). Both describe paths relative to themselves,
-# so the tree may be moved.
+# What `make install` puts where: headers, libraries, programs, gdb's extension, the pkg-config files and the CMake
+# package (targets tuza::tuza and tuza::static, tuza::http and tuza::http_static). Both describe paths relative to
+# themselves, so the tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -11,6 +11,10 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tuza" DESTINATION "${CMAKE_INST
 install(TARGETS ${tuza_public_targets} EXPORT tuzaTargets
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+
+if(tuza_app_targets)
+  install(TARGETS ${tuza_app_targets} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
 
 set(tuza_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/tuza")
 install(EXPORT tuzaTargets NAMESPACE tuza:: DESTINATION "${tuza_cmake_dir}")

@@ -54,7 +54,7 @@ const char *tuza_http_status_text(int status);
  *
  *   method  "GET", "POST" …; one of those that are registered, in capitals.
  *   target  as it was sent: "/items/7?full=1", "*" for OPTIONS.
- *   path    of the target, as it was sent, still percent-encoded: "/items/a%2Fb".
+ *   path    of the target, as it was sent, still percent-encoded: "/items/a%2Fb". Without "%00".
  *   query   what follows the first '?', still encoded; "" without one.
  *   host    of the Host header, or of a target that is a whole URL: "example.org:8080"; may be ""
  *           for HTTP/1.0.
@@ -202,6 +202,22 @@ int tuza_http_error(tuza_http_writer *w, int status, const char *text);
  * Go       http.Redirect
  */
 int tuza_http_redirect(tuza_http_writer *w, const char *url, int status);
+
+/*
+ * Answers GET and HEAD with a file, its type by the ending of its name, and an ETag, for which
+ * If-None-Match gets a 304. A directory is redirected to its name with '/', which is its index.html.
+ *
+ *   root  the directory to serve. Links within are followed wherever they lead.
+ *   name  below it, decoded: a path value. One with "..", an empty part or a part that begins with
+ *         '.' is not found.
+ *
+ * Returns  0 when it was answered, with a 404 for instance; else a code of tuza_http_write or
+ *          tuza_pread, the answer cut short.
+ * Blocks   while the file system does, in blocking sections.
+ * Go       http.ServeFileFS
+ */
+int tuza_http_serve_file(
+	tuza_http_writer *w, tuza_http_request *r, const char *root, const char *name);
 
 // ---- mux ---------------------------------------------------------------------------------------
 

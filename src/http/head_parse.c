@@ -176,7 +176,9 @@ static int split_target(struct head *h, struct arena *arena, const char **author
 		h->path = "/";
 	else
 		h->path = question ? arena_copy(arena, rest, length) : rest;
-	return h->path ? 0 : 503;
+	if (!h->path)
+		return 503;
+	return strstr(h->path, "%00") ? 400 : 0; // would end a C string early
 }
 
 // ---- headers -----------------------------------------------------------------------------------

@@ -138,6 +138,7 @@ static const struct refused {
 	{400, S("GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n")},
 	{400, S("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n")},
 	{400, S("GET /#part HTTP/1.1\r\nHost: a\r\n\r\n")},
+	{400, S("GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n")},
 	{400, S("GET * HTTP/1.1\r\nHost: a\r\n\r\n")},
 	{400, S("GET a HTTP/1.1\r\nHost: a\r\n\r\n")},
 	{400, S("GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n")},
