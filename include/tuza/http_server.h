@@ -205,7 +205,8 @@ int tuza_http_redirect(tuza_http_writer *w, const char *url, int status);
 
 /*
  * Answers GET and HEAD with a file, its type by the ending of its name, and an ETag, for which
- * If-None-Match gets a 304. A directory is redirected to its name with '/', which is its index.html.
+ * If-None-Match gets a 304. A directory is redirected to its name with '/', which is its
+ * index.html.
  *
  *   root  the directory to serve. Links within are followed wherever they lead.
  *   name  below it, decoded: a path value. One with "..", an empty part or a part that begins with
