@@ -8,19 +8,13 @@
 #include <tuza/http.h>
 #include <tuza/tuza.h>
 
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
 
 struct service {
 	const char *address, *directory;
 	int64_t started;
 	tuza_http_server *server;
-	tuza_context *patience; // cancelled by the second signal
-	tuza_chan *drained;     // closed when the shutdown is over
-	int signals;            // a descriptor
 };
 
 // ---- handlers ----------------------------------------------------------------------------------
@@ -57,73 +51,59 @@ static void log_access(const tuza_http_access *a, void *arg)
 		(long long)a->bytes, (double)a->duration / TUZA_MILLISECOND);
 }
 
-// ---- the end -----------------------------------------------------------------------------------
+// ---- the server --------------------------------------------------------------------------------
 
-// Waits for the next signal, and takes it. Negative: there will be none.
-static int next_signal(const struct service *s)
+// On a goroutine of its own, until the server is shut down; then it says so.
+static void serve(struct service *s, tuza_listener *l, tuza_chan *ended)
 {
-	struct signalfd_siginfo info;
-	int error = tuza_wait_fd(s->signals, POLLIN, 0);
+	int error = tuza_http_server_serve(s->server, l);
 
-	if (error < 0 || tuza_read(s->signals, &info, sizeof info) != sizeof info)
-		return -1;
-	return (int)info.ssi_signo;
+	tuza_send(ended, error);
 }
 
-static void hurry(struct service *s)
+static void shut_down(struct service *s)
 {
-	if (next_signal(s) > 0)
-		tuza_context_cancel(s->patience);
-}
+	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), 10 * TUZA_SECOND);
 
-static void end_on_signal(struct service *s)
-{
-	if (next_signal(s) < 0)
-		return;
 	fprintf(stderr, "shutting down\n");
-	go(hurry, s);
-	tuza_context *ctx = tuza_context_with_timeout(s->patience, 10 * TUZA_SECOND);
 	if (tuza_http_server_shutdown(s->server, ctx) != 0)
 		tuza_http_server_close(s->server);
 	tuza_context_free(ctx);
-	tuza_chan_close(s->drained);
 }
 
-// ---- main --------------------------------------------------------------------------------------
-
-static int serve(void *arg)
+static int run(void *arg)
 {
 	struct service *s = arg;
+	// After the first signal the second does what signals do.
+	tuza_context *signalled =
+		tuza_context_notify_signal(tuza_context_background(), SIGINT, SIGTERM);
 	tuza_http_mux *mux = tuza_http_mux_new();
-	tuza_http_server_options options = {
-		.handler = tuza_http_mux_serve, .arg = mux, .access_log = log_access};
+	tuza_chan *ended = tuza_chan_new(sizeof(int), 0);
 	char address[TUZA_ADDRESS_TEXT];
 	tuza_listener *l;
 
-	int error = tuza_listen("tcp", s->address, &l);
-	if (error) {
-		fprintf(stderr, "%s: %s\n", s->address, tuza_strerror(error));
-		tuza_http_mux_free(mux);
-		return 1;
-	}
+	s->started = tuza_now();
+	s->server = tuza_http_server_new(&(tuza_http_server_options){
+		.handler = tuza_http_mux_serve, .arg = mux, .access_log = log_access});
 	tuza_http_handle(mux, "GET /api/status", show_status, s);
 	tuza_http_handle(mux, "GET /{name...}", serve_file, s);
-	s->started = tuza_now();
-	s->server = tuza_http_server_new(&options);
-	s->patience = tuza_context_with_cancel(tuza_context_background());
-	s->drained = tuza_chan_new(0, 0);
-	go(end_on_signal, s);
 
-	tuza_listener_address(l, address, sizeof address);
-	fprintf(stderr, "serving %s at http://%s/\n", s->directory, address);
-	error = tuza_http_server_serve(s->server, l);
+	int error = tuza_listen("tcp", s->address, &l);
+	if (!error) {
+		tuza_listener_address(l, address, sizeof address);
+		fprintf(stderr, "serving %s at http://%s/\n", s->directory, address);
+		go(serve, s, l, ended);
+		if (TUZA_SELECT(TUZA_RECV(ended, &error), TUZA_DONE(signalled)) == 1) {
+			shut_down(s);
+			tuza_recv(ended, &error);
+		}
+	}
 	if (error)
-		fprintf(stderr, "%s: %s\n", address, tuza_strerror(error));
-	else
-		tuza_recv(s->drained, NULL); // serving is over at once, requests are not
-	tuza_close(s->signals);
+		fprintf(stderr, "%s: %s\n", s->address, tuza_strerror(error));
 	tuza_http_server_free(s->server);
 	tuza_http_mux_free(mux);
+	tuza_chan_release(ended);
+	tuza_context_free(signalled);
 	return error != 0;
 }
 
@@ -133,17 +113,10 @@ int main(int argc, char **argv)
 		.address = argc > 1 ? argv[1] : "127.0.0.1:8080",
 		.directory = argc > 2 ? argv[2] : ".",
 	};
-	sigset_t ends;
 
 	if (argc > 3) {
 		fprintf(stderr, "usage: tuza-serve [ADDRESS [DIRECTORY]]\n");
 		return 2;
 	}
-	// Blocked in every thread, so that they are read where goroutines can wait for them.
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &ends, NULL);
-	s.signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-	return s.signals < 0 ? 1 : tuza_run(serve, &s);
+	return tuza_run(run, &s);
 }
