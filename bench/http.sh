@@ -41,7 +41,8 @@ cmake --build "$build" --target tuza_http_static >"$out/build.log" || { cat "$ou
 $cc -std=gnu11 -O2 -g -Wall -Wextra -Iinclude -o "$out/tuza" bench/http/hello.c \
 	"$build/libtuza-http.a" "$build/libtuza.a" -pthread -ldl
 sides=tuza
-if command -v go >/dev/null && GOTOOLCHAIN=local GO111MODULE=off go build -o "$out/go" bench/http/hello.go; then
+if command -v go >/dev/null &&
+	(cd bench/http/go && GOTOOLCHAIN=local GOFLAGS=-mod=mod go build -buildvcs=false -o "$out/go" .); then
 	sides="$sides go"
 fi
 nginx=$(PATH=$PATH:/usr/sbin:/sbin command -v nginx || true)

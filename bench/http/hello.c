@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * hello PORT PROCESSORS: answers every request with the same 13 bytes; twin of hello.go.
+ * hello PORT PROCESSORS: answers every request with the same 13 bytes; twin of go/hello.go.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// hello PORT PROCESSORS: answers every request with the same 13 bytes; twin of hello.c.
+// hello PORT PROCESSORS: answers every request with the same 13 bytes; twin of ../hello.c.
 package main
 
 import (
