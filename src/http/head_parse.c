@@ -315,12 +315,13 @@ static void end_strings(struct head *h)
 	for (size_t i = 0; i < h->count; i++) {
 		struct field *f = &h->fields[i];
 		((char *)(uintptr_t)f->name)[f->name_length] = '\0';
-		if (!f->value)
-			f->value = "";
 		while (f->value_length > 0 && (f->value[f->value_length - 1] == ' ' ||
 						      f->value[f->value_length - 1] == '\t'))
 			f->value_length--;
-		if (*f->value)
+		// llhttp may place an empty value anywhere: at the next header's name, for one.
+		if (f->value_length == 0)
+			f->value = "";
+		else
 			((char *)(uintptr_t)f->value)[f->value_length] = '\0';
 	}
 }
