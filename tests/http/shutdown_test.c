@@ -186,6 +186,8 @@ static void ask_until_closed(struct client *c)
 	struct answer *a = malloc(sizeof *a);
 	tuza_conn *conn;
 
+	a->length = 0; // if nothing can be sent
+	a->bytes[0] = '\0';
 	if (tuza_dial(tuza_context_background(), "tcp", c->site->address, &conn) == 0) {
 		while (send_text(conn, GET("/"))) {
 			read_answer(conn, a, false);
@@ -193,8 +195,10 @@ static void ask_until_closed(struct client *c)
 				break;
 		}
 		if (a->length && strcmp(a->bytes, hello_answer) != 0 &&
-			strcmp(a->bytes, last_answer) != 0)
+			strcmp(a->bytes, last_answer) != 0) {
 			atomic_fetch_add(c->broken, 1);
+			printf("  broken: \"%s\"\n", a->bytes);
+		}
 		(void)tuza_conn_close(conn);
 	}
 	free(a);
