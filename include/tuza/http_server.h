@@ -256,8 +256,8 @@ void tuza_http_mux_free(tuza_http_mux *mux);
 void tuza_http_handle(
 	tuza_http_mux *mux, const char *pattern, tuza_http_handler handler, void *arg);
 
-// The handler that a mux is: `mux` is the tuza_http_mux. Go: ServeMux.ServeHTTP
-void tuza_http_mux_serve(tuza_http_writer *w, tuza_http_request *r, void *mux);
+// The handler that a mux is: `arg` is the tuza_http_mux. Go: ServeMux.ServeHTTP
+void tuza_http_mux_serve(tuza_http_writer *w, tuza_http_request *r, void *arg);
 
 // ---- the server --------------------------------------------------------------------------------
 

@@ -121,16 +121,18 @@ static ssize_t read_some(tuza_http_request *r, void *bytes, size_t count)
 	return n;
 }
 
+static bool is_over(const struct body *b) { return b->done || b->error; }
+
 EXPORT ssize_t tuza_http_body_read(tuza_http_request *r, void *bytes, size_t count)
 {
 	struct body *b = &r->body;
 	if (count == 0)
 		return 0;
-	if (!b->done && !b->error)
+	if (!is_over(b))
 		b->error = writer_continue(&r->exchange->writer);
-	bool over = b->done || b->error;
+	bool over = is_over(b);
 	ssize_t n = read_some(r, bytes, count);
-	if (!over && (b->done || b->error))
+	if (!over && is_over(b))
 		request_body_over(r);
 	return n;
 }

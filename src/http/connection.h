@@ -136,8 +136,8 @@ struct exchange {
 	tuza_panic_info panic; // here rather than on every connection's stack
 };
 
-// For the server's pool. NULL: no memory.
-void *exchange_new(void *server);
+// For the server's pool, `arg` is the server. NULL: no memory.
+void *exchange_new(void *arg);
 void exchange_free(void *exchange);
 
 // More room for input, to `room` bytes. What points into it goes stale.

@@ -43,7 +43,7 @@ static int on_name(llhttp_t *llhttp, const char *at, size_t length)
 		f->name_length += (uint32_t)length;
 		return 0;
 	}
-	if (h->count == h->room)
+	if (h->count == h->room || !h->fields)
 		return -1;
 	h->fields[h->count++] =
 		(struct field){.name = at, .name_length = (uint32_t)length, .value = NULL};
@@ -92,17 +92,11 @@ static int run_llhttp(struct parsing *p, llhttp_t *llhttp, const char *bytes, si
 	llhttp_settings_t *constant = (llhttp_settings_t *)(uintptr_t)&settings;
 	llhttp_init(llhttp, HTTP_REQUEST, constant);
 	llhttp->data = p;
-	switch (llhttp_execute(llhttp, bytes, count)) {
-	case HPE_INVALID_METHOD:
+	if (llhttp_execute(llhttp, bytes, count) == HPE_INVALID_METHOD)
 		return 501; // it is a word, only none that is known
-	case HPE_OK:
-	case HPE_PAUSED_UPGRADE: // CONNECT, Upgrade: llhttp would leave what follows to others
-		return p->complete ? 0 : 400;
-	default:
-		// An error after the headers is about the body, of which nothing was given: it is
-		// judged below.
-		return p->complete ? 0 : 400;
-	}
+	// What it says after the headers is about the body, of which nothing was given, or about an
+	// Upgrade, which is not taken: framing is judged below.
+	return p->complete ? 0 : 400;
 }
 
 // ---- the first line ----------------------------------------------------------------------------

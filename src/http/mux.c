@@ -377,7 +377,8 @@ EXPORT void tuza_http_mux_serve(tuza_http_writer *w, tuza_http_request *r, void 
 		char *longer = arena_take(&r->arena, length + 2);
 		if (longer) {
 			memcpy(longer, path, length);
-			memcpy(longer + length, "/", 2);
+			longer[length] = '/';
+			longer[length + 1] = '\0';
 			if (is_exact(find(mux, &m, r, longer), longer)) {
 				redirect(w, r, longer);
 				return;

@@ -116,8 +116,8 @@ static void add_wildcard(struct pattern *p, const char *segment, size_t length, 
 
 static void parse_path(struct pattern *p, const char *path)
 {
-	size_t most = 0;
-	for (const char *at = path; *at; at++)
+	size_t most = 1;
+	for (const char *at = path + 1; *at; at++) // it begins with a '/'
 		most += *at == '/';
 	p->segments = need(calloc(most, sizeof *p->segments));
 	p->wild_names = need(calloc(most, sizeof *p->wild_names));

@@ -44,6 +44,11 @@ static const struct accepted {
 	{"GET / HTTP/1.1\r\nHost: \t a:8080 \t\r\n\r\n", "GET|/||a:8080|1.1|0|"},
 	{"GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "GET|/||[::1]:80|1.1|0|"},
 	{"GET / HTTP/1.1\r\n" H "Empty:\r\nX: a\tb\r\n\r\n", "GET|/||a|1.1|0|"},
+	{"GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+		"GET|/||a|1.1|0|"},
+	{"POST / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: h2c\r\n"
+	 "Content-Length: 5\r\n\r\nhello",
+		"POST|/||a|1.1|5|hello"},
 	{"GET / HTTP/1.1\r\nEmpty: \r\n" H "\r\n", "GET|/||a|1.1|0|"},
 	{"GET / HTTP/1.1\r\n" H "X: \xc3\xa9\r\n\r\n", "GET|/||a|1.1|0|"},
 	{"GET http://a/p?q HTTP/1.1\r\n" H "\r\n", "GET|/p|q|a|1.1|0|"},
