@@ -2,7 +2,7 @@
 #
 # The everyday commands. All work is done by CMake; this file only says which presets and scripts.
 #
-#   make            the library, both kinds, and the examples (build/release)
+#   make            the libraries, both kinds, the programs of apps/ and the examples (build/release)
 #   make run        a tour of the examples
 #   make test       every test: plain, under the sanitizers, under valgrind, and the CPU layer for aarch64
 #   make check      format, linters, layers, barrier labels, exported symbols, headers
@@ -27,7 +27,7 @@ CTEST = ctest --parallel $(JOBS) --preset
 	test-aarch64-arch check bench coverage install deps deps-build deps-test clean
 
 all: configure-release
-	@$(CMAKE_BUILD) release --target tuza_static tuza_shared examples
+	@$(CMAKE_BUILD) release --target libraries apps examples
 
 # Configures a preset once; afterwards CMake notices by itself what changed.
 configure-%: deps-build
@@ -85,7 +85,7 @@ coverage: deps-test configure-coverage
 # The prefix is part of the package files, so it is configured in first.
 install: all
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX="$(PREFIX)" >/dev/null
-	@$(CMAKE_BUILD) release --target tuza_static tuza_shared
+	@$(CMAKE_BUILD) release --target libraries apps
 	@DESTDIR="$(DESTDIR)" cmake --install build/release
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then PATH="$$PATH:/sbin" ldconfig; fi
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# How everything here is compiled: the interface targets tuza_warnings, tuza_codegen (the library) and
+# How everything here is compiled: the interface targets tuza_warnings, tuza_codegen (the libraries) and
 # tuza_sanitizers (tests and examples), and the CPU's folder in TUZA_CPU.
 include(CheckCCompilerFlag)
 

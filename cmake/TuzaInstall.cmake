@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# What `make install` puts where: headers, both libraries, gdb's extension, the pkg-config file and the CMake package
-# (targets tuza::tuza and tuza::static). Both describe paths relative to themselves, so the tree may be moved.
+# What `make install` puts where: headers, libraries, programs, gdb's extension, the pkg-config files and the CMake
+# package (targets tuza::tuza and tuza::static, tuza::http and tuza::http_static). Both describe paths relative to
+# themselves, so the tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -10,6 +11,10 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tuza" DESTINATION "${CMAKE_INST
 install(TARGETS ${tuza_public_targets} EXPORT tuzaTargets
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+
+if(tuza_app_targets)
+  install(TARGETS ${tuza_app_targets} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
 
 set(tuza_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/tuza")
 install(EXPORT tuzaTargets NAMESPACE tuza:: DESTINATION "${tuza_cmake_dir}")
@@ -25,6 +30,11 @@ file(RELATIVE_PATH tuza_pc_to_prefix "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig"
 string(REGEX REPLACE "/$" "" tuza_pc_to_prefix "${tuza_pc_to_prefix}")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/tuza.pc.in" "${PROJECT_BINARY_DIR}/tuza.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/tuza.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+if(TUZA_HAVE_HTTP)
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/tuza-http.pc.in" "${PROJECT_BINARY_DIR}/tuza-http.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/tuza-http.pc"
+          DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endif()
 
 # gdb loads by itself what lies in its own share/gdb/auto-load under the library's path: that is so with PREFIX=/usr.
 install(FILES "${PROJECT_SOURCE_DIR}/tools/gdb/tuza-gdb.py" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")

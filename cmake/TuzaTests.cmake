@@ -5,6 +5,7 @@
 #
 #   unit/**/X_test.c   white box: links the plain objects as they are needed
 #   api/ blocks/ go/ stress/   black box: links libtuza.a, runs once per TUZA_MAXPROCS
+#   http/X_test.c      black box too: links libtuza-http.a besides, runs with 1 and 4 processors
 #   fault/X_fault.c    the n-th allocation or system call fails; links the plain objects
 #   model/X_model.c    all interleavings of a protocol; stands alone
 #   die/X.c            must end as its first comment says (tools/run_die.sh)
@@ -18,7 +19,7 @@
 # Sources next to the harness (tests/*.c) are linked into every test.
 include(CheckLanguage)
 
-set(TUZA_TEST_KINDS "unit;api;blocks;go;stress;fault;model;die;meta;examples;memcheck"
+set(TUZA_TEST_KINDS "unit;api;blocks;go;http;stress;fault;model;die;meta;examples;memcheck"
     CACHE STRING "The kinds of tests that this build has")
 set(TUZA_TEST_EXCLUDE "" CACHE STRING "Tests whose paths match are not built")
 set(TUZA_TEST_DEBUG "" CACHE STRING "TUZA_DEBUG of the api tests, such as chaos")
@@ -167,6 +168,21 @@ foreach(kind IN ITEMS api blocks go stress)
   endforeach()
 endforeach()
 
+if(TUZA_HAVE_HTTP)
+  tuza_find_sources(sources http "*_test")
+else()
+  set(sources "")
+endif()
+foreach(source IN LISTS sources)
+  tuza_add_program("${source}" target name tuza::http_static tuza_test_support)
+  foreach(processors IN ITEMS 1 4)
+    add_test(NAME "${name}.p${processors}" COMMAND ${target})
+    tuza_set_test_properties("${name}.p${processors}" http "${source}"
+      "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
+    set_tests_properties("${name}.p${processors}" PROPERTIES PROCESSORS ${processors})
+  endforeach()
+endforeach()
+
 tuza_find_sources(sources die "*")
 foreach(source IN LISTS sources)
   tuza_add_program("${source}" target name tuza::static tuza_test_support)
@@ -177,7 +193,14 @@ endforeach()
 
 tuza_find_sources(sources examples "*")
 foreach(source IN LISTS sources)
-  tuza_add_program("${source}" target name tuza::static)
+  set(library tuza::static)
+  file(STRINGS "${source}" with_http REGEX "^#include <tuza/http" LIMIT_COUNT 1)
+  if(with_http AND TUZA_HAVE_HTTP)
+    set(library tuza::http_static)
+  elseif(with_http)
+    continue()
+  endif()
+  tuza_add_program("${source}" target name ${library})
   add_test(NAME "${name}" COMMAND "${PROJECT_SOURCE_DIR}/tools/run_example.sh" "${source}"
     ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:${target}>)
   tuza_set_test_properties("${name}" examples "${source}")

@@ -31,6 +31,7 @@ need_for_build() {
 	need make has make
 	need cmake has cmake
 	need ninja-build has ninja
+	need node-llhttp test -e /usr/share/llhttp/llhttp.c
 }
 
 need_for_test() {

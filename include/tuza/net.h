@@ -139,6 +139,24 @@ int tuza_listener_fd(tuza_listener *l);
 TUZA_MUST_USE ssize_t tuza_conn_read(tuza_conn *conn, void *bytes, size_t count);
 
 /*
+ * The same, but what was read stays where it is, for the next read.
+ *
+ * Go       bufio.Reader.Peek, MSG_PEEK
+ */
+TUZA_MUST_USE ssize_t tuza_conn_peek(tuza_conn *conn, void *bytes, size_t count);
+
+/*
+ * Waits until there is something to read, or the end: who holds many idle connections needs no
+ * buffer for them meanwhile.
+ *
+ * Returns  0. It may be mistaken: then the read that follows waits, too.
+ * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED.
+ * Blocks   parks until then.
+ * Go       RawConn.Read   (N7)
+ */
+TUZA_MUST_USE int tuza_conn_wait_readable(tuza_conn *conn);
+
+/*
  * Writes all of `count` bytes, waiting whenever the other side is slow.
  *
  * Returns  `count`; less if there was a failure, or the deadline passed, after some were written:

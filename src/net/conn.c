@@ -60,6 +60,28 @@ EXPORT ssize_t tuza_conn_read(tuza_conn *conn, void *bytes, size_t count)
 	return end_transfer(c, n);
 }
 
+static ssize_t peek(tuza_conn *conn, void *bytes, size_t count)
+{
+	struct conn *c = conn_begin(conn);
+	if (!c)
+		return TUZA_ECONNCLOSED;
+	conn_take_turn(c, TURN_READ);
+	ssize_t n = c->kind->peek(c, bytes, count);
+	conn_pass_turn(c, TURN_READ);
+	conn_end(c);
+	return conn_result(n);
+}
+
+EXPORT ssize_t tuza_conn_peek(tuza_conn *conn, void *bytes, size_t count)
+{
+	ssize_t n = count ? peek(conn, bytes, count < IO_MOST ? count : IO_MOST) : 0;
+	if (n > 0)
+		io_has_read(bytes, (size_t)n);
+	return n;
+}
+
+EXPORT int tuza_conn_wait_readable(tuza_conn *conn) { return (int)peek(conn, NULL, 0); }
+
 EXPORT ssize_t tuza_conn_read_from(tuza_conn *conn, void *bytes, size_t count, tuza_address *from)
 {
 	struct conn *c = conn_begin(conn);

@@ -23,6 +23,9 @@ struct conn;
 struct conn_kind {
 	// With the turn to read.
 	ssize_t (*read)(struct conn *c, void *bytes, size_t count, tuza_address *from);
+	// With the turn to read. Reads without taking; for a count of 0 it only waits, unless there
+	// is something.
+	ssize_t (*peek)(struct conn *c, void *bytes, size_t count);
 	// With the turn to write. Writes all it can of the pieces, which it may change.
 	ssize_t (*write)(struct conn *c, struct iovec *pieces, size_t count);
 	int (*shut)(struct conn *c, int how); // SHUT_RD, SHUT_WR

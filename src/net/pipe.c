@@ -53,8 +53,8 @@ static int why_closed(struct conn *c)
 	return error == TUZA_EFDCLOSED ? error : TUZA_EPIPECLOSED;
 }
 
-// Takes what is offered. -EAGAIN: nothing; 0: the end.
-static ssize_t take(struct flow *f, char *bytes, size_t count, bool *all)
+// Takes what is offered, or only copies it. -EAGAIN: nothing; 0: the end.
+static ssize_t take(struct flow *f, char *bytes, size_t count, bool keep, bool *all)
 {
 	ssize_t n = -EAGAIN;
 	lock_acquire(&f->lock);
@@ -67,10 +67,12 @@ static ssize_t take(struct flow *f, char *bytes, size_t count, bool *all)
 		race_acquire(f);
 		memcpy(bytes, f->offered, (size_t)n);
 		race_release(f);
-		f->offered += n;
-		f->left -= (size_t)n;
-		if (f->left == 0)
-			f->offered = NULL;
+		if (!keep) {
+			f->offered += n;
+			f->left -= (size_t)n;
+			if (f->left == 0)
+				f->offered = NULL;
+		}
 	} else if (f->written_off) {
 		n = 0;
 	}
@@ -79,19 +81,17 @@ static ssize_t take(struct flow *f, char *bytes, size_t count, bool *all)
 	return n;
 }
 
-static ssize_t pipe_read(struct conn *c, void *bytes, size_t count, tuza_address *from)
+static ssize_t receive(struct conn *c, void *bytes, size_t count, bool keep)
 {
 	struct pipe *p = c->pipe;
 	bool all;
-	if (from)
-		memset(from, 0, sizeof *from);
 	for (;;) {
 		uint64_t seen;
 		int error = netpoll_begin(c->poll, c->generation, NETPOLL_READ, &seen);
 		if (error)
 			return error;
-		ssize_t n = take(&p->flow[!c->side], bytes, count, &all);
-		if (n >= 0 && all)
+		ssize_t n = take(&p->flow[!c->side], bytes, count, keep, &all);
+		if (n >= 0 && all && !keep)
 			signal(p, !c->side, NETPOLL_WRITE);
 		if (n == TUZA_EPIPECLOSED)
 			return why_closed(c);
@@ -101,6 +101,20 @@ static ssize_t pipe_read(struct conn *c, void *bytes, size_t count, tuza_address
 		if (error)
 			return error;
 	}
+}
+
+static ssize_t pipe_read(struct conn *c, void *bytes, size_t count, tuza_address *from)
+{
+	if (from)
+		memset(from, 0, sizeof *from);
+	return receive(c, bytes, count, false);
+}
+
+static ssize_t pipe_peek(struct conn *c, void *bytes, size_t count)
+{
+	char one;
+	ssize_t n = receive(c, count ? bytes : &one, count ? count : 1, true);
+	return n < 0 || count ? n : 0;
 }
 
 // Takes the offer back. Returns how much of it was not read.
@@ -219,6 +233,7 @@ static void pipe_forget(struct conn *c)
 
 static const struct conn_kind pipe_kind = {
 	.read = pipe_read,
+	.peek = pipe_peek,
 	.write = pipe_write,
 	.shut = pipe_shut,
 	.address = pipe_address,

@@ -56,6 +56,24 @@ static ssize_t socket_read(struct conn *c, void *bytes, size_t count, tuza_addre
 	return n;
 }
 
+// One wait is all for a count of 0: who reads next finds out whether it was for nothing, and saves
+// another look.
+static ssize_t socket_peek(struct conn *c, void *bytes, size_t count)
+{
+	uint64_t seen;
+	ssize_t n;
+	char one;
+	do {
+		int error = netpoll_begin(c->poll, c->generation, NETPOLL_READ, &seen);
+		if (error)
+			return error;
+		n = sys_peek(c->fd, count ? bytes : &one, count ? count : 1);
+		if (n == -EAGAIN && count == 0)
+			return netpoll_wait(c->poll, c->generation, NETPOLL_READ, seen);
+	} while (again(c, NETPOLL_READ, seen, &n));
+	return n < 0 || count ? n : 0;
+}
+
 // Moves on in the pieces by n bytes; returns how many pieces are left.
 static size_t advance(struct iovec **pieces, size_t count, size_t n)
 {
@@ -147,6 +165,7 @@ static void socket_destroy(struct conn *c)
 
 static const struct conn_kind socket_kind = {
 	.read = socket_read,
+	.peek = socket_peek,
 	.write = socket_write,
 	.shut = socket_shut,
 	.address = socket_address,

@@ -29,6 +29,8 @@ int sys_set_option(int fd, int level, int option, int value);
 // From NULL: the sender is not asked for.
 ssize_t sys_receive(
 	int fd, void *bytes, size_t count, struct sockaddr *from, socklen_t *from_bytes);
+// Leaves what it reads where it is.
+ssize_t sys_peek(int fd, void *bytes, size_t count);
 // To NULL: to whom it is connected.
 ssize_t sys_send(
 	int fd, const void *bytes, size_t count, const struct sockaddr *to, socklen_t to_bytes);

@@ -35,6 +35,49 @@ TEST(what_is_written_is_read_in_order)
 	free(got);
 }
 
+static void wait_readable_now(struct call *c)
+{
+	c->result = tuza_conn_wait_readable(c->conn);
+	atomic_store(&c->done, 1);
+}
+
+// Looking takes nothing away, and waiting for something to read needs no buffer.
+TEST(peek_leaves_what_it_shows)
+{
+	char bytes[8] = "";
+
+	FOR_EACH_PAIR(p)
+	{
+		struct call wait = {.conn = p.b},
+			    write = {.conn = p.a, .bytes = "hello", .count = 5};
+
+		TUZA_GO(wait_readable_now, &wait);
+		tuza_yield();
+		CHECK_EQ(wait.done, 0);
+		TUZA_GO(write_now, &write);
+		WAIT_UNTIL(wait.done);
+		CHECK_EQ(wait.result, 0);
+		CHECK_EQ(tuza_conn_wait_readable(p.b), 0);
+		CHECK_EQ(tuza_conn_peek(p.b, bytes, 2), 2);
+		CHECK(memcmp(bytes, "he", 2) == 0);
+		if (kind == 2)
+			CHECK_EQ(write.done, 0); // a pipe keeps nothing
+		CHECK_EQ(read_all(p.b, bytes, 5), 5);
+		CHECK(memcmp(bytes, "hello", 5) == 0);
+		WAIT_UNTIL(write.done);
+
+		CHECK_EQ(tuza_conn_set_read_deadline(p.b, tuza_now() - 1), 0);
+		CHECK_EQ(tuza_conn_peek(p.b, bytes, 1), TUZA_EIOTIMEOUT);
+		CHECK_EQ(tuza_conn_wait_readable(p.b), TUZA_EIOTIMEOUT);
+		CHECK_EQ(tuza_conn_set_read_deadline(p.b, 0), 0);
+		CHECK_EQ(tuza_conn_close(p.a), 0);
+		CHECK_EQ(tuza_conn_wait_readable(p.b), 0);
+		CHECK_EQ(tuza_conn_peek(p.b, bytes, 1), 0);
+		CHECK_EQ(tuza_conn_close(p.b), 0);
+		CHECK_EQ(tuza_conn_wait_readable(p.b), TUZA_ECONNCLOSED);
+	}
+}
+
 static void answer(tuza_conn *conn, atomic_int *done)
 {
 	uint64_t n;

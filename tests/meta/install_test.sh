@@ -91,6 +91,44 @@ compiler=${CC:-cc}
 	fi
 }
 
+# libtuza-http, where it was built
+http=
+if pkg-config --exists tuza-http; then http=yes; fi
+if [ -n "$http" ]; then
+	cat >"$dir/http.c" <<'END'
+#include <tuza/http.h>
+#include <tuza/tuza.h>
+
+#include <stdio.h>
+
+int head_scan(int n);
+int head_scan(int n) { return n + 5; }
+
+static int serve(void *arg)
+{
+	tuza_http_server *server = tuza_http_server_new(NULL);
+
+	(void)arg;
+	tuza_http_server_free(server);
+	printf("hello %d\n", head_scan(tuza_http_status_text(404)[0] == 'N'));
+	return 0;
+}
+
+int main(void) { return tuza_run(serve, NULL); }
+END
+	# shellcheck disable=SC2046 # flags are meant to be split
+	{
+		"$compiler" -Wall -Wextra -Werror "$dir/http.c" -o "$dir/http_shared" \
+			$(pkg-config --cflags --libs tuza-http)
+		run "pkg-config, HTTP, shared" "$dir/http_shared"
+		readelf -d "$dir/http_shared" | grep -q 'NEEDED.*libtuza-http' || fail "libtuza-http.so is not used"
+		"$compiler" -static "$dir/http.c" -o "$dir/http_static" \
+			$(pkg-config --static --cflags --libs tuza-http)
+		run "pkg-config, HTTP, static program" "$dir/http_static"
+	}
+	[ -x "$prefix/bin/tuza-serve" ] || fail "tuza-serve is not installed"
+fi
+
 mkdir "$dir/project"
 cp "$dir/hello.c" "$dir/project"
 cat >"$dir/project/CMakeLists.txt" <<'END'
@@ -103,6 +141,13 @@ add_executable(static hello.c)
 target_link_libraries(static PRIVATE tuza::static)
 END
 {
+	if [ -n "$http" ]; then
+		cp "$dir/http.c" "$dir/project"
+		for kind in http http_static; do
+			echo "add_executable(use_$kind http.c)"
+			echo "target_link_libraries(use_$kind PRIVATE tuza::$kind)"
+		done >>"$dir/project/CMakeLists.txt"
+	fi
 	cmake -S "$dir/project" -B "$dir/project/build" -DCMAKE_PREFIX_PATH="$prefix" \
 		-DCMAKE_C_COMPILER="$compiler" && cmake --build "$dir/project/build"
 } >"$dir/log" 2>&1 || {
@@ -111,3 +156,7 @@ END
 }
 run "find_package, shared" "$dir/project/build/shared"
 run "find_package, static" "$dir/project/build/static"
+if [ -n "$http" ]; then
+	run "find_package, HTTP, shared" "$dir/project/build/use_http"
+	run "find_package, HTTP, static" "$dir/project/build/use_http_static"
+fi

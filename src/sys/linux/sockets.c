@@ -62,6 +62,12 @@ ssize_t sys_receive(int fd, void *bytes, size_t count, struct sockaddr *from, so
 		(long)from_bytes);
 }
 
+ssize_t sys_peek(int fd, void *bytes, size_t count)
+{
+	return raw_syscall6(
+		SYS_recvfrom, fd, (long)bytes, (long)count, MSG_DONTWAIT | MSG_PEEK, 0, 0);
+}
+
 ssize_t sys_send(
 	int fd, const void *bytes, size_t count, const struct sockaddr *to, socklen_t to_bytes)
 {

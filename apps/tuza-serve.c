@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tuza-serve [ADDRESS [DIRECTORY]]: serves the files of a directory (".") at an address
+ * ("127.0.0.1:8080"), and what it knows of itself as JSON at /api/status. SIGINT and SIGTERM end it
+ * gently: requests under way have 10 seconds; a second signal ends it at once.
+ */
+#include <tuza/go.h>
+#include <tuza/http.h>
+#include <tuza/tuza.h>
+
+#include <signal.h>
+#include <stdio.h>
+
+struct service {
+	const char *address, *directory;
+	int64_t started;
+	tuza_http_server *server;
+};
+
+// ---- handlers ----------------------------------------------------------------------------------
+
+static void serve_file(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	const struct service *s = arg;
+	const char *name = tuza_http_path_value(r, "name");
+	int error = tuza_http_serve_file(w, r, s->directory, name);
+
+	if (error)
+		fprintf(stderr, "%s: %s\n", name, tuza_strerror(error));
+}
+
+static void show_status(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	const struct service *s = arg;
+
+	(void)r;
+	tuza_http_set_header(w, "Content-Type", "application/json");
+	tuza_http_set_header(w, "Cache-Control", "no-store");
+	tuza_http_printf(w,
+		"{\"uptime_seconds\": %.3f, \"connections\": %zu, \"requests\": %llu, "
+		"\"goroutines\": %zu}\n",
+		(double)(tuza_now() - s->started) / TUZA_SECOND,
+		tuza_http_server_connections(s->server),
+		(unsigned long long)tuza_http_server_requests(s->server), tuza_num_goroutine());
+}
+
+static void log_access(const tuza_http_access *a, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "%s \"%s %s\" %d %lld %.3fms\n", a->remote, a->method, a->target, a->status,
+		(long long)a->bytes, (double)a->duration / TUZA_MILLISECOND);
+}
+
+// ---- the server --------------------------------------------------------------------------------
+
+// On a goroutine of its own, until the server is shut down; then it says so.
+static void serve(struct service *s, tuza_listener *l, tuza_chan *ended)
+{
+	int error = tuza_http_server_serve(s->server, l);
+
+	tuza_send(ended, error);
+}
+
+static void shut_down(struct service *s)
+{
+	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), 10 * TUZA_SECOND);
+
+	fprintf(stderr, "shutting down\n");
+	if (tuza_http_server_shutdown(s->server, ctx) != 0)
+		tuza_http_server_close(s->server);
+	tuza_context_free(ctx);
+}
+
+static int run(void *arg)
+{
+	struct service *s = arg;
+	// After the first signal the second does what signals do.
+	tuza_context *signalled =
+		tuza_context_notify_signal(tuza_context_background(), SIGINT, SIGTERM);
+	tuza_http_mux *mux = tuza_http_mux_new();
+	tuza_chan *ended = tuza_chan_new(sizeof(int), 0);
+	char address[TUZA_ADDRESS_TEXT];
+	tuza_listener *l;
+
+	s->started = tuza_now();
+	s->server = tuza_http_server_new(&(tuza_http_server_options){
+		.handler = tuza_http_mux_serve, .arg = mux, .access_log = log_access});
+	tuza_http_handle(mux, "GET /api/status", show_status, s);
+	tuza_http_handle(mux, "GET /{name...}", serve_file, s);
+
+	int error = tuza_listen("tcp", s->address, &l);
+	if (!error) {
+		tuza_listener_address(l, address, sizeof address);
+		fprintf(stderr, "serving %s at http://%s/\n", s->directory, address);
+		go(serve, s, l, ended);
+		if (TUZA_SELECT(TUZA_RECV(ended, &error), TUZA_DONE(signalled)) == 1) {
+			shut_down(s);
+			tuza_recv(ended, &error);
+		}
+	}
+	if (error)
+		fprintf(stderr, "%s: %s\n", s->address, tuza_strerror(error));
+	tuza_http_server_free(s->server);
+	tuza_http_mux_free(mux);
+	tuza_chan_release(ended);
+	tuza_context_free(signalled);
+	return error != 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct service s = {
+		.address = argc > 1 ? argv[1] : "127.0.0.1:8080",
+		.directory = argc > 2 ? argv[2] : ".",
+	};
+
+	if (argc > 3) {
+		fprintf(stderr, "usage: tuza-serve [ADDRESS [DIRECTORY]]\n");
+		return 2;
+	}
+	return tuza_run(run, &s);
+}

@@ -1,0 +1,3 @@
+module tuza/bench/http
+
+go 1.23

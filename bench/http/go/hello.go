@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+
+// hello PORT PROCESSORS: answers every request with the same 13 bytes; twin of ../hello.c.
+package main
+
+import (
+	"log"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+)
+
+func hello(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write([]byte("Hello, World!"))
+}
+
+func main() {
+	if len(os.Args) != 3 {
+		os.Exit(2)
+	}
+	processors, err := strconv.Atoi(os.Args[2])
+	if err != nil {
+		log.Fatal(err)
+	}
+	runtime.GOMAXPROCS(processors)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /hello", hello)
+	// The limits that tuza has by default.
+	server := &http.Server{
+		Addr:              "127.0.0.1:" + os.Args[1],
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       75 * time.Second,
+	}
+	log.Fatal(server.ListenAndServe())
+}

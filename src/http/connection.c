@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The life of a connection: wait, read a head, let the handler answer, and again. One goroutine
+ * does all of it, so requests that come in a row (pipelining) are answered in their order.
+ *
+ * What must not be forgotten, whichever way the goroutine is left (a handler may call tuza_goexit),
+ * is in connection_end, which is deferred.
+ */
+#include "http/connection.h"
+
+#include "base/atomic.h"
+#include <tuza/error.h>
+#include <tuza/panic.h>
+#include <tuza/time.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LINGER_MS = 500,     // for the client to read an answer before it is cut off: Go's
+	BODY_ROOM = 512,     // behind a head, at least
+	MOST_ROOM = 1 << 24, // of input, where heads are unlimited
+};
+
+int64_t deadline_after(int64_t timeout) { return timeout < 0 ? 0 : tuza_now() + timeout; }
+
+const char *connection_remote(struct connection *c)
+{
+	if (!c->has_remote && tuza_conn_remote_address(c->conn, c->remote, sizeof c->remote) != 0)
+		c->remote[0] = '\0';
+	c->has_remote = true;
+	return c->remote;
+}
+
+// ---- waiting for a request ---------------------------------------------------------------------
+
+static void give_back(struct connection *c)
+{
+	struct exchange *x = c->exchange;
+	c->exchange = NULL;
+	if (!x)
+		return;
+	// One that had to grow is not kept: the next hundred connections do not need it.
+	if (x->room > INPUT_BYTES)
+		exchange_free(x);
+	else
+		tuza_pool_put(&c->server->exchanges, x);
+}
+
+/*
+ * Waits until something of a request has come, with nothing but the connection. False: it is over.
+ *
+ * The state is stored, then `draining` is read; a shutdown stores `draining`, then reads states.
+ * One of them sees the other. The deadline of a shutdown must be the last, so ours is set first.
+ */
+static bool await_request(struct connection *c, bool first)
+{
+	const tuza_http_server_options *options = &c->server->options;
+	give_back(c);
+	int64_t timeout = first ? options->read_header_timeout : options->idle_timeout;
+	if (tuza_conn_set_read_deadline(c->conn, deadline_after(timeout)) != 0)
+		return false;
+	uint32_t waiting = first ? FRESH : IDLE;
+	// (http-drain) pairs with tuza_http_server_shutdown; tested by http/shutdown_test
+	store_seq_cst(&c->state, waiting);
+	// (http-drain)
+	if (load_seq_cst(&c->server->draining))
+		return false;
+	if (tuza_conn_wait_readable(c->conn) != 0)
+		return false;
+	// (http-drain) a shutdown that came first has it closed
+	if (!cas_seq_cst(&c->state, &waiting, ACTIVE))
+		return false;
+	c->exchange = tuza_pool_get(&c->server->exchanges);
+	if (!c->exchange)
+		return false;
+	c->exchange->connection = c;
+	c->exchange->next = c->exchange->end = 0;
+	return true;
+}
+
+// ---- reading a head ----------------------------------------------------------------------------
+
+// More room for a head that has filled what there is. `most` bytes are the limits' sum.
+static bool grow(struct exchange *x, const struct head_limits *limits)
+{
+	size_t most = limits->line < MOST_ROOM && limits->bytes < MOST_ROOM
+			      ? limits->line + limits->bytes + BODY_ROOM
+			      : (size_t)MOST_ROOM;
+	return x->room < most && exchange_grow(x, x->room * 2 < most ? x->room * 2 : most);
+}
+
+/*
+ * Reads and takes apart the head that comes next.
+ *
+ * Returns  0; the status to refuse it with; negative: the connection is over.
+ */
+static int read_head(struct connection *c)
+{
+	struct exchange *x = c->exchange;
+	const struct head_limits *limits = &c->server->limits;
+	struct head_scan scan = {0};
+	bool timed = false;
+	ssize_t n;
+
+	memmove(x->input, x->input + x->next, x->end - x->next);
+	x->end -= x->next;
+	x->next = 0;
+	while ((n = head_scan(&scan, x->input, x->end, limits)) == 0) {
+		if (x->end == x->room && !grow(x, limits))
+			return 431;
+		if (x->end > 0 && !timed) {
+			// The idle time is over, and the one for a head begins.
+			timed = true;
+			int64_t deadline = deadline_after(c->server->options.read_header_timeout);
+			if (tuza_conn_set_read_deadline(c->conn, deadline) != 0)
+				return -1;
+		}
+		ssize_t got = tuza_conn_read(c->conn, x->input + x->end, x->room - x->end);
+		if (got == TUZA_EIOTIMEOUT && x->end > 0)
+			return 408;
+		if (got <= 0)
+			return -1;
+		x->end += (size_t)got;
+	}
+	x->started = tuza_now();
+	if (n < 0)
+		return (int)-n;
+	x->head_end = x->next = (size_t)n;
+	if (x->room - x->head_end < BODY_ROOM && !exchange_grow(x, x->head_end + BODY_ROOM))
+		return 503;
+	struct head *h = &x->request.head;
+	if (scan.fields > h->room) {
+		struct field *fields = realloc(h->fields, scan.fields * sizeof *fields);
+		if (!fields)
+			return 503;
+		h->fields = fields;
+		h->room = scan.fields;
+	}
+	return head_parse(h, &x->request.arena, x->input, x->head_end, scan.fields);
+}
+
+// ---- answering ---------------------------------------------------------------------------------
+
+static void log_access(struct connection *c, const char *method, const char *target)
+{
+	const tuza_http_server_options *options = &c->server->options;
+	struct exchange *x = c->exchange;
+	if (!options->access_log)
+		return;
+	const char *agent = *method ? tuza_http_header(&x->request, "User-Agent") : NULL;
+	tuza_http_access access = {
+		.remote = connection_remote(c),
+		.method = method,
+		.target = target,
+		.status = x->writer.framing == FRAMING_OPEN ? 0 : x->writer.status,
+		.bytes = x->writer.written,
+		.started = x->started,
+		.duration = tuza_now() - x->started,
+		.agent = agent ? agent : "",
+	};
+	options->access_log(&access, options->access_arg);
+}
+
+// What the client has sent and nobody reads would have the system throw the answer away: it is
+// read for a moment.
+static void linger(struct connection *c)
+{
+	char bytes[512];
+	if (tuza_conn_close_write(c->conn) != 0 ||
+		tuza_conn_set_read_deadline(c->conn, tuza_now() + LINGER_MS * TUZA_MILLISECOND) !=
+			0)
+		return;
+	for (size_t most = SKIP_BYTES / sizeof bytes; most > 0; most--)
+		if (tuza_conn_read(c->conn, bytes, sizeof bytes) <= 0)
+			return;
+}
+
+// A head that was not understood: nothing of it is used, and nothing that follows it.
+static void refuse(struct connection *c, int status)
+{
+	struct exchange *x = c->exchange;
+	struct head *h = &x->request.head;
+	h->is_head = h->expects = false;
+	h->minor = 1;
+	h->length = 0;
+	request_begin(&x->request);
+	writer_begin(&x->writer);
+	x->writer.close = true;
+	(void)tuza_http_error(&x->writer, status, NULL);
+	(void)writer_finish(&x->writer);
+	log_access(c, "", "");
+	linger(c);
+}
+
+static void call_handler(void *exchange)
+{
+	struct exchange *x = exchange;
+	const tuza_http_server_options *options = &x->connection->server->options;
+	if (options->handler)
+		options->handler(&x->writer, &x->request, options->arg);
+	else
+		(void)tuza_http_error(&x->writer, 404, NULL);
+}
+
+// False: the connection ends.
+static bool answer(struct connection *c)
+{
+	struct exchange *x = c->exchange;
+	tuza_http_writer *w = &x->writer;
+	tuza_http_request *r = &x->request;
+	request_begin(r);
+	writer_begin(w);
+	w->close = r->head.close;
+
+	bool panicked = tuza_try(call_handler, x, &x->panic) != 0;
+	request_end(r);
+	if (panicked) {
+		server_log(c->server, "http: panic serving %s: %s\n%s", connection_remote(c),
+			x->panic.message, x->panic.stack);
+		w->close = true;
+		if (w->framing != FRAMING_OPEN || tuza_http_error(w, 500, NULL) != 0) {
+			log_access(c, r->head.method, r->head.target);
+			return false; // in the middle: the client must not take it for complete
+		}
+	}
+	// The body before the answer: many clients read only when they have sent all.
+	bool skipped = w->framing != FRAMING_OPEN || body_skip(r);
+	if (!skipped)
+		w->close = true;
+	bool goes_on = writer_finish(w);
+	if (goes_on && !body_skip(r))
+		goes_on = false;
+	(void)add_relaxed(&c->server->requests, 1); // a statistic
+	log_access(c, r->head.method, r->head.target);
+	if (!goes_on && w->error == 0 && (!r->body.done || x->next < x->end))
+		linger(c);
+	return goes_on;
+}
+
+static bool serve_one(struct connection *c)
+{
+	int status = read_head(c);
+	bool goes_on = false;
+	if (status > 0)
+		refuse(c, status);
+	else if (status == 0)
+		goes_on = answer(c);
+	arena_reset(&c->exchange->request.arena);
+	return goes_on;
+}
+
+// ---- all of it ---------------------------------------------------------------------------------
+
+static void connection_end(struct connection *c)
+{
+	tuza_http_server *server = c->server;
+	if (c->exchange) {
+		request_end(&c->exchange->request);
+		arena_reset(&c->exchange->request.arena);
+		give_back(c);
+	}
+	(void)tuza_conn_close(c->conn);
+	tuza_mutex_lock(&server->lock);
+	list_remove(&c->link);
+	server->count--;
+	tuza_cond_broadcast(&server->fewer);
+	tuza_mutex_unlock(&server->lock); // the server may be gone from here on
+	free(c);
+}
+
+void connection_serve(struct connection *c)
+{
+	TUZA_DEFER(connection_end, c);
+	bool first = true;
+	do {
+		struct exchange *x = c->exchange;
+		if ((!x || x->next == x->end) && !await_request(c, first))
+			break;
+		first = false;
+	} while (serve_one(c));
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A server, its connections, and what a connection needs while a request is under way.
+ *
+ * A connection that waits for a request is this: a struct connection, its descriptor, and a
+ * goroutine parked in a shallow place. Everything else (buffers, the request, the answer) is a
+ * struct exchange, which it takes from the server's pool when there is something to read, and gives
+ * back when all that came is answered.
+ */
+#ifndef TUZA_HTTP_CONNECTION_H
+#define TUZA_HTTP_CONNECTION_H
+
+#include "base/list.h"
+#include "http/chunked.h"
+#include "http/head.h"
+#include "http/text.h"
+#include <tuza/http_server.h>
+#include <tuza/panic.h>
+#include <tuza/sync.h>
+
+enum {
+	INPUT_BYTES = 4096,     // room for input at first: most heads are smaller
+	OUTPUT_BYTES = 4096,    // of an answer's body kept, as tuza_http_write promises
+	SMALL_BODY = 1024,      // goes behind the head to be sent in one piece
+	DATE_BYTES = 40,        // "Date: Sat, 21 Nov 2026 15:46:46 GMT\r\n" and a NUL
+	SKIP_BYTES = 256 << 10, // of a body that the handler left, Go's figure
+};
+
+/*
+ * What a connection is doing; who wants to end it idle claims it by a CAS.
+ *
+ *	IDLE ---its goroutine---> ACTIVE ---its goroutine---> IDLE
+ *	  \----shutdown----> CLOSING
+ *
+ * Nothing of a request has come in IDLE. FRESH is an IDLE before the first request, which a
+ * shutdown leaves a moment.
+ */
+enum connection_state { FRESH, IDLE, ACTIVE, CLOSING };
+
+struct exchange;
+
+struct connection {
+	struct link link; // guarded by server->lock
+	tuza_http_server *server;
+	tuza_conn *conn;
+	struct exchange *exchange; // owner only; NULL while it waits
+	int64_t accepted;
+	uint32_t state; // any goroutine, atomic
+	bool has_remote;
+	char remote[TUZA_ADDRESS_TEXT];
+};
+
+struct tuza_http_server {
+	// constant
+	tuza_http_server_options options;
+	struct head_limits limits;
+	tuza_context *context;
+	tuza_pool exchanges;
+
+	// any goroutine, atomic
+	uint32_t draining; // shut down or closed
+	uint64_t requests;
+
+	tuza_mutex lock;
+	// guarded by lock
+	struct link connections, listeners;
+	size_t count;
+	tuza_cond fewer; // connections
+};
+
+// ---- the request -------------------------------------------------------------------------------
+
+struct body {
+	int64_t left;     // of a Content-Length
+	int64_t received; // decoded
+	int64_t waited;   // ns
+	struct chunked chunked;
+	bool done;
+	int error; // that every read returns
+};
+
+struct tuza_http_request {
+	struct exchange *exchange;
+	struct head head;
+	struct arena arena;
+	struct body body;
+
+	// by the mux
+	const char *pattern;
+	const char *const *wild_names; // of the pattern
+	char **wild_values;
+	size_t wilds;
+
+	tuza_context *context;   // NULL: nobody has asked
+	tuza_goroutine *watcher; // NULL: none
+};
+
+// ---- the answer --------------------------------------------------------------------------------
+
+enum framing_kind {
+	FRAMING_OPEN,   // nothing was sent
+	FRAMING_LENGTH, // by Content-Length
+	FRAMING_CHUNKED,
+	FRAMING_CLOSE, // by the end of the connection
+	FRAMING_NONE,  // no body: 204, 304
+};
+
+struct tuza_http_writer {
+	struct exchange *exchange;
+	int status;
+	enum framing_kind framing;
+	bool close;          // the connection ends with this answer
+	bool continued;      // 100 was sent
+	bool has_length;     // the handler has set Content-Length
+	int64_t length;      // that
+	int64_t written;     // of the body by the handler
+	int error;           // that every write returns
+	struct text headers; // lines, each with its CR LF
+	struct text head;    // scratch
+	size_t kept;         // bytes in output
+	char output[OUTPUT_BYTES];
+};
+
+// ---- both --------------------------------------------------------------------------------------
+
+struct exchange {
+	struct connection *connection;
+	int64_t started;
+	// What was read: input[0 … head_end) is the head, [next … end) was not looked at yet.
+	char *input;
+	size_t room, head_end, next, end;
+	tuza_http_request request;
+	tuza_http_writer writer;
+	int64_t date_second;
+	char date[DATE_BYTES];
+	tuza_panic_info panic; // here rather than on every connection's stack
+};
+
+// For the server's pool, `arg` is the server. NULL: no memory.
+void *exchange_new(void *arg);
+void exchange_free(void *exchange);
+
+// More room for input, to `room` bytes. What points into it goes stale.
+MUST_USE bool exchange_grow(struct exchange *x, size_t room);
+
+// "Date: …\r\n" of now.
+const char *exchange_date(struct exchange *x);
+
+// ---- request.c, body.c -------------------------------------------------------------------------
+
+void request_begin(tuza_http_request *r);
+// After the handler: ends the context and what watches, gives memory back.
+void request_end(tuza_http_request *r);
+// The body was read to its end, or failed: from now on the client's leaving can be noticed.
+void request_body_over(tuza_http_request *r);
+
+// Reads what the handler left of the body. False: too much, or a failure; what follows cannot be
+// understood.
+bool body_skip(tuza_http_request *r);
+
+// ---- response.c --------------------------------------------------------------------------------
+
+void writer_begin(tuza_http_writer *w);
+// After the handler: the rest of the answer. False: the connection is of no use any more.
+bool writer_finish(tuza_http_writer *w);
+// "100 Continue", if it is waited for and nothing was sent.
+int writer_continue(tuza_http_writer *w);
+// What is kept, and `more`. For tuza_http_flush and tuza_http_write.
+int writer_send(tuza_http_writer *w, const char *more, size_t count, bool last);
+
+// ---- connection.c ------------------------------------------------------------------------------
+
+// The life of a connection, which is in the server's list and is closed at the end.
+void connection_serve(struct connection *c);
+const char *connection_remote(struct connection *c);
+
+// A line for the server's error log.
+void server_log(tuza_http_server *server, const char *format, ...) PRINTF(2, 3);
+
+// now + timeout, or 0, none, for a timeout of -1.
+int64_t deadline_after(int64_t timeout);
+
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a connection takes from the pool while it is busy.
+ */
+#include "http/connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { FIELDS_AT_FIRST = 100 };
+
+void *exchange_new(void *arg)
+{
+	tuza_http_server *server = arg;
+	struct exchange *x = calloc(1, sizeof *x);
+	size_t fields =
+		server->limits.fields < FIELDS_AT_FIRST ? server->limits.fields : FIELDS_AT_FIRST;
+	if (!x)
+		return NULL;
+	x->input = malloc(INPUT_BYTES);
+	x->request.head.fields = malloc((fields + 1) * sizeof *x->request.head.fields);
+	if (!x->input || !x->request.head.fields) {
+		exchange_free(x);
+		return NULL;
+	}
+	x->room = INPUT_BYTES;
+	x->request.head.room = fields;
+	x->request.exchange = x;
+	x->writer.exchange = x;
+	x->date_second = -1;
+	return x;
+}
+
+void exchange_free(void *exchange)
+{
+	struct exchange *x = exchange;
+	arena_reset(&x->request.arena);
+	text_reset(&x->writer.headers, 0);
+	text_reset(&x->writer.head, 0);
+	free(x->request.head.fields);
+	free(x->input);
+	free(x);
+}
+
+bool exchange_grow(struct exchange *x, size_t room)
+{
+	char *input = room > x->room ? realloc(x->input, room) : x->input;
+	if (!input)
+		return false;
+	x->input = input;
+	if (room > x->room)
+		x->room = room;
+	return true;
+}
+
+// Made anew once a second: by hand, since strftime writes in the user's language.
+const char *exchange_date(struct exchange *x)
+{
+	static const char days[] = "SunMonTueWedThuFriSat",
+			  months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	struct timespec now;
+	struct tm tm;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (now.tv_sec == x->date_second || !gmtime_r(&now.tv_sec, &tm))
+		return x->date;
+	struct text t = {x->date, 0, sizeof x->date}; // it fits until the year 9999
+	if (text_printf(&t, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
+		    days + 3 * (tm.tm_wday % 7), tm.tm_mday, months + 3 * (tm.tm_mon % 12),
+		    tm.tm_year % 8100 + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec))
+		x->date_second = now.tv_sec;
+	return x->date;
+}

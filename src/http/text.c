@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+#include "http/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- growing text ------------------------------------------------------------------------------
+
+static bool make_room(struct text *t, size_t more)
+{
+	size_t need = t->length + more;
+	if (need <= t->room)
+		return true;
+	size_t room = t->room ? t->room : 256;
+	while (room < need)
+		room *= 2;
+	char *bytes = realloc(t->bytes, room);
+	if (!bytes)
+		return false;
+	t->bytes = bytes;
+	t->room = room;
+	return true;
+}
+
+bool text_append(struct text *t, const char *bytes, size_t count)
+{
+	if (!make_room(t, count))
+		return false;
+	if (count > 0)
+		memcpy(t->bytes + t->length, bytes, count);
+	t->length += count;
+	return true;
+}
+
+bool text_vprintf(struct text *t, const char *format, va_list arguments)
+{
+	va_list again;
+	va_copy(again, arguments);
+	int n = vsnprintf(
+		t->bytes ? t->bytes + t->length : NULL, t->room - t->length, format, arguments);
+	bool fits = n >= 0 && (size_t)n < t->room - t->length;
+	if (n >= 0 && !fits && make_room(t, (size_t)n + 1)) { // snprintf writes a NUL
+		n = vsnprintf(t->bytes + t->length, t->room - t->length, format, again);
+		fits = n >= 0;
+	}
+	va_end(again);
+	if (fits)
+		t->length += (size_t)n;
+	return fits;
+}
+
+bool text_printf(struct text *t, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	bool done = text_vprintf(t, format, arguments);
+	va_end(arguments);
+	return done;
+}
+
+void text_reset(struct text *t, size_t keep)
+{
+	t->length = 0;
+	if (t->room > keep) {
+		free(t->bytes);
+		t->bytes = NULL;
+		t->room = 0;
+	}
+}
+
+// ---- memory of a request -----------------------------------------------------------------------
+
+struct arena_block {
+	struct arena_block *next;
+	char bytes[];
+};
+
+void *arena_take(struct arena *a, size_t bytes)
+{
+	bytes = align_up(bytes, sizeof(void *));
+	if (bytes <= sizeof a->first - a->used) {
+		void *taken = a->first + a->used;
+		a->used += bytes;
+		return taken;
+	}
+	struct arena_block *block = malloc(sizeof *block + bytes);
+	if (!block)
+		return NULL;
+	block->next = a->more;
+	a->more = block;
+	return block->bytes;
+}
+
+char *arena_copy(struct arena *a, const char *bytes, size_t count)
+{
+	char *copy = arena_take(a, count + 1);
+	if (copy) {
+		memcpy(copy, bytes, count);
+		copy[count] = '\0';
+	}
+	return copy;
+}
+
+void arena_reset(struct arena *a)
+{
+	while (a->more) {
+		struct arena_block *block = a->more;
+		a->more = block->next;
+		free(block);
+	}
+	a->used = 0;
+}
+
+// ---- grammar -----------------------------------------------------------------------------------
+
+bool is_token_byte(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+bool is_token(const char *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!is_token_byte((unsigned char)bytes[i]))
+			return false;
+	return count > 0;
+}
+
+bool is_value(const char *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static int lower(unsigned char c) { return c >= 'A' && c <= 'Z' ? c | 0x20 : c; }
+
+bool same_word(const char *a, size_t a_count, const char *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (lower((unsigned char)a[i]) != lower((unsigned char)b[i]))
+			return false;
+	return true;
+}
+
+static int hex_digit(unsigned char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+ssize_t percent_decode(char *to, const char *bytes, size_t count)
+{
+	size_t length = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (bytes[i] != '%') {
+			to[length++] = bytes[i];
+			continue;
+		}
+		int high = i + 2 < count ? hex_digit((unsigned char)bytes[i + 1]) : -1;
+		int low = i + 2 < count ? hex_digit((unsigned char)bytes[i + 2]) : -1;
+		if (high < 0 || low < 0)
+			return -1;
+		to[length++] = (char)(high << 4 | low);
+		i += 2;
+	}
+	return (ssize_t)length;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Text that grows, memory that lasts as long as a request, and what HTTP's grammar says of bytes.
+ */
+#ifndef TUZA_HTTP_TEXT_H
+#define TUZA_HTTP_TEXT_H
+
+#include "base/compiler.h"
+
+#include <stdarg.h>
+#include <sys/types.h>
+
+// ---- growing text ------------------------------------------------------------------------------
+
+// Zeroed is empty. After a failed append (no memory) it is as before.
+struct text {
+	char *bytes;
+	size_t length, room;
+};
+
+MUST_USE bool text_append(struct text *t, const char *bytes, size_t count);
+MUST_USE bool text_vprintf(struct text *t, const char *format, va_list arguments) PRINTF(2, 0);
+MUST_USE bool text_printf(struct text *t, const char *format, ...) PRINTF(2, 3);
+// Empties it; more room than `keep` is given back.
+void text_reset(struct text *t, size_t keep);
+
+// ---- memory of a request -----------------------------------------------------------------------
+
+// Strings of a request that are no part of what it sent. Given back all at once.
+struct arena {
+	struct arena_block *more; // of what did not fit
+	size_t used;
+	char first[512];
+};
+
+// Aligned for pointers; NULL: no memory.
+void *arena_take(struct arena *a, size_t bytes);
+// A copy with a final NUL.
+char *arena_copy(struct arena *a, const char *bytes, size_t count);
+void arena_reset(struct arena *a);
+
+// ---- grammar -----------------------------------------------------------------------------------
+
+// RFC 9110, tchar: what names of headers and methods are made of.
+bool is_token_byte(unsigned char c);
+bool is_token(const char *bytes, size_t count);
+// What a header's value may hold: no control characters but tabs.
+bool is_value(const char *bytes, size_t count);
+// Without regard to ASCII case.
+bool same_word(const char *a, size_t a_count, const char *b, size_t b_count);
+
+/*
+ * Decodes %XX in place or into `to`, which needs `count` bytes; no final NUL.
+ *
+ * Returns  the decoded length; -1: a '%' without two hexadecimal digits.
+ */
+ssize_t percent_decode(char *to, const char *bytes, size_t count);
+
+#endif

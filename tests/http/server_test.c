@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a server does about clients and handlers that misbehave: panics, slowness, leaving.
+ */
+#include "http_support.h"
+
+#include <tuza/sync.h>
+
+#define END "\r\n\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a" END
+
+static const char hello_answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5" END "hello";
+
+static void hello(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	(void)r;
+	(void)arg;
+	CHECK_EQ(tuza_http_write(w, "hello", 5), 5);
+}
+
+static void ask(const struct site *s, const char *request, const char *want, struct answer *a)
+{
+	tuza_conn *conn = site_dial(s);
+	CHECK(send_text(conn, request));
+	CHECK_STR(read_answer(conn, a, false), want);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+}
+
+// ---- panics ------------------------------------------------------------------------------------
+
+static char logged[8192];
+static tuza_mutex log_lock;
+
+static void keep_log(const char *text, void *arg)
+{
+	(void)arg;
+	tuza_mutex_lock(&log_lock);
+	snprintf(logged + strlen(logged), sizeof logged - strlen(logged), "%s\n", text);
+	tuza_mutex_unlock(&log_lock);
+}
+
+static void divide_by(const char *what) { tuza_panic("cannot divide by %s", what); }
+
+static void misbehave(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	(void)arg;
+	if (strcmp(tuza_http_path(r), "/hello") == 0) {
+		hello(w, r, arg);
+		return;
+	}
+	CHECK(tuza_http_printf(w, "the answer is ") > 0);
+	if (strcmp(tuza_http_path(r), "/late") == 0)
+		CHECK_EQ(tuza_http_flush(w), 0);
+	if (strcmp(tuza_http_path(r), "/exit") == 0)
+		tuza_goexit();
+	divide_by("zero");
+}
+
+TEST(a_panic_in_a_handler_is_contained_and_logged)
+{
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+
+	logged[0] = '\0';
+	site_open(&s, &(tuza_http_server_options){.handler = misbehave, .error_log = keep_log});
+	tuza_conn *other = site_dial(&s);
+	CHECK(send_text(other, GET("/hello")));
+	CHECK_STR(read_answer(other, a, false), hello_answer);
+
+	tuza_conn *conn = site_dial(&s);
+	CHECK(send_text(conn, GET("/early") GET("/hello")));
+	CHECK_STR(read_to_end(conn, a),
+		"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n"
+		"X-Content-Type-Options: nosniff\r\nContent-Length: 22\r\n"
+		"Connection: close" END "Internal Server Error\n");
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	CHECK(strncmp(logged, "http: panic serving 127.0.0.1:", 30) == 0);
+	CHECK_CONTAINS(logged, ": cannot divide by zero\n");
+	CHECK_CONTAINS(logged, "divide_by");
+
+	// Once a part was sent the client must notice that the rest is missing.
+	conn = site_dial(&s);
+	CHECK(send_text(conn, GET("/late")));
+	CHECK_STR(read_to_end(conn, a),
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" END "e\r\nthe answer is \r\n");
+	CHECK_EQ(tuza_conn_close(conn), 0);
+
+	// The others do not notice anything.
+	CHECK(send_text(other, GET("/hello")));
+	CHECK_STR(read_answer(other, a, false), hello_answer);
+	CHECK_EQ(tuza_conn_close(other), 0);
+	site_close(&s);
+	free(a);
+}
+
+TEST(a_handler_that_ends_its_goroutine_ends_the_connection)
+{
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+
+	site_open(&s, &(tuza_http_server_options){.handler = misbehave});
+	tuza_conn *conn = site_dial(&s);
+	CHECK(send_text(conn, GET("/exit")));
+	CHECK_STR(read_to_end(conn, a), "");
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	WAIT_UNTIL(tuza_http_server_connections(s.server) == 0);
+	ask(&s, GET("/hello"), hello_answer, a);
+	site_close(&s);
+	free(a);
+}
+
+TEST(without_a_handler_it_is_404)
+{
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+
+	site_open(&s, NULL);
+	ask(&s, GET("/"),
+		"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\n"
+		"X-Content-Type-Options: nosniff\r\nContent-Length: 10" END "Not Found\n",
+		a);
+	site_close(&s);
+	free(a);
+}
+
+// ---- the context -------------------------------------------------------------------------------
+
+static atomic_int handler_has_begun, context_error;
+static _Atomic(tuza_context *) kept;
+
+static void wait_for_end(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	char bytes[16];
+	tuza_context *ctx = NULL;
+
+	if (arg) // asked for before the body is read
+		ctx = tuza_http_context(r);
+	while (tuza_http_body_read(r, bytes, sizeof bytes) > 0)
+		;
+	ctx = tuza_http_context(r);
+	CHECK(tuza_http_context(r) == ctx);
+	CHECK_EQ(tuza_context_err(ctx), 0);
+	atomic_store(&handler_has_begun, 1);
+	CHECK_EQ(TUZA_SELECT(TUZA_DONE(ctx), TUZA_AFTER(20 * TUZA_SECOND)), 0);
+	atomic_store(&context_error, tuza_context_err(ctx));
+	(void)tuza_http_write(w, "nobody", 6);
+}
+
+static void check_end(void *early, const char *request, bool close_server)
+{
+	struct site s;
+
+	atomic_store(&handler_has_begun, 0);
+	atomic_store(&context_error, 0);
+	site_open(&s, &(tuza_http_server_options){.handler = wait_for_end, .arg = early});
+	tuza_conn *conn = site_dial(&s);
+	CHECK(send_text(conn, request));
+	WAIT_UNTIL(handler_has_begun);
+	if (close_server)
+		tuza_http_server_close(s.server);
+	else
+		CHECK_EQ(tuza_conn_close(conn), 0);
+	WAIT_UNTIL(context_error == -ECANCELED);
+	WAIT_UNTIL(tuza_http_server_connections(s.server) == 0);
+	if (close_server)
+		CHECK_EQ(tuza_conn_close(conn), 0);
+	site_close(&s);
+}
+
+TEST(the_context_ends_when_the_client_goes_away)
+{
+	check_end(NULL, GET("/"), false);
+	check_end("early", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5" END "hello", false);
+	check_end(NULL, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked" END "0" END,
+		false);
+}
+
+TEST(the_context_ends_when_the_server_is_closed) { check_end(NULL, GET("/"), true); }
+
+static void keep_context(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	tuza_context *ctx = tuza_http_context(r);
+
+	(void)arg;
+	CHECK_EQ(tuza_context_err(ctx), 0);
+	if (strcmp(tuza_http_path(r), "/keep") == 0)
+		atomic_store(&kept, tuza_context_retain(ctx));
+	CHECK_EQ(tuza_http_write(w, "hello", 5), 5);
+}
+
+// … and the watcher leaves the next request alone.
+TEST(the_context_ends_when_the_handler_returns)
+{
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+	char twice[256];
+
+	site_open(&s, &(tuza_http_server_options){.handler = keep_context});
+	tuza_conn *conn = site_dial(&s);
+	for (int i = 0; i < 100; i++) {
+		CHECK(send_text(conn, GET("/keep")));
+		if (!CHECK_STR(read_answer(conn, a, false), hello_answer))
+			break;
+		tuza_context *ctx = atomic_load(&kept);
+		WAIT_UNTIL(tuza_context_err(ctx) == -ECANCELED);
+		tuza_context_release(ctx);
+	}
+	// A request that has come already is no reason to end the one before.
+	CHECK(send_text(conn, GET("/") GET("/")));
+	CHECK_EQ(tuza_conn_close_write(conn), 0);
+	snprintf(twice, sizeof twice, "%s%s", hello_answer, hello_answer);
+	CHECK_STR(read_to_end(conn, a), twice);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	site_close(&s);
+	free(a);
+}
+
+// ---- slowness ----------------------------------------------------------------------------------
+
+static const char timeout_answer[] =
+	"HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain; charset=utf-8\r\n"
+	"X-Content-Type-Options: nosniff\r\nContent-Length: 16\r\nConnection: close" END
+	"Request Timeout\n";
+
+// However it is spread, a head has its time and no more.
+TEST(a_client_that_sends_its_head_slowly_is_turned_away)
+{
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+
+	site_open(
+		&s, &(tuza_http_server_options){.handler = hello, .read_header_timeout = 100 * MS});
+	tuza_conn *conn = site_dial(&s);
+	int64_t before = tuza_now();
+	CHECK(send_text(conn, "GET / HTTP/1.1\r\nHost"));
+	CHECK_STR(read_to_end(conn, a), timeout_answer);
+	CHECK(tuza_now() - before >= 100 * MS);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+
+	// A byte now and then keeps nobody in.
+	conn = site_dial(&s);
+	CHECK(send_text(conn, "GET / HTTP/1.1\r\nHost: "));
+	while (send_text(conn, "a") && tuza_http_server_connections(s.server) > 0)
+		tuza_sleep(5 * MS);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+
+	// Who sends nothing is not answered.
+	conn = site_dial(&s);
+	CHECK_STR(read_to_end(conn, a), "");
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	site_close(&s);
+	free(a);
+}
+
+TEST(an_idle_connection_is_closed_in_the_end)
+{
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+
+	site_open(&s, &(tuza_http_server_options){.handler = hello, .idle_timeout = 50 * MS});
+	tuza_conn *conn = site_dial(&s);
+	int64_t before = tuza_now();
+	CHECK(send_text(conn, GET("/")));
+	CHECK_STR(read_answer(conn, a, false), hello_answer);
+	CHECK_STR(read_to_end(conn, a), "");
+	CHECK(tuza_now() - before >= 50 * MS);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	site_close(&s);
+	free(a);
+}
+
+static atomic_int body_error;
+
+static void read_body(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	char bytes[64];
+	ssize_t n;
+
+	(void)arg;
+	while ((n = tuza_http_body_read(r, bytes, sizeof bytes)) > 0)
+		;
+	CHECK_EQ(tuza_http_body_read(r, bytes, sizeof bytes), n);
+	atomic_store(&body_error, (int)n);
+	(void)tuza_http_error(w, n ? 408 : 200, NULL);
+}
+
+TEST(a_client_that_sends_its_body_slowly_is_turned_away)
+{
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+
+	site_open(&s, &(tuza_http_server_options){.handler = read_body, .read_timeout = 50 * MS});
+	tuza_conn *conn = site_dial(&s);
+	atomic_store(&body_error, 0);
+	CHECK(send_text(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5" END "he"));
+	CHECK_STR(read_to_end(conn, a), timeout_answer);
+	CHECK_EQ(body_error, TUZA_EIOTIMEOUT);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+
+	// One that goes away in the middle.
+	conn = site_dial(&s);
+	atomic_store(&body_error, 0);
+	CHECK(send_text(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5" END "he"));
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	WAIT_UNTIL(body_error == -ECONNRESET);
+	site_close(&s);
+	free(a);
+}
+
+static atomic_int write_error;
+
+static void write_without_end(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	static char bytes[1 << 16];
+	ssize_t n;
+
+	(void)r;
+	(void)arg;
+	while ((n = tuza_http_write(w, bytes, sizeof bytes)) == sizeof bytes)
+		;
+	CHECK_EQ(tuza_http_write(w, bytes, 1), n);
+	CHECK_EQ(tuza_http_flush(w), n);
+	atomic_store(&write_error, (int)n);
+}
+
+TEST(a_client_that_does_not_read_is_given_up)
+{
+	struct site s;
+
+	site_open(&s, &(tuza_http_server_options){
+			      .handler = write_without_end, .write_timeout = 50 * MS});
+	tuza_conn *conn = site_dial(&s);
+	atomic_store(&write_error, 0);
+	CHECK(send_text(conn, GET("/")));
+	WAIT_UNTIL(write_error == TUZA_EIOTIMEOUT);
+	WAIT_UNTIL(tuza_http_server_connections(s.server) == 0);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	site_close(&s);
+}
+
+// ---- many --------------------------------------------------------------------------------------
+
+TEST(no_more_connections_are_served_than_allowed)
+{
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+	tuza_conn *conns[3];
+
+	site_open(&s, &(tuza_http_server_options){.handler = hello, .max_connections = 2});
+	for (int i = 0; i < 3; i++) {
+		conns[i] = site_dial(&s);
+		CHECK(send_text(conns[i], GET("/")));
+	}
+	for (int i = 0; i < 2; i++)
+		CHECK_STR(read_answer(conns[i], a, false), hello_answer);
+	CHECK_EQ(tuza_http_server_connections(s.server), 2);
+	CHECK_EQ(tuza_http_server_requests(s.server) <= 2, 1);
+	CHECK_EQ(tuza_conn_close(conns[0]), 0);
+	CHECK_STR(read_answer(conns[2], a, false), hello_answer);
+	for (int i = 1; i < 3; i++)
+		CHECK_EQ(tuza_conn_close(conns[i]), 0);
+	site_close(&s);
+	free(a);
+}
+
+struct client {
+	const struct site *site;
+	atomic_int *left;
+	int requests;
+};
+
+static void ask_again_and_again(struct client *c)
+{
+	struct answer *a = malloc(sizeof *a);
+	tuza_conn *conn = site_dial(c->site);
+
+	for (int i = 0; i < c->requests; i++)
+		if (!CHECK(send_text(conn, GET("/"))) ||
+			!CHECK_STR(read_answer(conn, a, false), hello_answer))
+			break;
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	free(a);
+	atomic_fetch_sub(c->left, 1);
+}
+
+TEST(many_clients_are_served_side_by_side)
+{
+	enum { CLIENTS = 50, REQUESTS = 40 };
+	atomic_int left = CLIENTS;
+	struct site s;
+
+	site_open(&s, &(tuza_http_server_options){.handler = hello});
+	struct client c = {&s, &left, REQUESTS};
+	for (int i = 0; i < CLIENTS; i++)
+		TUZA_GO(ask_again_and_again, &c);
+	WAIT_UNTIL(left == 0);
+	WAIT_UNTIL(tuza_http_server_requests(s.server) == CLIENTS * REQUESTS);
+	site_close(&s);
+}
+
+// ---- the access log ----------------------------------------------------------------------------
+
+static char access_text[512];
+static atomic_int accesses;
+
+static void keep_access(const tuza_http_access *access, void *arg)
+{
+	CHECK_STR((const char *)arg, "argument");
+	CHECK(access->started <= tuza_now() && access->duration >= 0);
+	CHECK(strncmp(access->remote, "127.0.0.1:", 10) == 0);
+	snprintf(access_text, sizeof access_text, "%s %s %d %lld %s", access->method,
+		access->target, access->status, (long long)access->bytes, access->agent);
+	atomic_fetch_add(&accesses, 1);
+}
+
+TEST(the_access_log_tells_of_each_request)
+{
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+
+	atomic_store(&accesses, 0);
+	site_open(
+		&s, &(tuza_http_server_options){
+			    .handler = hello, .access_log = keep_access, .access_arg = "argument"});
+	ask(&s, "GET /a?b HTTP/1.1\r\nHost: a\r\nUser-Agent: test/1" END, hello_answer, a);
+	WAIT_UNTIL(accesses == 1);
+	CHECK_STR(access_text, "GET /a?b 200 5 test/1");
+	tuza_conn *conn = site_dial(&s);
+	CHECK(send_text(conn, "nonsense" END));
+	read_to_end(conn, a);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	WAIT_UNTIL(accesses == 2);
+	CHECK_STR(access_text, "  400 12 ");
+	site_close(&s);
+	free(a);
+}
