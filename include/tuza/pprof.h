@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Profiles that `go tool pprof` opens: where goroutines are, which threads there are, where CPU
+ * time goes. docs/PROFILING.md shows what to do with them.
+ *
+ *	int fd = open("goroutine.pb.gz", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+ *	tuza_pprof_write(fd, "goroutine", 0);
+ *
+ *	$ go tool pprof -top goroutine.pb.gz
+ *
+ * Symbols are in the profile: whoever opens it needs neither the program nor its sources.
+ * Goroutines' labels (tuza_set_label) are the profile's labels, for pprof's -tagfocus and -tags.
+ */
+#ifndef TUZA_PPROF_H
+#define TUZA_PPROF_H
+
+#include <tuza/macros.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Writes a profile of this moment.
+ *
+ *   fd     any writable descriptor.
+ *   name   "goroutine": all goroutines, by their stacks and labels. One that runs on another thread
+ *          is counted, but its stack cannot be had.
+ *          "threadcreate": all threads of the process, by name; the scheduler's are "tuza".
+ *   debug  0: for pprof, a protocol buffer in gzip's format. 1: text, a paragraph for each stack,
+ *          the most frequent first. 2: as 1; of goroutines what tuza_dump writes.
+ *
+ * Returns  0; -ENOENT: no profile has that name; -EBADF: the descriptor is negative; -EIO: it took
+ *          not all of it; -ENOMEM.
+ * Blocks   until it is written, in a blocking section: the other end of a pipe may be a goroutine.
+ *          Each goroutine is held for microseconds; else others run on meanwhile.
+ * Callable from  any goroutine or thread, at any time; not from a signal handler.
+ * Go       pprof.Lookup(name).WriteTo(w, debug)   (O30, O32)
+ */
+int tuza_pprof_write(int fd, const char *name, int debug);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
