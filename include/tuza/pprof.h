@@ -39,6 +39,40 @@ extern "C" {
  */
 int tuza_pprof_write(int fd, const char *name, int debug);
 
+/*
+ * Starts a CPU profile: from now on each thread of the process, the program's own ones included,
+ * notes where it is each time it has burnt 10 ms of CPU time. About 0.1 % of the CPU time goes
+ * there.
+ *
+ *   fd  where tuza_pprof_cpu_stop writes; it belongs to the profile until then.
+ *
+ *	tuza_pprof_cpu_start(fd);
+ *	int status = tuza_run(program, NULL);
+ *	tuza_pprof_cpu_stop();
+ *
+ * While it runs there is one more thread, "tuza pprof": so a deadlock of all goroutines is not
+ * reported. The signal SIGPROF is used, for good. System calls that a signal interrupts are
+ * restarted where Linux does that (see signal(7)).
+ *
+ * Returns  0; -EBUSY: a CPU profile is under way, or the program has a handler of SIGPROF; -EBADF;
+ *          -ENOMEM; -EAGAIN: the limit of threads or of pending signals is reached.
+ * Blocks   never.
+ * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
+ * Go       pprof.StartCPUProfile   (O30)
+ */
+TUZA_MUST_USE int tuza_pprof_cpu_start(int fd);
+
+/*
+ * Ends the CPU profile and writes it, for pprof: samples, and nanoseconds of CPU time, by stack and
+ * labels, the runtime's own functions included. Does nothing when none is under way.
+ *
+ * Returns  0; -EIO: the descriptor took not all of it; -ENOMEM: some samples were left out, or all.
+ * Blocks   until it is written, in a blocking section.
+ * Callable from  as tuza_pprof_cpu_start.
+ * Go       pprof.StopCPUProfile
+ */
+int tuza_pprof_cpu_stop(void);
+
 #ifdef __cplusplus
 }
 #endif
