@@ -16,9 +16,13 @@
 
 #include <tuza/macros.h>
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+typedef struct tuza_listener tuza_listener; // tuza/net.h
 
 /*
  * Writes a profile of this moment.
@@ -72,6 +76,53 @@ TUZA_MUST_USE int tuza_pprof_cpu_start(int fd);
  * Go       pprof.StopCPUProfile
  */
 int tuza_pprof_cpu_stop(void);
+
+// ---- serving -----------------------------------------------------------------------------------
+
+/*
+ * Serves all this by HTTP, from now on, in goroutines of its own:
+ *
+ *	tuza_debug_serve("127.0.0.1:6060");
+ *
+ *	$ go tool pprof http://127.0.0.1:6060/debug/pprof/profile?seconds=10
+ *	$ curl 'http://127.0.0.1:6060/debug/pprof/goroutine?debug=1'
+ *
+ *	/debug/pprof/               what there is
+ *	/debug/pprof/goroutine      ?debug=0, 1 or 2, as tuza_pprof_write
+ *	/debug/pprof/threadcreate   the same
+ *	/debug/pprof/profile        ?seconds=30: the CPU profile of so many seconds
+ *	/debug/pprof/cmdline        the command line, with zeroes between words
+ *	/debug/pprof/symbol         ?0x401000+0x401010: names of addresses
+ *	/debug/vars                 tuza_stats as JSON
+ *	/metrics                    tuza_metrics_write
+ *
+ *   address  "127.0.0.1:6060", "localhost:0", "[::1]:6060"; a path or "@name" for a unix socket. It
+ *            should be the program's debug port and nothing else: whoever connects sees everything.
+ *
+ * Requests whose Host is not a name of this machine's loopback are refused, so that no web page in
+ * a browser can be made to ask.
+ *
+ * Returns  0; -EACCES: the address is not this machine's own (see tuza_debug_options); -EADDRINUSE
+ *          and the other errors of tuza_listen.
+ * Blocks   only to resolve a name.
+ * Callable from  any goroutine or thread.
+ * Go       import _ "net/http/pprof"; http.ListenAndServe   (O31)
+ */
+TUZA_MUST_USE int tuza_debug_serve(const char *address);
+
+typedef struct tuza_debug_options {
+	bool anywhere; // serve any address and any Host: something else keeps strangers out
+} tuza_debug_options;
+
+/*
+ * The same with options, and a handle.
+ *
+ *   options   NULL: none.
+ *   listener  set to the listener, NULL on failure; its close ends the server, but not answers
+ *             under way. May be NULL: then it serves until the end of the run.
+ */
+TUZA_MUST_USE int tuza_debug_serve_with(
+	const char *address, const tuza_debug_options *options, tuza_listener **listener);
 
 #ifdef __cplusplus
 }
