@@ -4,8 +4,8 @@
  * Prometheus and `go tool pprof` need to be content.
  *
  * It tells everything about the program to whoever asks, so it is for this machine: addresses
- * beyond loopback are refused unless the program insists, and so are requests for another host's name:
- * that is how a web page in this machine's browser would reach it (DNS rebinding).
+ * beyond loopback are refused unless the program insists, and so are requests for another host's
+ * name: that is how a web page in this machine's browser would reach it (DNS rebinding).
  */
 #define _GNU_SOURCE
 #include "pprof/pages.h"

@@ -54,7 +54,7 @@ static bool profile_is_under_way(void)
 	return found;
 }
 
-TEST(profile_is_served_to_one_at_a_time)
+TEST(profile_is_served)
 {
 	char address[TUZA_ADDRESS_TEXT];
 	tuza_listener *l;
@@ -64,9 +64,7 @@ TEST(profile_is_served_to_one_at_a_time)
 
 	CHECK_EQ(tuza_debug_serve_with("127.0.0.1:0", NULL, &l), 0);
 	CHECK_EQ(tuza_listener_address(l, address, sizeof(address)), 0);
-	first = dial(address, "/debug/pprof/profile?seconds=3");
-	WAIT_UNTIL(profile_is_under_way());
-	CHECK(second_is_refused(address));
+	first = dial(address, "/debug/pprof/profile?seconds=1");
 	n = read_page(first, text, sizeof(text));
 	if (CHECK(strncmp(text, "HTTP/1.0 200 OK\r\n", 17) == 0)) {
 		char *body = strstr(text, "\r\n\r\n") + 4;
@@ -75,7 +73,7 @@ TEST(profile_is_served_to_one_at_a_time)
 		CHECK_EQ(write(fd, body, n), n);
 		struct decoded *d = decode(fd);
 
-		CHECK(d->duration >= 3 * (uint64_t)TUZA_SECOND);
+		CHECK(d->duration >= (uint64_t)TUZA_SECOND);
 		decoded_free(d);
 	} else {
 		close(fd);
@@ -83,7 +81,7 @@ TEST(profile_is_served_to_one_at_a_time)
 	tuza_listener_close(l);
 }
 
-TEST(profile_ends_when_nobody_waits_for_it)
+TEST(profile_is_for_one_and_ends_when_nobody_waits_for_it)
 {
 	char address[TUZA_ADDRESS_TEXT];
 	tuza_listener *l;
@@ -95,6 +93,7 @@ TEST(profile_ends_when_nobody_waits_for_it)
 
 	WAIT_UNTIL(profile_is_under_way());
 	CHECK_EQ(tuza_pprof_cpu_start(fd), -EBUSY);
+	CHECK(second_is_refused(address));
 	tuza_conn_close(conn);
 	WAIT_UNTIL((error = tuza_pprof_cpu_start(fd)) == 0);
 	CHECK_EQ(tuza_pprof_cpu_stop(), 0);
