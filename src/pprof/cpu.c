@@ -20,7 +20,6 @@
 #include "pprof/samples.h"
 #include "pprof/unwind.h"
 
-#include "debug/own_stack.h"
 #include "sched/current.h"
 #include "sched/timer.h"
 #include "sched/upcalls.h"
@@ -244,20 +243,17 @@ EXPORT int tuza_pprof_cpu_start(int fd)
 	return error;
 }
 
-static void write_cpu_profile(const struct arch_saved *caller, void *result)
+static void make_cpu_profile(const struct arch_saved *caller, void *out)
 {
-	struct bytes out = {0};
-
 	(void)caller;
-	profile_to_proto(&cpu.profile, &out);
-	*(int *)result = bytes_write(&out, cpu.fd);
-	bytes_free(&out);
+	profile_to_proto(&cpu.profile, out);
 }
 
 static int stop(void)
 {
 	struct samples *samples = load_relaxed(&cpu.samples); // ours to change
-	int result = 0;
+	struct bytes out = {0};
+	int result;
 
 	store_release(&cpu.stop_word, 1); // (cpu-stop)
 	sys_futex_wake(&cpu.stop_word, 1);
@@ -270,8 +266,10 @@ static int stop(void)
 	drain(samples);
 	sys_pages_free(samples, sizeof(*samples));
 	cpu.profile.duration = clock_now() - cpu.began;
-	own_stack_call(write_cpu_profile, &result);
+	pprof_look_up(make_cpu_profile, &out);
 	profile_destroy(&cpu.profile);
+	result = bytes_write(&out, cpu.fd);
+	bytes_free(&out);
 	return result;
 }
 

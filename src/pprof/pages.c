@@ -8,8 +8,8 @@
 #define _GNU_SOURCE
 #include "pprof/pages.h"
 
-#include "debug/own_stack.h"
 #include "debug/symbol.h"
+#include "pprof/collect.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <tuza/debug.h>
+#include <tuza/goroutine.h>
 #include <tuza/pprof.h>
 #include <tuza/time.h>
 #include <unistd.h>
@@ -255,7 +256,9 @@ static void make_symbols(struct page *p, const char *query)
 
 	p->type = TEXT;
 	bytes_text(&p->body, "num_symbols: 1\n");
-	own_stack_call(append_symbols, &s);
+	tuza_blocking_begin();
+	pprof_look_up(append_symbols, &s);
+	tuza_blocking_end();
 }
 
 // ---- the index ---------------------------------------------------------------------------------

@@ -23,15 +23,21 @@ enum { DEBUG_PROTO, DEBUG_TEXT, DEBUG_DUMP };
 
 struct writing {
 	const struct profile_kind *kind;
-	int fd, debug;
-	int result;
+	int debug;
+	struct bytes out;
 };
 
-static void write_profile(const struct arch_saved *caller, void *arg)
+void pprof_look_up(void (*fn)(const struct arch_saved *caller, void *arg), void *arg)
+{
+	report_lock(0);
+	own_stack_call(fn, arg);
+	report_unlock();
+}
+
+static void make_profile(const struct arch_saved *caller, void *arg)
 {
 	struct writing *w = arg;
 	struct profile p;
-	struct bytes out = {0};
 
 	profile_init(&p, w->kind);
 	if (w->kind == &pprof_goroutine_kind)
@@ -39,12 +45,10 @@ static void write_profile(const struct arch_saved *caller, void *arg)
 	else
 		pprof_collect_threads(&p);
 	if (w->debug == DEBUG_PROTO)
-		profile_to_proto(&p, &out);
+		profile_to_proto(&p, &w->out);
 	else
-		profile_to_text(&p, &out);
+		profile_to_text(&p, &w->out);
 	profile_destroy(&p);
-	w->result = bytes_write(&out, w->fd);
-	bytes_free(&out);
 }
 
 static const struct profile_kind *kind_of(const char *name)
@@ -60,10 +64,10 @@ static const struct profile_kind *kind_of(const char *name)
 
 EXPORT int tuza_pprof_write(int fd, const char *name, int debug)
 {
-	struct writing w = {.kind = kind_of(name), .fd = fd, .debug = debug};
+	struct writing w = {.kind = kind_of(name), .debug = debug};
 	struct goroutine *me = goroutine_current_or_null();
 	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
-	int saved_errno = errno;
+	int saved_errno = errno, result;
 
 	if (!w.kind)
 		return -ENOENT;
@@ -77,9 +81,11 @@ EXPORT int tuza_pprof_write(int fd, const char *name, int debug)
 		sys_init(); // the runtime has not started
 	if (is_goroutine)
 		tuza_blocking_begin();
-	own_stack_call(write_profile, &w);
+	pprof_look_up(make_profile, &w);
+	result = bytes_write(&w.out, fd);
+	bytes_free(&w.out);
 	errno = saved_errno;
 	if (is_goroutine)
 		tuza_blocking_end();
-	return w.result;
+	return result;
 }

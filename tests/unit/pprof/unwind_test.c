@@ -101,9 +101,9 @@ static void signals_stop(void)
 
 static atomic_bool ending;
 
-static NOINLINE int recurse(int depth)
+static NOINLINE unsigned recurse(unsigned depth)
 {
-	int below = depth > 0 ? recurse(depth - 1) : (int)tuza_now();
+	unsigned below = depth > 0 ? recurse(depth - 1) : (unsigned)tuza_now();
 
 	KEEP_FRAME();
 	return below + depth;
