@@ -7,6 +7,9 @@
 
 #include <tuza/macros.h>
 
+#include <stddef.h>
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -34,6 +37,51 @@ void tuza_dump(int fd);
  * Go       runtime.Stack(buf, false)
  */
 size_t tuza_stack(char *buffer, size_t n);
+
+// What the runtime counts. More may be added at the end.
+typedef struct tuza_statistics {
+	// at this moment
+	uint64_t goroutines; // that live
+	uint64_t runnable;   // of those: could run, and wait for a processor
+	uint64_t running;    // run
+	uint64_t waiting;    // are parked
+	uint64_t blocked;    // are in blocking sections
+	uint64_t threads;    // that run goroutines, or could; the program's own are not counted
+	uint64_t gomaxprocs; // processors wanted
+	uint64_t processors; // in service: lent ones included, retiring ones, too
+	uint64_t processors_idle;
+	uint64_t timers; // started and not fired: sleeps, time limits, tickers …
+	// bytes
+	uint64_t stacks_reserved; // of goroutines that have begun: addresses, not memory
+	uint64_t stacks_used;     // from the top to where those that do not run stand
+	// since the runtime has started
+	uint64_t created;  // goroutines
+	uint64_t switches; // times that a processor went on to run a goroutine
+	uint64_t stolen;   // goroutines that a processor took from another's queue
+} tuza_statistics;
+
+/*
+ * Fills *s. The numbers are read one after the other while all runs on: they need not add up. All
+ * are 0 while the runtime does not run.
+ *
+ * Blocks   never; looks at every goroutine, for some 10 ns each, without holding it.
+ * Callable from  any goroutine or thread; not from a signal handler.
+ * Go       runtime/metrics.Read   (O50)
+ */
+void tuza_stats(tuza_statistics *s);
+
+/*
+ * Writes the same in the text format that Prometheus reads, with the names that Go's collector
+ * gives what runtime/metrics counts, and "tuza_" in front: tuza_sched_goroutines_goroutines and so
+ * on; and the CPU time of the process.
+ *
+ *   fd  any writable descriptor.
+ *
+ * Returns  0; -EBADF: the descriptor is negative; -EIO: it took not all of it.
+ * Blocks   until it is written, in a blocking section.
+ * Callable from  as tuza_stats.
+ */
+int tuza_metrics_write(int fd);
 
 // ---- private: what debuggers read of a process or a core file (share/tuza/tuza-gdb.py) ---------
 

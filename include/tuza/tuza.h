@@ -25,6 +25,7 @@
 #include <tuza/net.h>
 #include <tuza/panic.h>
 #include <tuza/pattern.h>
+#include <tuza/pprof.h>
 #include <tuza/select.h>
 #include <tuza/signal.h>
 #include <tuza/sync.h>

@@ -227,6 +227,7 @@ static struct goroutine *steal_from_rings(struct processor *p, uint32_t start, u
 			continue;
 		for (uint32_t k = 1; k < n; k++)
 			check(runq_put(&p->runq, batch[k])); // empty before: there is room
+		store_relaxed(&p->steals, p->steals + n);    // statistic, only writer
 		return batch[0];
 	}
 	return NULL;
@@ -259,8 +260,10 @@ static struct goroutine *steal_next(
 		if (owner_runs && now - watch->since < NEXT_STABLE_NS)
 			continue;
 		struct goroutine *taken = runq_take_next(&victim->runq);
-		if (taken)
+		if (taken) {
+			store_relaxed(&p->steals, p->steals + 1); // statistic, only writer
 			return taken;
+		}
 	}
 	return NULL;
 }

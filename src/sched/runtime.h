@@ -57,14 +57,15 @@ struct processor {
 	uint32_t attention;            // enum attention: schedule() must take the slow look
 	uint32_t retire; // set by the monitor: a spare runs in its place, go out of service
 
-	// owner only; the monitor reads tick
+	// owner only; the monitor reads tick and runs, and so do statistics
 	CACHE_ALIGNED uint32_t index;
 	uint32_t tick;           // one per goroutine run that does not inherit the time slice
-	uint32_t runs;           // one per goroutine run
+	uint64_t runs;           // one per goroutine run
 	struct machine *machine; // the owner while RUNNING
 	uint64_t random;
 	uint64_t id_next, id_end; // goroutine ids in hand
 	uint64_t created, ended;  // statistics: relaxed, only writer
+	uint64_t steals;          // the same: goroutines found at other processors
 	uint32_t soft_skip; // submissions left before the next one looks whether to wake (idle.c)
 	struct goroutine *free; // dead descriptors
 	uint32_t free_count;

@@ -15,12 +15,38 @@
 #include <string.h>
 #include <ucontext.h>
 
+// Registers in unwind tables. The return address is in x30's column; the pc has a place of its own
+// here, behind those that matter.
+enum {
+	ARCH_DWARF_REGISTERS = 33,
+	ARCH_DWARF_SP = 31,
+	ARCH_DWARF_PC = 32,
+};
+
 // signal.S: calls x1(x0); the interrupted pc, x30 and sp lie at sp.
 void arch_signal_entry(void) __attribute__((visibility("hidden")));
 
 static inline uintptr_t arch_signal_pc(const ucontext_t *c) { return c->uc_mcontext.pc; }
 static inline uintptr_t arch_signal_sp(const ucontext_t *c) { return c->uc_mcontext.sp; }
 static inline uintptr_t arch_signal_caller(const ucontext_t *c) { return c->uc_mcontext.regs[30]; }
+
+static inline void arch_signal_registers(
+	const ucontext_t *c, uintptr_t registers[ARCH_DWARF_REGISTERS])
+{
+	for (int i = 0; i < 31; i++)
+		registers[i] = c->uc_mcontext.regs[i];
+	registers[ARCH_DWARF_SP] = c->uc_mcontext.sp;
+	registers[ARCH_DWARF_PC] = c->uc_mcontext.pc;
+}
+
+static inline uintptr_t arch_return_address(uintptr_t saved)
+{
+	register uintptr_t x30 __asm__("x30") = saved;
+
+	// xpaclri: does nothing on CPUs that sign no addresses
+	__asm__("hint #7" : "+r"(x30));
+	return x30;
+}
 
 static inline void arch_signal_return(ucontext_t *c)
 {

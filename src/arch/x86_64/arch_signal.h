@@ -9,6 +9,10 @@
  *   void arch_signal_return(ucontext_t *c)
  *                                       makes the context one that stands in the call before that
  *   void arch_signal_call(ucontext_t *c, void (*fn)(void *), const void *data, size_t bytes)
+ *   void arch_signal_registers(const ucontext_t *c, uintptr_t registers[ARCH_DWARF_REGISTERS])
+ *                                       all of them, by the numbers that unwind tables use
+ *   uintptr_t arch_return_address(uintptr_t saved)
+ *                                       a return address as it lies on the stack, without signature
  *
  * After arch_signal_call and the end of the handler the thread calls fn with a copy of `data` on
  * the interrupted stack. fn must not return. Its caller, as unwinders see it, is the interrupted
@@ -25,6 +29,13 @@
 
 #include <string.h>
 #include <ucontext.h>
+
+// Registers in unwind tables.
+enum {
+	ARCH_DWARF_REGISTERS = 17,
+	ARCH_DWARF_SP = 7,
+	ARCH_DWARF_PC = 16, // the return address's column
+};
 
 // signal.S: calls rsi(rdi); the interrupted rip and rsp lie at rsp.
 void arch_signal_entry(void) __attribute__((visibility("hidden")));
@@ -43,6 +54,19 @@ static inline uintptr_t arch_signal_caller(const ucontext_t *c)
 {
 	return *(const uintptr_t *)arch_signal_sp(c);
 }
+
+static inline void arch_signal_registers(
+	const ucontext_t *c, uintptr_t registers[ARCH_DWARF_REGISTERS])
+{
+	static const unsigned char order[ARCH_DWARF_REGISTERS] = {REG_RAX, REG_RDX, REG_RCX,
+		REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8, REG_R9, REG_R10, REG_R11,
+		REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+
+	for (int i = 0; i < ARCH_DWARF_REGISTERS; i++)
+		registers[i] = (uintptr_t)c->uc_mcontext.gregs[order[i]];
+}
+
+static inline uintptr_t arch_return_address(uintptr_t saved) { return saved; }
 
 static inline void arch_signal_return(ucontext_t *c)
 {

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Profiles that `go tool pprof` opens: where goroutines are, which threads there are, where CPU
+ * time goes. docs/PROFILING.md shows what to do with them.
+ *
+ *	int fd = open("goroutine.pb.gz", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+ *	tuza_pprof_write(fd, "goroutine", 0);
+ *
+ *	$ go tool pprof -top goroutine.pb.gz
+ *
+ * Symbols are in the profile: whoever opens it needs neither the program nor its sources.
+ * Goroutines' labels (tuza_set_label) are the profile's labels, for pprof's -tagfocus and -tags.
+ */
+#ifndef TUZA_PPROF_H
+#define TUZA_PPROF_H
+
+#include <tuza/macros.h>
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tuza_listener tuza_listener; // tuza/net.h
+
+/*
+ * Writes a profile of this moment.
+ *
+ *   fd     any writable descriptor.
+ *   name   "goroutine": all goroutines, by their stacks and labels. One that runs on another thread
+ *          is counted, but its stack cannot be had.
+ *          "threadcreate": all threads of the process, by name; the scheduler's are "tuza".
+ *   debug  0: for pprof, a protocol buffer in gzip's format. 1: text, a paragraph for each stack,
+ *          the most frequent first. 2: as 1; of goroutines what tuza_dump writes.
+ *
+ * Returns  0; -ENOENT: no profile has that name; -EBADF: the descriptor is negative; -EIO: it took
+ *          not all of it; -ENOMEM.
+ * Blocks   until it is written, in a blocking section: the other end of a pipe may be a goroutine.
+ *          Each goroutine is held for microseconds; else others run on meanwhile.
+ * Callable from  any goroutine or thread, at any time; not from a signal handler.
+ * Go       pprof.Lookup(name).WriteTo(w, debug)   (O30, O32)
+ */
+int tuza_pprof_write(int fd, const char *name, int debug);
+
+/*
+ * Starts a CPU profile: from now on each thread of the process, the program's own ones included,
+ * notes where it is each time it has burnt 10 ms of CPU time. About 0.1 % of the CPU time goes
+ * there.
+ *
+ *   fd  where tuza_pprof_cpu_stop writes; it belongs to the profile until then.
+ *
+ *	tuza_pprof_cpu_start(fd);
+ *	int status = tuza_run(program, NULL);
+ *	tuza_pprof_cpu_stop();
+ *
+ * While it runs there is one more thread, "tuza pprof": so a deadlock of all goroutines is not
+ * reported. The signal SIGPROF is used, for good. System calls that a signal interrupts are
+ * restarted where Linux does that (see signal(7)).
+ *
+ * Returns  0; -EBUSY: a CPU profile is under way, or the program has a handler of SIGPROF; -EBADF;
+ *          -ENOMEM; -EAGAIN: the limit of threads or of pending signals is reached.
+ * Blocks   never.
+ * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
+ * Go       pprof.StartCPUProfile   (O30)
+ */
+TUZA_MUST_USE int tuza_pprof_cpu_start(int fd);
+
+/*
+ * Ends the CPU profile and writes it, for pprof: samples, and nanoseconds of CPU time, by stack and
+ * labels, the runtime's own functions included. Does nothing when none is under way.
+ *
+ * Returns  0; -EIO: the descriptor took not all of it; -ENOMEM: some samples were left out, or all.
+ * Blocks   until it is written, in a blocking section.
+ * Callable from  as tuza_pprof_cpu_start.
+ * Go       pprof.StopCPUProfile
+ */
+int tuza_pprof_cpu_stop(void);
+
+// ---- serving -----------------------------------------------------------------------------------
+
+/*
+ * Serves all this by HTTP, from now on, in goroutines of its own:
+ *
+ *	tuza_debug_serve("127.0.0.1:6060");
+ *
+ *	$ go tool pprof http://127.0.0.1:6060/debug/pprof/profile?seconds=10
+ *	$ curl 'http://127.0.0.1:6060/debug/pprof/goroutine?debug=1'
+ *
+ *	/debug/pprof/               what there is
+ *	/debug/pprof/goroutine      ?debug=0, 1 or 2, as tuza_pprof_write
+ *	/debug/pprof/threadcreate   the same
+ *	/debug/pprof/profile        ?seconds=30: the CPU profile of so many seconds
+ *	/debug/pprof/cmdline        the command line, with zeroes between words
+ *	/debug/pprof/symbol         ?0x401000+0x401010: names of addresses
+ *	/debug/vars                 tuza_stats as JSON
+ *	/metrics                    tuza_metrics_write
+ *
+ *   address  "127.0.0.1:6060", "localhost:0", "[::1]:6060"; a path or "@name" for a unix socket. It
+ *            should be the program's debug port and nothing else: whoever connects sees everything.
+ *
+ * Requests whose Host is not a name of this machine's loopback are refused, so that no web page in
+ * a browser can be made to ask.
+ *
+ * Returns  0; -EACCES: the address is not this machine's own (see tuza_debug_options); -EADDRINUSE
+ *          and the other errors of tuza_listen.
+ * Blocks   only to resolve a name.
+ * Callable from  any goroutine or thread.
+ * Go       import _ "net/http/pprof"; http.ListenAndServe   (O31)
+ */
+TUZA_MUST_USE int tuza_debug_serve(const char *address);
+
+typedef struct tuza_debug_options {
+	bool anywhere; // serve any address and any Host: something else keeps strangers out
+} tuza_debug_options;
+
+/*
+ * The same with options, and a handle.
+ *
+ *   options   NULL: none.
+ *   listener  set to the listener, NULL on failure; its close ends the server, but not answers
+ *             under way. May be NULL: then it serves until the end of the run.
+ */
+TUZA_MUST_USE int tuza_debug_serve_with(
+	const char *address, const tuza_debug_options *options, tuza_listener **listener);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

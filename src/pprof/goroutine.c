@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The goroutine profile: each one is held for the time of its walk and counted at once, so a
+ * million of them that wait at the same place cost one entry.
+ *
+ * Of the runtime's own frames only that one is kept by which the program called it, as in dumps.
+ * Whether a frame is one of the runtime's is told by its address; the name of the function is
+ * looked up once per stack, after the counting.
+ *
+ * A goroutine that runs on another thread is counted by what it does, without its stack: nothing
+ * stops it to be asked. Plain threads that wait in tuza are no goroutines.
+ */
+#include "base/atomic.h"
+#include "debug/symbol.h"
+#include "pprof/collect.h"
+#include "sched/inspect.h"
+
+#include <string.h>
+
+const struct profile_kind pprof_goroutine_kind = {
+	.name = "goroutine",
+	.values = {{"goroutine", "count"}},
+	.value_count = 1,
+	.period_type = {"goroutine", "count"},
+	.period = 1,
+};
+
+// ---- looking -----------------------------------------------------------------------------------
+
+struct looking {
+	struct profile *counted; // with all frames
+	const struct arch_saved *caller;
+	struct bytes labels; // of the goroutine being looked at
+};
+
+/*
+ * A held goroutine's text is read by atomics, byte by byte: ThreadSanitizer sees the calls of
+ * strcmp and memcpy, not the hold, and would report a race.
+ */
+static const char *copy_labels(struct bytes *copy, const char *labels)
+{
+	char c;
+
+	copy->length = 0;
+	do {
+		c = load_relaxed(labels++); // held
+		bytes_put(copy, &c, 1);
+	} while (c);
+	return copy->failed ? "" : (const char *)copy->data;
+}
+
+static const char *doing(enum goroutine_state state)
+{
+	switch (state) {
+	case GOROUTINE_BLOCKED:
+		return "[in a blocking section]";
+	case GOROUTINE_RUNNABLE:
+	case GOROUTINE_WAITING: // it was made to run as it was about to be held
+	case GOROUTINE_RUNNING:
+	case GOROUTINE_DEAD:
+		break;
+	}
+	return "[running]";
+}
+
+// inspect_each's: the goroutine is held, or runs.
+static void look(const struct inspected *i, void *arg)
+{
+	static const uint64_t one = 1;
+	struct looking *l = arg;
+	struct profile_stack s = {.name = doing(i->state)};
+	struct backtrace b = {.count = 0};
+
+	if (i->g->flags & GOROUTINE_THREAD)
+		return;
+	if (i->entry) {
+		b.frames[0] = (struct backtrace_frame){(uintptr_t)i->entry, false};
+		b.count = 1;
+	} else if (i->is_current && l->caller) {
+		backtrace_context(&b, l->caller);
+	} else if (i->is_current) {
+		backtrace_here(&b);
+	} else if (i->context) {
+		backtrace_context(&b, i->context);
+	}
+	s.frames = b.frames;
+	s.count = b.count;
+	s.labels = i->labels ? copy_labels(&l->labels, i->labels) : "";
+	profile_add(l->counted, &s, &one);
+}
+
+// ---- leaving out the runtime's frames ----------------------------------------------------------
+
+static void take_function(const struct symbol *s, void *function)
+{
+	*(const char **)function = s->function; // of inlined ones the last: the one that holds them
+}
+
+static bool is_entry(struct backtrace_frame frame)
+{
+	const char *function = NULL;
+
+	symbol_each(frame, take_function, &function);
+	return symbol_is_public(function);
+}
+
+// Keeps of each run of the runtime's frames the public function; drops a run at the outer end.
+// Returns how many are left: 0 when the goroutine is one of the library's own.
+static uint32_t keep_programs_frames(
+	const struct backtrace_frame *frames, uint32_t count, struct backtrace_frame *kept)
+{
+	const struct backtrace_frame *outermost = NULL; // of the run
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (symbol_is_runtime(frames[i].pc - frames[i].is_return)) {
+			outermost = &frames[i];
+			continue;
+		}
+		if (outermost && is_entry(*outermost))
+			kept[n++] = *outermost;
+		outermost = NULL;
+		kept[n++] = frames[i];
+	}
+	// The program's function ended in this call and gave up its frame for it.
+	if (n == 0 && outermost && is_entry(*outermost))
+		kept[n++] = *outermost;
+	return n;
+}
+
+static void add_programs_view(struct profile *p, const struct profile_entry *e)
+{
+	struct backtrace_frame kept[BACKTRACE_MAX];
+	struct profile_stack s = {
+		.frames = kept, .name = e->name ? e->name : "", .labels = e->labels};
+
+	s.count = keep_programs_frames(e->frames, e->count, kept);
+	if (s.count == 0) {
+		s.frames = e->frames;
+		s.count = e->count;
+	}
+	profile_add(p, &s, e->values);
+}
+
+void pprof_collect_goroutines(struct profile *p, const struct arch_saved *caller)
+{
+	struct profile counted;
+	struct looking l = {.counted = &counted, .caller = caller};
+
+	profile_init(&counted, p->kind);
+	inspect_each(look, &l);
+	for (size_t i = 0; i < counted.bucket_count; i++)
+		for (const struct profile_entry *e = counted.buckets[i]; e; e = e->next)
+			add_programs_view(p, e);
+	p->failed |= counted.failed || l.labels.failed;
+	bytes_free(&l.labels);
+	profile_destroy(&counted);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The table of entries: a hash table with chains. One thread at a time.
+ */
+#include "pprof/profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	for (; *text; text++)
+		hash = mix(hash, (unsigned char)*text);
+	return mix(hash, 0);
+}
+
+static uint64_t hash_stack(const struct profile_stack *s)
+{
+	uint64_t hash = s->count;
+
+	for (uint32_t i = 0; i < s->count; i++)
+		hash = mix(hash, s->frames[i].pc);
+	if (s->count == 0)
+		hash = hash_text(hash, s->name);
+	return hash_text(hash, s->labels);
+}
+
+static bool is_of(const struct profile_entry *e, uint64_t hash, const struct profile_stack *s)
+{
+	if (e->hash != hash || e->count != s->count || strcmp(e->labels, s->labels) != 0)
+		return false;
+	for (uint32_t i = 0; i < e->count; i++)
+		if (e->frames[i].pc != s->frames[i].pc ||
+			e->frames[i].is_return != s->frames[i].is_return)
+			return false;
+	return e->count > 0 || strcmp(e->name, s->name) == 0;
+}
+
+void profile_init(struct profile *p, const struct profile_kind *kind)
+{
+	struct timespec now = {0, 0};
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	*p = (struct profile){.kind = kind, .time = now.tv_sec * INT64_C(1000000000) + now.tv_nsec};
+}
+
+void profile_destroy(struct profile *p)
+{
+	for (size_t i = 0; i < p->bucket_count; i++)
+		for (struct profile_entry *e = p->buckets[i], *next; e; e = next) {
+			next = e->next;
+			free(e);
+		}
+	free(p->buckets);
+	p->buckets = NULL;
+	p->bucket_count = p->entry_count = 0;
+}
+
+// Doubles the buckets when there are as many entries.
+static bool make_room(struct profile *p)
+{
+	size_t count = p->bucket_count ? p->bucket_count * 2 : 64;
+	struct profile_entry **buckets;
+
+	if (p->entry_count < p->bucket_count)
+		return true;
+	buckets = calloc(count, sizeof(*buckets));
+	if (!buckets)
+		return p->bucket_count > 0; // then chains grow
+	for (size_t i = 0; i < p->bucket_count; i++)
+		for (struct profile_entry *e = p->buckets[i], *next; e; e = next) {
+			next = e->next;
+			e->next = buckets[e->hash % count];
+			buckets[e->hash % count] = e;
+		}
+	free(p->buckets);
+	p->buckets = buckets;
+	p->bucket_count = count;
+	return true;
+}
+
+static struct profile_entry *entry_new(const struct profile_stack *s, uint64_t hash)
+{
+	size_t frames_bytes = s->count * sizeof(s->frames[0]);
+	size_t labels_bytes = strlen(s->labels) + 1;
+	size_t name_bytes = s->count == 0 ? strlen(s->name) + 1 : 0;
+	struct profile_entry *e = malloc(sizeof(*e) + frames_bytes + labels_bytes + name_bytes);
+
+	if (!e)
+		return NULL;
+	char *texts = (char *)&e->frames[s->count];
+
+	*e = (struct profile_entry){.hash = hash, .count = s->count, .labels = texts};
+	if (frames_bytes > 0)
+		memcpy(e->frames, s->frames, frames_bytes);
+	memcpy(texts, s->labels, labels_bytes);
+	if (name_bytes > 0)
+		e->name = memcpy(texts + labels_bytes, s->name, name_bytes);
+	return e;
+}
+
+void profile_add(struct profile *p, const struct profile_stack *stack, const uint64_t *values)
+{
+	uint64_t hash = hash_stack(stack);
+	struct profile_entry *e = p->bucket_count ? p->buckets[hash % p->bucket_count] : NULL;
+
+	while (e && !is_of(e, hash, stack))
+		e = e->next;
+	if (!e) {
+		e = make_room(p) ? entry_new(stack, hash) : NULL;
+		if (!e) {
+			p->failed = true;
+			return;
+		}
+		e->next = p->buckets[hash % p->bucket_count];
+		p->buckets[hash % p->bucket_count] = e;
+		p->entry_count++;
+	}
+	for (uint32_t i = 0; i < p->kind->value_count; i++)
+		e->values[i] += values[i];
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct profile_entry *a = *(struct profile_entry *const *)left;
+	const struct profile_entry *b = *(struct profile_entry *const *)right;
+
+	if (a->values[0] != b->values[0])
+		return a->values[0] > b->values[0] ? -1 : 1;
+	// Any order that stays the same from one profile of this process to the next.
+	return a->hash == b->hash ? 0 : a->hash > b->hash ? -1 : 1;
+}
+
+struct profile_entry **profile_sorted(const struct profile *p)
+{
+	struct profile_entry **sorted =
+		malloc((p->entry_count + 1) * sizeof(struct profile_entry *));
+	size_t n = 0;
+
+	for (size_t i = 0; sorted && i < p->bucket_count; i++)
+		for (struct profile_entry *e = p->buckets[i]; e; e = e->next)
+			sorted[n++] = e;
+	if (n > 0)
+		qsort(sorted, n, sizeof(struct profile_entry *), compare);
+	return sorted;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What profiles ask of the OS: the threads of the process, a signal per piece of CPU time, and
+ * whether an address may be read. Errors are negative errno values.
+ */
+#ifndef TUZA_SYS_PROFILE_H
+#define TUZA_SYS_PROFILE_H
+
+#include "base/compiler.h"
+
+// Calls fn for the id of each thread of the process; those that start or end meanwhile may or may
+// not be among them. 0 or a code.
+int sys_threads_each(void (*fn)(int id, void *arg), void *arg);
+
+enum { SYS_THREAD_NAME_BYTES = 16 }; // with the final 0: Linux's TASK_COMM_LEN
+
+// The name of a thread of this process; false when there is no such thread (any more).
+bool sys_thread_name_of(int id, char name[SYS_THREAD_NAME_BYTES]);
+
+/*
+ * Sends SIGPROF, with `value` as its value, to a thread of this process for each `period` ns of CPU
+ * time that it burns, for the first time after `first`.
+ *
+ * Returns  0, -EAGAIN (the limit of pending signals), or -EINVAL: there is no such thread.
+ */
+MUST_USE int sys_cpu_timer_start(int *timer, int id, int64_t first, int64_t period, void *value);
+// A signal that is under way may still arrive.
+void sys_cpu_timer_stop(int timer);
+
+// Whether the 8 bytes at `address` can be read at this moment. For signal handlers, too.
+bool sys_is_readable(const void *address);
+
+#endif

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+// not-under: thread valgrind they deliver signals late, when the stack is another one
+// The unwinder for signals, compared with libgcc's wherever a signal arrives.
+#include "test.h"
+
+#include "debug/backtrace.h"
+#include "pprof/unwind.h"
+#include "sys/profile.h"
+#include "sys/sys.h"
+
+#include <sys/syscall.h>
+#include <time.h>
+#include <tuza/go.h>
+#include <tuza/sync.h>
+
+#define KEEP_FRAME() __asm__ volatile("" ::: "memory") // no tail call
+
+static atomic_int signals, deep, switches, mismatches;
+static char mismatch[4096]; // of the first one
+
+// In a signal handler of a test: not all of this is allowed there, and the test has failed anyway.
+static void describe(const struct backtrace_frame *got, uint32_t n, const struct backtrace *want)
+{
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < n && at < sizeof(mismatch) - 100; i++)
+		at += (size_t)snprintf(
+			mismatch + at, 40, " %p%s", (void *)got[i].pc, got[i].is_return ? "" : "!");
+	at += (size_t)snprintf(mismatch + at, 20, " want");
+	for (uint32_t i = 0; i < want->count && at < sizeof(mismatch) - 100; i++)
+		at += (size_t)snprintf(mismatch + at, 40, " %p%s", (void *)want->frames[i].pc,
+			want->frames[i].is_return ? "" : "!");
+}
+
+static bool is_same(struct backtrace_frame a, struct backtrace_frame b)
+{
+	return a.pc == b.pc && a.is_return == b.is_return;
+}
+
+static void compare(int number, siginfo_t *info, void *context)
+{
+	struct backtrace_frame got[BACKTRACE_INNER];
+	struct backtrace want;
+	int saved_errno = errno;
+	uint32_t n = unwind_interrupted(context, got, BACKTRACE_INNER), kept;
+	bool same;
+
+	(void)number;
+	(void)info;
+	backtrace_interrupted(&want);
+	kept = want.count < BACKTRACE_INNER ? want.count : BACKTRACE_INNER;
+	// backtrace.c's walk ends where a switch is under way, before it has begun.
+	same = n == kept || (kept == 0 && n >= 1);
+	for (uint32_t i = 0; i < kept && same; i++)
+		same = is_same(got[i], want.frames[i]);
+	if (!same && atomic_fetch_add(&mismatches, 1) == 0)
+		describe(got, n, &want);
+	atomic_fetch_add(&signals, 1);
+	if (n > 20)
+		atomic_fetch_add(&deep, 1);
+	if (kept == 0)
+		atomic_fetch_add(&switches, 1);
+	errno = saved_errno;
+}
+
+// ---- signals for every thread, often -----------------------------------------------------------
+
+static timer_t timers[64];
+static int timer_count;
+
+static void start_timer(int id, void *arg)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGPROF};
+	struct itimerspec when = {{0, 200000}, {0, 100000 + id % 7 * 1000}};
+
+	(void)arg;
+	event._sigev_un._tid = id;
+	if (timer_count < 64 && timer_create(CLOCK_MONOTONIC, &event, &timers[timer_count]) == 0)
+		timer_settime(timers[timer_count++], 0, &when, NULL);
+}
+
+static void signals_start(void)
+{
+	struct sigaction action = {
+		.sa_sigaction = compare, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+
+	CHECK_EQ(sigaction(SIGPROF, &action, NULL), 0);
+	backtrace_interrupted(&(struct backtrace){.count = 0}); // what is lazy there is done now
+	CHECK_EQ(sys_threads_each(start_timer, NULL), 0);
+}
+
+static void signals_stop(void)
+{
+	for (int i = 0; i < timer_count; i++)
+		timer_delete(timers[i]);
+	timer_count = 0;
+	// One that was sent may still arrive: the handler stays.
+}
+
+// ---- what is interrupted -----------------------------------------------------------------------
+
+static atomic_bool ending;
+
+static NOINLINE unsigned recurse(unsigned depth)
+{
+	unsigned below = depth > 0 ? recurse(depth - 1) : (unsigned)tuza_now();
+
+	KEEP_FRAME();
+	return below + depth;
+}
+
+static void digs(tuza_waitgroup *wg)
+{
+	while (!atomic_load(&ending)) {
+		for (int i = 0; i < 1000; i++)
+			recurse(40);
+		tuza_yield();
+	}
+	tuza_waitgroup_done(wg);
+}
+
+static void sends(tuza_chan *c, tuza_waitgroup *wg)
+{
+	for (int i = 0; !atomic_load(&ending); i++)
+		tuza_send(c, i);
+	tuza_chan_close(c);
+	tuza_waitgroup_done(wg);
+}
+
+static void receives(tuza_chan *c, tuza_waitgroup *wg)
+{
+	int v;
+
+	while (tuza_recv(c, &v))
+		;
+	tuza_waitgroup_done(wg);
+}
+
+static void is_short(tuza_waitgroup *wg) { tuza_waitgroup_done(wg); }
+
+static void spawns(tuza_waitgroup *wg)
+{
+	tuza_waitgroup inner = {0};
+
+	while (!atomic_load(&ending)) {
+		tuza_waitgroup_add(&inner, 10);
+		for (int i = 0; i < 10; i++)
+			go(is_short, &inner);
+		tuza_waitgroup_wait(&inner);
+		free(malloc(100));
+	}
+	tuza_waitgroup_done(wg);
+}
+
+static void panics(void *arg)
+{
+	(void)arg;
+	tuza_panic("on purpose");
+}
+
+static void tries(tuza_waitgroup *wg)
+{
+	tuza_panic_info info;
+
+	while (!atomic_load(&ending)) {
+		CHECK_EQ(tuza_try(panics, NULL, &info), TUZA_EPANIC);
+		tuza_sleep(TUZA_MICROSECOND);
+	}
+	tuza_waitgroup_done(wg);
+}
+
+TEST(stack_is_the_same_wherever_a_signal_arrives)
+{
+	tuza_waitgroup wg = {0};
+	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
+
+	tuza_waitgroup_add(&wg, 5);
+	go(digs, &wg);
+	go(sends, c, &wg);
+	go(receives, c, &wg);
+	go(spawns, &wg);
+	go(tries, &wg);
+	tuza_sleep(TUZA_MILLISECOND); // so that there are threads; no matter how many
+	signals_start();
+	for (int64_t end = tuza_now() + 10 * TUZA_SECOND;
+		(atomic_load(&signals) < 20000 || atomic_load(&deep) == 0) && tuza_now() < end;)
+		tuza_sleep(TUZA_MILLISECOND);
+	signals_stop();
+	atomic_store(&ending, true);
+	tuza_waitgroup_wait(&wg);
+	printf("  %d signals, %d in deep stacks, %d in switches\n", signals, deep, switches);
+	CHECK(signals > 100);
+	CHECK(deep > 0);
+	if (!CHECK_EQ(mismatches, 0))
+		printf("  got%s\n", mismatch);
+	tuza_chan_release(c);
+}
+
+// ---- memory that is not there ------------------------------------------------------------------
+
+TEST_PLAIN(stack_that_cannot_be_read_ends_the_walk)
+{
+	struct backtrace_frame frames[10];
+	ucontext_t context;
+	char *hole;
+
+	sys_init();
+	hole = mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memset(&context, 0, sizeof(context));
+	CHECK_EQ(getcontext(&context), 0);
+#if defined(__x86_64__)
+	// As if it had just been called, with its return address in the hole.
+	context.uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)recurse;
+	context.uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)(hole + (1 << 19));
+#else
+	context.uc_mcontext.pc = (uintptr_t)recurse;
+	context.uc_mcontext.sp = (uintptr_t)(hole + (1 << 19));
+	context.uc_mcontext.regs[30] = (uintptr_t)hole;
+#endif
+	uint32_t n = unwind_interrupted(&context, frames, 10);
+
+	CHECK(n == 1 || n == 2);
+	CHECK_EQ(frames[0].pc, (uintptr_t)recurse);
+	munmap(hole, 1 << 20);
+}
+
+TEST_PLAIN(code_that_is_none_ends_the_walk)
+{
+	struct backtrace_frame frames[10];
+	ucontext_t context;
+
+	sys_init();
+	CHECK_EQ(getcontext(&context), 0);
+#if defined(__x86_64__)
+	context.uc_mcontext.gregs[REG_RIP] = 0x1234;
+#else
+	context.uc_mcontext.pc = 0x1234;
+#endif
+	CHECK_EQ(unwind_interrupted(&context, frames, 10), 1);
+	CHECK_EQ(frames[0].pc, 0x1234);
+}
+
+TEST_PLAIN(pages_are_told_readable_or_not)
+{
+	char *pages;
+
+	sys_init();
+	pages = mmap(NULL, 2 * sys_page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
+	CHECK_EQ(mprotect(pages + sys_page_bytes, sys_page_bytes, PROT_NONE), 0);
+	errno = 4711;
+	CHECK(sys_is_readable(pages + 8));
+	CHECK(!sys_is_readable(pages + sys_page_bytes));
+	CHECK(!sys_is_readable((void *)(uintptr_t)0x1234));
+	CHECK_EQ(errno, 4711);
+	munmap(pages, 2 * sys_page_bytes);
+}
