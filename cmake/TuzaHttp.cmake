@@ -7,6 +7,9 @@
 #
 # Requests are parsed by llhttp, whose C sources come with Debian's node-llhttp and are compiled in.
 # Without them there is no libtuza-http: TUZA_HAVE_HTTP says so.
+#
+# The client (src/http/client*) is libcurl's multi interface under tuza's scheduler. Without libcurl
+# there is a library without the client: TUZA_HAVE_HTTP_CLIENT.
 set(TUZA_LLHTTP_SOURCES "/usr/share/llhttp" CACHE PATH "Where llhttp's api.c, http.c and llhttp.c are")
 set(TUZA_LLHTTP_INCLUDE "/usr/share/include/llhttp" CACHE PATH "Where llhttp.h is")
 set(TUZA_HAVE_HTTP OFF)
@@ -27,6 +30,14 @@ target_compile_options(tuza_llhttp PRIVATE -w)
 target_link_libraries(tuza_llhttp PRIVATE tuza_codegen)
 
 file(GLOB_RECURSE tuza_http_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/http/*.c")
+find_package(CURL 7.87 QUIET) # CURLOPT_QUICK_EXIT
+set(TUZA_HAVE_HTTP_CLIENT "${CURL_FOUND}")
+if(TUZA_HAVE_HTTP_CLIENT)
+  message(STATUS "libcurl: ${CURL_VERSION_STRING}")
+else()
+  message(STATUS "libcurl: none, libtuza-http has no client (Debian: libcurl4-openssl-dev)")
+  list(FILTER tuza_http_sources EXCLUDE REGEX "/src/http/client")
+endif()
 add_library(tuza_http_objects OBJECT ${tuza_http_sources})
 set_target_properties(tuza_http_objects PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_include_directories(tuza_http_objects PUBLIC
@@ -34,6 +45,9 @@ target_include_directories(tuza_http_objects PUBLIC
 target_include_directories(tuza_http_objects SYSTEM PUBLIC "${TUZA_LLHTTP_INCLUDE}")
 target_compile_definitions(tuza_http_objects PUBLIC LLHTTP_STRICT_MODE=1)
 target_link_libraries(tuza_http_objects PRIVATE Threads::Threads tuza_warnings tuza_codegen)
+if(TUZA_HAVE_HTTP_CLIENT)
+  target_link_libraries(tuza_http_objects PRIVATE CURL::libcurl)
+endif()
 
 set(tuza_http_one_object "${PROJECT_BINARY_DIR}/tuza-http.o")
 add_custom_command(OUTPUT "${tuza_http_one_object}"
@@ -51,6 +65,10 @@ set_source_files_properties("${tuza_http_one_object}" PROPERTIES EXTERNAL_OBJECT
 set_target_properties(tuza_http_static PROPERTIES
   LINKER_LANGUAGE C OUTPUT_NAME tuza-http EXPORT_NAME http_static)
 target_link_libraries(tuza_http_static INTERFACE tuza_static)
+if(TUZA_HAVE_HTTP_CLIENT)
+  target_link_libraries(tuza_http_static INTERFACE
+    "$<BUILD_INTERFACE:CURL::libcurl>" "$<INSTALL_INTERFACE:curl>")
+endif()
 set(tuza_http_targets tuza_http_static)
 add_library(tuza::http_static ALIAS tuza_http_static)
 
@@ -70,6 +88,9 @@ if(TUZA_SHARED)
     target_link_options(tuza_http_shared PRIVATE "LINKER:-z,defs")
   endif()
   target_link_libraries(tuza_http_shared PUBLIC tuza_shared)
+  if(TUZA_HAVE_HTTP_CLIENT)
+    target_link_libraries(tuza_http_shared PRIVATE "$<BUILD_INTERFACE:CURL::libcurl>")
+  endif()
   list(APPEND tuza_http_targets tuza_http_shared)
   add_library(tuza::http ALIAS tuza_http_shared)
 endif()

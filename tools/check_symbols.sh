@@ -7,7 +7,7 @@
 #     libtuza-http.* with tuza_http_*
 #   - what is exported is declared in a public header, and what is declared is exported
 #   - no executable stack, no text relocations; full RELRO, nodelete; libc and gcc's unwinder (and
-#     libtuza) are all they need
+#     libtuza and libcurl) are all they need
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${1:-build/release}
@@ -89,6 +89,6 @@ library() {
 }
 
 library tuza tuza_ '^$'
-library tuza-http tuza_http_ '^libtuza\.so\.[0-9]*$'
+library tuza-http tuza_http_ '^lib(tuza|curl)\.so\.[0-9]*$'
 
 exit $failed
