@@ -5,225 +5,187 @@
  */
 #include "tuza-check.h"
 
+#include <tuza/http_server.h>
+
 #include <stdlib.h>
 #include <string.h>
 
 enum { FLAKY_PAGES = 8, URLS_MOST = 256 };
 
 struct site {
+	tuza_http_server *server;
+	tuza_http_mux *mux;
 	tuza_listener *listener;
-	tuza_waitgroup running;
+	tuza_waitgroup serving;
 	_Atomic int flaky[FLAKY_PAGES]; // how often each was asked for
 	char *urls[URLS_MOST + 1];
 	size_t count;
 };
 
-struct visitor {
-	struct site *site;
-	tuza_conn *conn;
-	char buffer[8192];
-	size_t count;
-};
-
 // ---- pages ------------------------------------------------------------------------------------
 
-static bool say(struct visitor *v, const char *text)
+// The number in the page's path.
+static int number(const tuza_http_request *r)
 {
-	ssize_t count = (ssize_t)strlen(text);
-	return tuza_conn_write(v->conn, text, (size_t)count) == count;
+	int n = atoi(tuza_http_path_value(r, "n"));
+	return n < 0 || n > 1000000 ? 0 : n;
 }
 
-static bool answer(struct visitor *v, const char *status, const char *header, size_t bytes)
+static void say(tuza_http_writer *w, int status, size_t bytes)
 {
-	char text[512];
 	char piece[4096];
-	snprintf(text, sizeof text, "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n", status, header,
-		bytes);
-	bool ok = say(v, text);
+	char length[32];
+	ssize_t n = 1;
+	snprintf(length, sizeof length, "%zu", bytes);
+	(void)tuza_http_set_status(w, status);
+	(void)tuza_http_set_header(w, "Content-Length", length);
 	memset(piece, 'x', sizeof piece);
-	while (ok && bytes > 0) {
-		size_t n = bytes < sizeof piece ? bytes : sizeof piece;
-		ok = tuza_conn_write(v->conn, piece, n) == (ssize_t)n;
-		bytes -= n;
-	}
-	return ok;
+	for (; n > 0 && bytes > 0; bytes -= (size_t)n)
+		n = tuza_http_write(w, piece, bytes < sizeof piece ? bytes : sizeof piece);
 }
 
-static bool page_fast(struct visitor *v, int n) { return answer(v, "200 OK", "", 100 + (size_t)n); }
-static bool page_large(struct visitor *v, int n)
+static void fast(tuza_http_writer *w, tuza_http_request *r, void *site)
 {
-	return answer(v, "200 OK", "", 1000000 + (size_t)n);
+	(void)site;
+	say(w, 200, 100 + (size_t)number(r));
 }
-static bool page_slow(struct visitor *v, int n)
+
+static void large(tuza_http_writer *w, tuza_http_request *r, void *site)
 {
-	tuza_sleep((20 + 20 * n) * TUZA_MILLISECOND);
-	return answer(v, "200 OK", "", 1000);
+	(void)site;
+	say(w, 200, 1000000 + (size_t)number(r));
 }
-static bool page_redirect(struct visitor *v, int n)
+
+static void slow(tuza_http_writer *w, tuza_http_request *r, void *site)
 {
-	char header[64];
-	snprintf(header, sizeof header, "Location: /fast/%d\r\n", n);
-	return answer(v, "302 Found", header, 0);
+	(void)site;
+	tuza_sleep((20 + 20 * (number(r) % 10)) * TUZA_MILLISECOND);
+	say(w, 200, 1000);
 }
-static bool page_loop(struct visitor *v, int n)
+
+static void redirect(tuza_http_writer *w, tuza_http_request *r, void *site)
 {
-	char header[64];
-	snprintf(header, sizeof header, "Location: /loop/%d\r\n", n + 1);
-	return answer(v, "302 Found", header, 0);
+	char to[64];
+	(void)site;
+	snprintf(to, sizeof to, "/fast/%d", number(r));
+	(void)tuza_http_redirect(w, to, 302);
 }
-static bool page_flaky(struct visitor *v, int n)
+
+static void loop(tuza_http_writer *w, tuza_http_request *r, void *site)
 {
-	bool first = v->site->flaky[n % FLAKY_PAGES]++ == 0;
-	return answer(v, first ? "503 Service Unavailable" : "200 OK", "", 50);
+	char to[64];
+	(void)site;
+	snprintf(to, sizeof to, "/loop/%d", number(r) + 1);
+	(void)tuza_http_redirect(w, to, 302);
 }
-static bool page_missing(struct visitor *v, int n)
+
+static void flaky(tuza_http_writer *w, tuza_http_request *r, void *arg)
 {
-	(void)n;
-	return answer(v, "404 Not Found", "", 10);
+	struct site *site = arg;
+	bool first = site->flaky[number(r) % FLAKY_PAGES]++ == 0;
+	say(w, first ? 503 : 200, 50);
 }
-static bool page_broken(struct visitor *v, int n)
+
+static void broken(tuza_http_writer *w, tuza_http_request *r, void *site)
 {
-	(void)n;
-	return answer(v, "500 Internal Server Error", "", 10);
+	(void)r, (void)site;
+	(void)tuza_http_error(w, 500, "broken for ever");
 }
-static bool page_cut(struct visitor *v, int n)
+
+static void panics(tuza_http_writer *w, tuza_http_request *r, void *site)
 {
-	(void)n;
-	(void)say(v, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nnot all of it");
-	return false;
+	(void)w, (void)r, (void)site;
+	tuza_panic("a page that panics");
 }
-static bool page_empty(struct visitor *v, int n)
+
+// Less than it said.
+static void cut(tuza_http_writer *w, tuza_http_request *r, void *site)
 {
-	(void)v, (void)n;
-	return false;
+	(void)r, (void)site;
+	(void)tuza_http_set_header(w, "Content-Length", "100");
+	(void)tuza_http_printf(w, "not all of it");
+	(void)tuza_http_flush(w);
 }
+
 // Until the visitor has gone.
-static bool page_hang(struct visitor *v, int n)
+static void hang(tuza_http_writer *w, tuza_http_request *r, void *site)
 {
-	(void)n;
-	while (tuza_conn_read(v->conn, v->buffer, sizeof v->buffer) > 0)
-		continue;
-	return false;
+	(void)w, (void)site;
+	(void)tuza_chan_recv(tuza_context_done(tuza_http_context(r)), NULL);
 }
 
 static const struct page {
 	const char *name;
-	int count; // how many URLs the site has of it
-	bool (*answer)(struct visitor *v, int n);
-	int status, error; // what has to come of it
+	tuza_http_handler handler; // NULL: there is no such page
+	int count;                 // how many URLs the site has of it
+	int status, error;         // what has to come of it
 } PAGES[] = {
-	{"fast", 20, page_fast, 200, 0},
-	{"slow", 8, page_slow, 200, 0},
-	{"large", 3, page_large, 200, 0},
-	{"redirect", 4, page_redirect, 200, 0},
-	{"flaky", 2, page_flaky, 200, 0},
-	{"missing", 1, page_missing, 404, 0},
-	{"broken", 1, page_broken, 500, 0},
-	{"loop", 1, page_loop, 0, TUZA_EREDIRECTS},
-	{"cut", 1, page_cut, 200, TUZA_EUNEXPECTEDEOF},
-	{"empty", 1, page_empty, 0, TUZA_EOF},
-	{"hang", 1, page_hang, 0, TUZA_EIOTIMEOUT},
+	{"fast", fast, 20, 200, 0},
+	{"slow", slow, 8, 200, 0},
+	{"large", large, 3, 200, 0},
+	{"redirect", redirect, 4, 200, 0},
+	{"flaky", flaky, 2, 200, 0},
+	{"missing", NULL, 1, 404, 0},
+	{"broken", broken, 1, 500, 0},
+	{"panics", panics, 1, 500, 0},
+	{"loop", loop, 1, 0, TUZA_EREDIRECTS},
+	{"cut", cut, 1, 200, TUZA_EUNEXPECTEDEOF},
+	{"hang", hang, 1, 0, TUZA_EIOTIMEOUT},
 };
-
-// The page of a path "/name/number".
-static const struct page *find_page(const char *path, int *n)
-{
-	size_t length = *path == '/' ? strcspn(path + 1, "/ ") : 0;
-	for (size_t i = 0; i < sizeof PAGES / sizeof PAGES[0]; i++) {
-		const char *name = PAGES[i].name;
-		if (strlen(name) == length && memcmp(path + 1, name, length) == 0) {
-			*n = atoi(path + 1 + length + (path[1 + length] == '/'));
-			return &PAGES[i];
-		}
-	}
-	return NULL;
-}
+enum { PAGES_COUNT = sizeof PAGES / sizeof PAGES[0] };
 
 bool site_meant(const struct job *j)
 {
-	int n;
 	const char *host = strstr(j->url, "://");
 	const char *path = host ? strchr(host + 3, '/') : NULL;
-	const struct page *page = path ? find_page(path, &n) : NULL;
-	return page && page->status == j->status && page->error == j->error;
+	for (size_t i = 0; path && i < PAGES_COUNT; i++) {
+		size_t length = strlen(PAGES[i].name);
+		if (strncmp(path + 1, PAGES[i].name, length) == 0 && path[1 + length] == '/')
+			return PAGES[i].status == j->status && PAGES[i].error == j->error;
+	}
+	return false;
 }
 
-// ---- serving ----------------------------------------------------------------------------------
+// ---- the server -------------------------------------------------------------------------------
 
-// One request: its head; requests here have no bodies. False: the visitor has gone.
-static bool read_head(struct visitor *v, char *path, size_t bytes)
+static void serve(void *arg)
 {
-	char *end;
-	v->buffer[v->count] = '\0';
-	while (!(end = strstr(v->buffer, "\r\n\r\n"))) {
-		size_t room = sizeof v->buffer - 1 - v->count;
-		ssize_t n = room ? tuza_conn_read(v->conn, v->buffer + v->count, room) : 0;
-		if (n <= 0)
-			return false;
-		v->count += (size_t)n;
-		v->buffer[v->count] = '\0';
-	}
-	const char *from = strchr(v->buffer, ' ');
-	if (!from || from > end)
-		return false;
-	snprintf(path, bytes, "%.*s", (int)strcspn(from + 1, " \r"), from + 1);
-	end += 4;
-	v->count -= (size_t)(end - v->buffer);
-	memmove(v->buffer, end, v->count);
-	return true;
+	struct site *s = arg;
+	(void)!tuza_http_server_serve(s->server, s->listener);
 }
 
-static void serve(struct visitor *v)
-{
-	char path[256];
-	int n = 0;
-	bool more = true;
-	while (more && read_head(v, path, sizeof path)) {
-		const struct page *page = find_page(path, &n);
-		more = page ? page->answer(v, n) : page_missing(v, n);
-	}
-	struct site *s = v->site;
-	tuza_conn_close(v->conn);
-	free(v);
-	tuza_waitgroup_done(&s->running);
-}
+// A page that panics is no news.
+static void say_nothing(const char *text, void *arg) { (void)text, (void)arg; }
 
-static void accept_all(struct site *s)
+static void add_urls(struct site *s, const struct page *page, const char *at)
 {
-	tuza_conn *conn;
-	while (tuza_accept(s->listener, &conn) == 0) {
-		struct visitor *v = malloc(sizeof *v);
-		if (!v) {
-			tuza_conn_close(conn);
-			continue;
-		}
-		v->site = s;
-		v->conn = conn;
-		v->count = 0;
-		tuza_waitgroup_add(&s->running, 1);
-		TUZA_GO(serve, v);
+	char url[TUZA_ADDRESS_TEXT + 64];
+	for (int n = 0; n < page->count; n++) {
+		snprintf(url, sizeof url, "http://%s/%s/%d", at, page->name, n);
+		s->urls[s->count] = strdup(url);
+		s->count += s->urls[s->count] != NULL;
 	}
-	tuza_waitgroup_done(&s->running);
 }
 
 struct site *site_start(void)
 {
-	char at[TUZA_ADDRESS_TEXT], url[TUZA_ADDRESS_TEXT + 64];
+	char at[TUZA_ADDRESS_TEXT], pattern[64];
 	struct site *s = calloc(1, sizeof *s);
 	if (!s || tuza_listen("tcp", "127.0.0.1:0", &s->listener) != 0) {
 		free(s);
 		return NULL;
 	}
 	(void)tuza_listener_address(s->listener, at, sizeof at);
-	for (size_t i = 0; i < sizeof PAGES / sizeof PAGES[0]; i++) {
-		for (int n = 0; n < PAGES[i].count; n++) {
-			snprintf(url, sizeof url, "http://%s/%s/%d", at, PAGES[i].name, n);
-			s->urls[s->count] = strdup(url);
-			s->count += s->urls[s->count] != NULL;
-		}
+	s->mux = tuza_http_mux_new();
+	for (size_t i = 0; i < PAGES_COUNT; i++) {
+		snprintf(pattern, sizeof pattern, "/%s/{n}", PAGES[i].name);
+		if (PAGES[i].handler)
+			tuza_http_handle(s->mux, pattern, PAGES[i].handler, s);
+		add_urls(s, &PAGES[i], at);
 	}
-	tuza_waitgroup_add(&s->running, 1);
-	TUZA_GO(accept_all, s);
+	s->server = tuza_http_server_new(&(tuza_http_server_options){
+		.handler = tuza_http_mux_serve, .arg = s->mux, .error_log = say_nothing});
+	tuza_waitgroup_go(&s->serving, serve, s);
 	return s;
 }
 
@@ -231,8 +193,10 @@ const char *const *site_urls(const struct site *s) { return (const char *const *
 
 void site_stop(struct site *s)
 {
-	tuza_listener_close(s->listener);
-	tuza_waitgroup_wait(&s->running);
+	tuza_http_server_close(s->server);
+	tuza_waitgroup_wait(&s->serving);
+	tuza_http_server_free(s->server);
+	tuza_http_mux_free(s->mux);
 	for (size_t i = 0; i < s->count; i++)
 		free(s->urls[i]);
 	free(s);
