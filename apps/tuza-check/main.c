@@ -148,7 +148,7 @@ static int serve_site(struct site *site)
 
 static int program(void *arg)
 {
-	struct options *o = arg;
+	struct options own = *(const struct options *)arg, *o = &own;
 	bool own_site = (!*o->urls && !*o->files) || o->serve;
 	struct site *site = NULL;
 	if (own_site) {
@@ -172,12 +172,10 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	int status;
-	if (!options_parse(argc, argv, &options, &status))
-		return status;
-	raise_limits();
-	const char *const *urls = options.urls;
-	status = tuza_run(program, &options);
-	options.urls = urls;
+	if (options_parse(argc, argv, &options, &status)) {
+		raise_limits();
+		status = tuza_run(program, &options);
+	}
 	options_free(&options);
 	return status;
 }

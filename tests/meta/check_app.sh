@@ -65,7 +65,7 @@ grep -q '43 as they are meant, 0 not' "$dir/err" || fail "the site is not as it 
 grep -q '^p50\|^latency: p50 .*p90 .*p99 .*max' "$dir/err" || fail "no percentiles"
 
 # ---- a server to check
-"$app" --serve >"$dir/urls" 2>"$dir/served" &
+timeout 120 "$app" --serve >"$dir/urls" 2>"$dir/served" &
 server=$!
 wait_for "$dir/urls" '/hang/0'
 base=$(sed -n '1s|/fast.*||p' "$dir/urls")
@@ -115,7 +115,7 @@ grep -q '/fast/1$' "$dir/out" || fail "a deadline: what was done is not kept"
 grep -q 'the deadline has passed, 1 or more' "$dir/err" || fail "a deadline: not told"
 
 mkfifo "$dir/fifo"
-"$app" --timeout 60s --resume "$dir/done" -f "$dir/fifo" >"$dir/out" 2>"$dir/err" &
+timeout 60 "$app" --timeout 60s --resume "$dir/done" -f "$dir/fifo" >"$dir/out" 2>"$dir/err" &
 run=$!
 exec 4>"$dir/fifo" # stays open: more might come
 printf '%s/fast/1\n%s/hang/0\n%s/fast/2\n' "$base" "$base" "$base" >&4
