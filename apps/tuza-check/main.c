@@ -29,6 +29,7 @@ static tuza_http_client *make_client(const struct options *o, bool own_site)
 		.max_idle_connections = o->concurrency,
 		.user_agent = o->user_agent ? o->user_agent : "tuza-check",
 		.proxy = own_site ? "" : NULL,
+		.ca_file = o->ca_file,
 		.insecure = o->insecure,
 		.http1 = o->http1};
 	return tuza_http_client_new(&options);

@@ -22,6 +22,7 @@ static const char HELP[] =
 	"      --head             asks with HEAD: no bodies\n"
 	"  -H, --header LINE      sends this header, \"Name: value\"; may be repeated\n"
 	"      --user-agent TEXT\n"
+	"      --ca-file FILE     trusts the certificates in FILE (PEM), not the system's\n"
 	"      --insecure         takes any certificate\n"
 	"      --http1            no HTTP/2\n"
 	"      --format FORMAT    table, jsonl or csv (table)\n"
@@ -39,6 +40,7 @@ enum {
 	OPTION_RATE,
 	OPTION_HEAD,
 	OPTION_USER_AGENT,
+	OPTION_CA_FILE,
 	OPTION_INSECURE,
 	OPTION_HTTP1,
 	OPTION_FORMAT,
@@ -58,6 +60,7 @@ static const struct option LONG[] = {
 	{"head", no_argument, NULL, OPTION_HEAD},
 	{"header", required_argument, NULL, 'H'},
 	{"user-agent", required_argument, NULL, OPTION_USER_AGENT},
+	{"ca-file", required_argument, NULL, OPTION_CA_FILE},
 	{"insecure", no_argument, NULL, OPTION_INSECURE},
 	{"http1", no_argument, NULL, OPTION_HTTP1},
 	{"format", required_argument, NULL, OPTION_FORMAT},
@@ -160,6 +163,8 @@ static bool take(struct options *o, int option, const char *text)
 		return (o->output = text) != NULL;
 	case OPTION_RESUME:
 		return (o->resume = text) != NULL;
+	case OPTION_CA_FILE:
+		return (o->ca_file = text) != NULL;
 	case OPTION_USER_AGENT:
 		return (o->user_agent = text) != NULL;
 	case OPTION_HEAD:

@@ -44,7 +44,7 @@ struct options {
 	tuza_duration timeout;  // 0: not given
 	tuza_duration deadline; // 0: none
 	enum format format;
-	const char *output, *resume, *user_agent;
+	const char *output, *resume, *user_agent, *ca_file;
 	const char *const *headers;
 	bool head, insecure, http1, quiet, serve;
 };

@@ -30,9 +30,10 @@
 #include <curl/curl.h>
 
 enum {
-	CLIENT_BODY_MOST = 256 * 1024,  // a guess: what a response holds before it is read
-	CLIENT_CHUNK_MOST = 64 * 1024,  // a guess: how much of a request's body is read ahead
-	CLIENT_SWALLOW_MOST = 64 * 1024 // of a redirect's body, to keep its connection
+	CLIENT_BODY_MOST = 256 * 1024,   // a guess: what a response holds before it is read
+	CLIENT_CHUNK_MOST = 64 * 1024,   // a guess: how much of a request's body is read ahead
+	CLIENT_SWALLOW_MOST = 64 * 1024, // of a redirect's body, to keep its connection
+	CLIENT_SPARE_MOST = 64           // a guess: handles kept for later, of some 6 KiB
 };
 
 // Bytes in a row, taken from the front.
@@ -136,6 +137,8 @@ struct tuza_http_client {
 	int bell;     // the eventfd, while `running`
 	// owner: the driver, or who knows that there is none
 	CURLM *multi;
+	CURL *spare[CLIENT_SPARE_MOST]; // handles to be used again
+	int spares;
 	int poll; // the epoll
 	int64_t timer;
 	size_t active;

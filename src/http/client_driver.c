@@ -81,6 +81,8 @@ static CURLM *open_multi(tuza_http_client *client)
 
 void driver_close_connections(tuza_http_client *client)
 {
+	while (client->spares > 0)
+		curl_easy_cleanup(client->spare[--client->spares]);
 	if (client->multi)
 		curl_multi_cleanup(client->multi);
 	client->multi = NULL;

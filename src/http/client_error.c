@@ -4,6 +4,7 @@
  */
 #include "http/client.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,13 +123,17 @@ char *client_error_text(const struct tuza_http_response *t, int code, const char
 	FILE *out = open_memstream(&text, &bytes);
 	if (!out)
 		return NULL;
-	if (!words)
-		words = tuza_strerror(code);
 	fprintf(out, "%s ", t->method);
 	write_url(out, t->url);
-	// The C library begins with a capital, which is in the middle here.
-	bool capital = words[0] >= 'A' && words[0] <= 'Z' && words[1] >= 'a' && words[1] <= 'z';
-	fprintf(out, ": %c%s", capital ? words[0] - 'A' + 'a' : words[0], words + 1);
+	if (words) {
+		fprintf(out, ": %s", words);
+	} else {
+		// The C library begins with a capital, which is in the middle here.
+		words = tuza_strerror(code);
+		bool capital = isupper((unsigned char)words[0]) && islower((unsigned char)words[1]);
+		fprintf(out, ": %c%s", capital ? tolower((unsigned char)words[0]) : words[0],
+			words + 1);
+	}
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;

@@ -99,13 +99,28 @@ static int enter(struct tuza_http_response *t)
 	return code == CURLM_OK ? 0 : code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
 }
 
+static CURL *take_handle(tuza_http_client *client)
+{
+	return client->spares > 0 ? client->spare[--client->spares] : curl_easy_init();
+}
+
+static void put_handle(tuza_http_client *client, CURL *easy)
+{
+	if (client->spares == CLIENT_SPARE_MOST) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_reset(easy); // it has pointers into the transfer
+	client->spare[client->spares++] = easy;
+}
+
 // The last thing that the driver does with it.
 static void end(struct tuza_http_response *t, int error, const char *words)
 {
 	char *text = error ? client_error_text(t, error, words) : NULL;
 	if (t->easy) {
 		(void)curl_multi_remove_handle(t->client->multi, t->easy);
-		curl_easy_cleanup(t->easy);
+		put_handle(t->client, t->easy);
 		t->easy = NULL;
 	}
 	curl_slist_free_all(t->request_headers);
@@ -121,7 +136,7 @@ static void end(struct tuza_http_response *t, int error, const char *words)
 void transfer_start(struct tuza_http_response *t)
 {
 	t->client->active++;
-	t->easy = t->client->multi ? curl_easy_init() : NULL;
+	t->easy = t->client->multi ? take_handle(t->client) : NULL;
 	int error = t->easy ? enter(t) : -ENOMEM;
 	if (error)
 		end(t, error, NULL);

@@ -217,6 +217,8 @@ TEST_UNUSED_ static bool answer(struct peer *p, const struct request *r)
 	if (strcmp(path, "/hello") == 0)
 		return peer_say(p, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-One: 1\r\n"
 				   "x-two:   2 2  \r\nX-One: again\r\n\r\nhello");
+	if (strcmp(path, "http://nobody.invalid/proxied") == 0)
+		return peer_say(p, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nby proxy");
 	if (strcmp(path, "/missing") == 0)
 		return peer_say(p, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
 	if (strcmp(path, "/early") == 0)
