@@ -111,7 +111,7 @@ endif()
 function(tuza_set_test_properties name kind source)
   set_tests_properties("${name}" PROPERTIES
     LABELS "${kind}" TIMEOUT ${TUZA_TEST_TIMEOUT} SKIP_RETURN_CODE 77
-    ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1;UBSAN_OPTIONS=print_stacktrace=1;${tuza_test_environment};${ARGN}")
+    ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1:suppressions=${tuza_tests_dir}/thread.supp;UBSAN_OPTIONS=print_stacktrace=1;${tuza_test_environment};${ARGN}")
   file(STRINGS "${source}" run_alone REGEX "^(//|#) run-alone:" LIMIT_COUNT 1)
   if(run_alone)
     set_tests_properties("${name}" PROPERTIES RUN_SERIAL ON)

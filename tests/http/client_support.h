@@ -17,14 +17,6 @@
 
 #define MS TUZA_MILLISECOND
 
-/*
- * libcrypto keeps things for each thread and frees them at the thread's end. To the race detector a
- * thread and the goroutines that ran on it are different threads, and there is no order between
- * them.
- */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void) { return "called_from_lib:libcrypto.so\n"; }
-
 struct server {
 	tuza_listener *listener;
 	char base[TUZA_ADDRESS_TEXT + 8]; // "http://127.0.0.1:40123"
