@@ -21,11 +21,16 @@ void response_wake(struct tuza_http_response *t) { (void)tuza_chan_try_send(t->c
 void response_end(struct tuza_http_response *t, int error, char *text)
 {
 	tuza_mutex_lock(&t->mutex);
+	if (t->abort_code) {
+		// Also if the rest has come meanwhile: who gave up gets nothing any more.
+		t->received.start = t->received.end = 0;
+		if (!error)
+			text = client_error_text(t, t->abort_code, t->abort_words);
+		error = t->abort_code;
+	}
 	t->ended = true;
 	t->error = error;
 	t->error_text = text;
-	if (t->abort_code)
-		t->received.start = t->received.end = 0;
 	tuza_mutex_unlock(&t->mutex);
 	response_wake(t);
 	pump_wake(t);

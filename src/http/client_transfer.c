@@ -133,13 +133,27 @@ static void end(struct tuza_http_response *t, int error, const char *words)
 		response_release(t);
 }
 
+// What it is to be given up for; 0: nothing, so far.
+static int abort_code(struct tuza_http_response *t, const char **words)
+{
+	tuza_mutex_lock(&t->mutex);
+	int code = t->abort_code;
+	*words = t->abort_words;
+	tuza_mutex_unlock(&t->mutex);
+	return code;
+}
+
 void transfer_start(struct tuza_http_response *t)
 {
+	const char *words;
 	t->client->active++;
 	t->easy = t->client->multi ? take_handle(t->client) : NULL;
-	int error = t->easy ? enter(t) : -ENOMEM;
+	// The pump may have failed before there was anything to abort.
+	int error = abort_code(t, &words);
+	if (!error)
+		error = t->easy ? enter(t) : -ENOMEM;
 	if (error)
-		end(t, error, NULL);
+		end(t, error, words);
 }
 
 static void follow(struct tuza_http_response *t)
@@ -172,12 +186,10 @@ void transfer_done(struct tuza_http_response *t, CURLcode result)
 
 void transfer_abort(struct tuza_http_response *t)
 {
+	const char *words;
 	if (!t->easy)
-		return; // has ended
-	tuza_mutex_lock(&t->mutex);
-	int code = t->abort_code;
-	const char *words = t->abort_words;
-	tuza_mutex_unlock(&t->mutex);
+		return; // has ended, or has not begun
+	int code = abort_code(t, &words);
 	end(t, code, words);
 }
 

@@ -322,20 +322,32 @@ TEST(a_body_from_a_function_is_sent_in_chunks_or_with_its_length)
 	server_stop(&s);
 }
 
+static void send_failing_bodies(struct many *m)
+{
+	char url[512];
+	snprintf(url, sizeof(url), "%s/echo", m->server->base);
+	for (int i = 0; i < 50; i++) {
+		// At once, too: then perhaps before the request has begun.
+		struct source from = {.total = i % 4 ? 0 : 5000, .error = -EDOM};
+		tuza_http_call call = {.url = url, .body_read = read_source, .body_arg = &from};
+		tuza_http_response *r;
+		CHECK_EQ(tuza_http_do(m->client, tuza_context_background(), &call, &r), -EDOM);
+		tuza_http_response_free(r);
+	}
+	tuza_waitgroup_done(&m->done);
+}
+
 TEST(a_failure_of_the_body_is_that_of_the_request)
 {
 	struct server s = {0};
-	struct source from = {.total = 5000, .error = -EDOM};
-	tuza_http_response *r;
-	char url[512];
 	if (!server_start(&s))
 		return;
-	tuza_http_client *client = client_new();
-	snprintf(url, sizeof(url), "%s/echo", s.base);
-	tuza_http_call call = {.url = url, .body_read = read_source, .body_arg = &from};
-	CHECK_EQ(tuza_http_do(client, tuza_context_background(), &call, &r), -EDOM);
-	tuza_http_response_free(r);
-	tuza_http_client_free(client);
+	struct many m = {.server = &s, .client = client_new()};
+	tuza_waitgroup_add(&m.done, 8);
+	for (int i = 0; i < 8; i++)
+		TUZA_GO(send_failing_bodies, &m);
+	tuza_waitgroup_wait(&m.done);
+	tuza_http_client_free(m.client);
 	server_stop(&s);
 }
 
