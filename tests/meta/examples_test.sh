@@ -41,7 +41,9 @@ cmake --install "$TUZA_BUILD_DIR" --prefix "$dir/installed" >"$dir/log" || {
 }
 PKG_CONFIG_PATH=$(dirname "$(find "$dir/installed" -name tuza.pc)")
 export PKG_CONFIG_PATH
-flags=$(pkg-config --cflags --libs tuza)
+package=tuza
+pkg-config --exists tuza-http && package=tuza-http # where it was built
+flags=$(pkg-config --cflags --libs "$package")
 export flags dir
 
 built=0
