@@ -3,7 +3,8 @@
 # The everyday commands. All work is done by CMake; this file only says which presets and scripts.
 #
 #   make            the libraries, both kinds, the programs of apps/ and the examples (build/release)
-#   make run        a tour of the examples
+#   make run        tuza-check, which checks URLs, on a small site of its own
+#   make tour       every example, with what it shows
 #   make test       every test: plain, under the sanitizers, under valgrind, and the CPU layer for aarch64
 #   make check      format, linters, layers, barrier labels, exported symbols, headers
 #   make format     lets clang-format have its way
@@ -23,7 +24,7 @@ CTEST = ctest --parallel $(JOBS) --preset
 # One after the other: the tests want the machine for themselves, and each step uses all of it.
 .NOTPARALLEL:
 
-.PHONY: all run format test test-release test-debug test-asan test-tsan test-valgrind test-aarch64 \
+.PHONY: all run tour format test test-release test-debug test-asan test-tsan test-valgrind test-aarch64 \
 	test-aarch64-arch check bench coverage install deps deps-build deps-test clean
 
 all: configure-release
@@ -33,7 +34,11 @@ all: configure-release
 configure-%: deps-build
 	@test -f build/$*/build.ninja || cmake --preset $*
 
-run: all
+run: configure-release
+	@$(CMAKE_BUILD) release --target apps
+	@build/release/apps/tuza-check
+
+tour: all
 	@tools/tour.sh build/release
 
 test: test-release test-asan test-tsan test-valgrind test-aarch64-arch
@@ -71,7 +76,7 @@ check: deps-check all
 	@tools/check.sh build/release
 
 format: deps-check
-	@find include src tests examples bench -name '*.[ch]' -o -name '*.cpp' | \
+	@find include src apps tests examples bench -name '*.[ch]' -o -name '*.cpp' | \
 		xargs clang-format -i
 
 bench: configure-release

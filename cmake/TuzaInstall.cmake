@@ -15,6 +15,9 @@ install(TARGETS ${tuza_public_targets} EXPORT tuzaTargets
 if(tuza_app_targets)
   install(TARGETS ${tuza_app_targets} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
+if(tuza_app_pages)
+  install(FILES ${tuza_app_pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+endif()
 
 set(tuza_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/tuza")
 install(EXPORT tuzaTargets NAMESPACE tuza:: DESTINATION "${tuza_cmake_dir}")

@@ -17,7 +17,7 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
 list() {
-	for folder in include src tests examples bench tools cmake; do
+	for folder in include src apps tests examples bench tools cmake; do
 		[ -d "$folder" ] && find "$folder" -type f
 	done | LC_ALL=C sort
 }

@@ -24,6 +24,10 @@ file_of() {
 	path=$("$1" -print-file-name="$2") && [ -e "$path" ]
 }
 
+curl_is_there() {
+	echo '#include <curl/curl.h>' | gcc -E - >/dev/null
+}
+
 need_for_build() {
 	need gcc has gcc
 	need libc6-dev test -e /usr/include/stdio.h
@@ -31,6 +35,7 @@ need_for_build() {
 	need make has make
 	need cmake has cmake
 	need ninja-build has ninja
+	need libcurl4-openssl-dev curl_is_there
 	need node-llhttp test -e /usr/share/llhttp/llhttp.c
 }
 

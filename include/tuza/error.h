@@ -29,7 +29,14 @@ extern "C" {
 	X(TUZA_EADDRESS, -10012, "invalid address")                                                \
 	X(TUZA_ENETWORK, -10013, "unknown network")                                                \
 	X(TUZA_EBURST, -10030, "rate: Wait exceeds limiter's burst")                               \
-	X(TUZA_EDEADLINE, -10031, "rate: Wait would exceed context deadline")
+	X(TUZA_EDEADLINE, -10031, "rate: Wait would exceed context deadline")                      \
+	X(TUZA_EURL, -10050, "invalid URL")                                                        \
+	X(TUZA_EREDIRECTS, -10051, "too many redirects")                                           \
+	X(TUZA_ETLS, -10052, "TLS handshake failed")                                               \
+	X(TUZA_ECERTIFICATE, -10053, "certificate cannot be verified")                             \
+	X(TUZA_EHTTP, -10054, "malformed HTTP response")                                           \
+	X(TUZA_EUNEXPECTEDEOF, -10055, "unexpected EOF")                                           \
+	X(TUZA_EBODYLIMIT, -10056, "body is too large")
 
 enum tuza_error {
 #define TUZA_ERROR_ENUM_(name, value, text) name = value,

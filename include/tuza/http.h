@@ -6,6 +6,7 @@
 #ifndef TUZA_HTTP_H
 #define TUZA_HTTP_H
 
+#include <tuza/http_client.h>
 #include <tuza/http_server.h>
 
 #endif

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One URL: a request, its body read to the end, and again after a failure that may pass. Between
+ * attempts it waits twice as long each time, times a random factor, so that what failed together
+ * does not come back together; or as long as the server asks for.
+ */
+#include "tuza-check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static const tuza_duration FIRST_PAUSE = 100 * TUZA_MILLISECOND;
+static const tuza_duration LONGEST_PAUSE = 10 * TUZA_SECOND;
+
+// ---- jobs -------------------------------------------------------------------------------------
+
+struct job *job_new(const char *url, size_t length)
+{
+	struct job *j = calloc(1, sizeof *j);
+	if (j)
+		j->url = strndup(url, length);
+	if (j && !j->url) {
+		free(j);
+		return NULL;
+	}
+	return j;
+}
+
+void job_free(struct job *j)
+{
+	free(j->url);
+	free(j->words);
+	free(j);
+}
+
+bool job_is_fine(const struct job *j) { return j->error == 0 && j->status < 400; }
+
+// ---- one attempt ------------------------------------------------------------------------------
+
+static int64_t read_body(tuza_http_response *r, int *error)
+{
+	char bytes[16 * 1024];
+	int64_t total = 0;
+	ssize_t n;
+	while ((n = tuza_http_response_read(r, bytes, sizeof bytes)) > 0)
+		total += n;
+	*error = (int)n;
+	return total;
+}
+
+// How long the server wants to be left alone; 0: it does not say. Dates are not read.
+static tuza_duration retry_after(tuza_http_response *r)
+{
+	const char *text = tuza_http_response_header(r, "Retry-After");
+	char *end;
+	if (!text)
+		return 0;
+	long seconds = strtol(text, &end, 10);
+	return *end || end == text || seconds < 0 || seconds > 3600 ? 0 : seconds * TUZA_SECOND;
+}
+
+static void attempt(struct run *run, struct job *j, tuza_duration *asked_for)
+{
+	const struct options *o = run->options;
+	tuza_http_call call = {.url = j->url,
+		.method = o->head ? "HEAD" : NULL,
+		.headers = o->headers,
+		.timeout = o->timeout};
+	tuza_http_response *r;
+	int64_t start = tuza_now();
+	j->attempts++;
+	j->bytes = 0;
+	j->status = 0;
+	j->error = tuza_http_do(run->client, run->ctx, &call, &r);
+	if (!j->error) {
+		j->status = tuza_http_response_status(r);
+		j->bytes = read_body(r, &j->error);
+		*asked_for = retry_after(r);
+	}
+	j->latency = tuza_now() - start;
+	free(j->words);
+	j->words = j->error ? strdup(tuza_http_response_error(r)) : NULL;
+	tuza_http_response_free(r);
+}
+
+// ---- attempts ---------------------------------------------------------------------------------
+
+static bool may_pass(const struct job *j)
+{
+	switch (j->error) {
+	case 0:
+		return j->status == 429 || j->status == 500 ||
+		       (j->status >= 502 && j->status <= 504);
+	case TUZA_EURL:
+	case TUZA_ECERTIFICATE:
+	case TUZA_EREDIRECTS:
+	case TUZA_ENOHOST:
+		return false;
+	default:
+		return true;
+	}
+}
+
+// Half of the pause, and a random part of the other half.
+static tuza_duration jitter(tuza_duration pause)
+{
+	uint32_t dice = 0;
+	(void)!getrandom(&dice, sizeof dice, GRND_NONBLOCK);
+	return pause / 2 + (tuza_duration)((double)pause / 2 * dice / UINT32_MAX);
+}
+
+static int pause_before_retry(struct run *run, int attempts, tuza_duration asked_for)
+{
+	tuza_duration pause = LONGEST_PAUSE;
+	if (attempts < 10 && FIRST_PAUSE << (attempts - 1) < LONGEST_PAUSE)
+		pause = FIRST_PAUSE << (attempts - 1);
+	pause = jitter(pause);
+	return tuza_sleep_ctx(run->ctx, asked_for > pause ? asked_for : pause);
+}
+
+void check_url(struct run *run, struct job *j)
+{
+	int ended = 0;
+	for (;;) {
+		tuza_duration asked_for = 0;
+		// No rate is a limiter without a limit. A deadline that comes first is the end.
+		ended = tuza_limiter_wait(&run->limiter, run->ctx, 1);
+		if (ended)
+			break;
+		attempt(run, j, &asked_for);
+		ended = j->error ? tuza_context_err(run->ctx) : 0;
+		if (ended || !may_pass(j) || j->attempts > run->options->retries)
+			break;
+		ended = pause_before_retry(run, j->attempts, asked_for);
+		if (ended)
+			break;
+	}
+	j->unfinished = ended != 0;
+	tuza_chan_send(run->finished, &j); // there is room for all
+}

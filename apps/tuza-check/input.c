@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The URLs: arguments first, then the files, line by line. Empty lines and those that begin with #
+ * are passed over. What reads the channel decides how fast it goes.
+ */
+#include "tuza-check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LINE_MOST = 64 * 1024 }; // longer is no URL
+
+// Sends a line on, if it is a URL that is not done yet. Nonzero: the run ends.
+static int pass_on(struct run *run, const char *line, size_t length)
+{
+	while (length > 0 && (line[length - 1] == '\r' || line[length - 1] == ' '))
+		length--;
+	while (length > 0 && (*line == ' ' || *line == '\t')) {
+		line++;
+		length--;
+	}
+	if (length == 0 || *line == '#')
+		return 0;
+	struct job *job = job_new(line, length);
+	if (!job)
+		return -ENOMEM;
+	if (run->resume && resume_has(run->resume, job->url)) {
+		job_free(job);
+		return 0;
+	}
+	int error = tuza_chan_send_ctx(run->urls, run->ctx, &job);
+	if (error)
+		job_free(job);
+	else
+		run->read++;
+	return error;
+}
+
+// Passes the whole lines of a buffer on and moves the rest to its beginning.
+static int pass_lines(struct run *run, char *buffer, size_t *count)
+{
+	char *line = buffer, *end = buffer + *count, *newline;
+	while ((newline = memchr(line, '\n', (size_t)(end - line)))) {
+		int error = pass_on(run, line, (size_t)(newline - line));
+		if (error)
+			return error;
+		line = newline + 1;
+	}
+	*count = (size_t)(end - line);
+	memmove(buffer, line, *count);
+	return 0;
+}
+
+static int read_lines(struct run *run, int fd)
+{
+	char *buffer = malloc(LINE_MOST);
+	size_t count = 0;
+	ssize_t n = buffer ? 1 : -ENOMEM;
+	int error = 0;
+	while (n > 0 && !error) {
+		n = tuza_read(fd, buffer + count, LINE_MOST - count);
+		if (n <= 0)
+			break;
+		run->bytes_read += n;
+		count += (size_t)n;
+		error = pass_lines(run, buffer, &count);
+		if (!error && count == LINE_MOST)
+			error = -EMSGSIZE;
+	}
+	if (n == 0 && count > 0 && !error)
+		error = pass_on(run, buffer, count);
+	free(buffer);
+	return n < 0 ? (int)n : error;
+}
+
+static int64_t size_of(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (int64_t)st.st_size : -1;
+}
+
+// A pipe or a terminal may never have anything more: at the end of the run it is closed under the
+// reader, who then gets TUZA_EFDCLOSED.
+static void close_early(void *fd) { (void)tuza_close((int)(intptr_t)fd); }
+
+static int read_file(struct run *run, const char *path)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	int fd = is_stdin ? STDIN_FILENO : tuza_open(path, O_RDONLY, 0);
+	if (fd < 0)
+		return tuza_errgroup_fail(run->group, fd, "%s: %s", path, tuza_strerror(fd));
+	tuza_context_after *after =
+		tuza_context_after_func(run->ctx, close_early, (void *)(intptr_t)fd);
+	int error = read_lines(run, fd);
+	if (tuza_context_after_stop(after) && !is_stdin)
+		(void)tuza_close(fd);
+	if (error && !tuza_context_err(run->ctx))
+		return tuza_errgroup_fail(run->group, error, "%s: %s", path, tuza_strerror(error));
+	return error;
+}
+
+// How much there is to read in all, if that can be known.
+static void measure(struct run *run)
+{
+	int64_t total = 0;
+	for (const char *const *url = run->options->urls; *url; url++)
+		total += (int64_t)strlen(*url) + 1;
+	for (const char *const *path = run->options->files; *path; path++) {
+		int fd = strcmp(*path, "-") == 0 ? STDIN_FILENO : tuza_open(*path, O_RDONLY, 0);
+		int64_t size = fd < 0 ? -1 : size_of(fd);
+		if (fd > STDIN_FILENO)
+			(void)tuza_close(fd);
+		if (size < 0)
+			return;
+		total += size;
+	}
+	run->bytes_total = total;
+}
+
+int input_run(void *arg)
+{
+	struct run *run = arg;
+	int error = 0;
+	tuza_set_name("input");
+	measure(run);
+	for (const char *const *url = run->options->urls; *url && !error; url++) {
+		error = pass_on(run, *url, strlen(*url));
+		run->bytes_read += (int64_t)strlen(*url) + 1;
+	}
+	for (const char *const *path = run->options->files; *path && !error; path++)
+		error = read_file(run, *path);
+	run->all_read = true;
+	tuza_chan_close(run->urls);
+	return tuza_context_err(run->ctx) ? 0 : error;
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+// The command line.
+#include "tuza-check.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char HELP[] =
+	"Usage: tuza-check [OPTION...] [URL...]\n"
+	"Checks URLs: those of the arguments, of files, or of standard input (\"-f -\"), one a "
+	"line.\n"
+	"Without any it serves a small site of its own on loopback and checks that.\n"
+	"\n"
+	"  -f, --file FILE        reads URLs from FILE, \"-\": standard input; may be repeated\n"
+	"  -c, --concurrency N    requests at a time (64)\n"
+	"      --per-host N       requests at a time to one host (8)\n"
+	"  -t, --timeout TIME     of a request, such as 500ms, 10s, 2m (10s)\n"
+	"  -d, --deadline TIME    of everything (none)\n"
+	"  -r, --retries N        after a failure that may pass (2)\n"
+	"      --rate N           requests a second, retries included (no limit)\n"
+	"      --head             asks with HEAD: no bodies\n"
+	"  -H, --header LINE      sends this header, \"Name: value\"; may be repeated\n"
+	"      --user-agent TEXT\n"
+	"      --ca-file FILE     trusts the certificates in FILE (PEM), not the system's\n"
+	"      --insecure         takes any certificate\n"
+	"      --http1            no HTTP/2\n"
+	"      --format FORMAT    table, jsonl or csv (table)\n"
+	"  -o, --output FILE      writes results to FILE\n"
+	"      --resume FILE      skips URLs that are in FILE, adds those that are done\n"
+	"  -q, --quiet            no progress and no summary\n"
+	"      --serve            only serves the site: prints its URLs and waits for Ctrl-C\n"
+	"  -h, --help             this text\n"
+	"      --version\n"
+	"\n"
+	"Status: 0 all fine; 1 some failed or were not reached; 2 usage; 130 interrupted.\n";
+
+enum {
+	OPTION_PER_HOST = 256,
+	OPTION_RATE,
+	OPTION_HEAD,
+	OPTION_USER_AGENT,
+	OPTION_CA_FILE,
+	OPTION_INSECURE,
+	OPTION_HTTP1,
+	OPTION_FORMAT,
+	OPTION_RESUME,
+	OPTION_SERVE,
+	OPTION_VERSION,
+};
+
+static const struct option LONG[] = {
+	{"file", required_argument, NULL, 'f'},
+	{"concurrency", required_argument, NULL, 'c'},
+	{"per-host", required_argument, NULL, OPTION_PER_HOST},
+	{"timeout", required_argument, NULL, 't'},
+	{"deadline", required_argument, NULL, 'd'},
+	{"retries", required_argument, NULL, 'r'},
+	{"rate", required_argument, NULL, OPTION_RATE},
+	{"head", no_argument, NULL, OPTION_HEAD},
+	{"header", required_argument, NULL, 'H'},
+	{"user-agent", required_argument, NULL, OPTION_USER_AGENT},
+	{"ca-file", required_argument, NULL, OPTION_CA_FILE},
+	{"insecure", no_argument, NULL, OPTION_INSECURE},
+	{"http1", no_argument, NULL, OPTION_HTTP1},
+	{"format", required_argument, NULL, OPTION_FORMAT},
+	{"output", required_argument, NULL, 'o'},
+	{"resume", required_argument, NULL, OPTION_RESUME},
+	{"quiet", no_argument, NULL, 'q'},
+	{"serve", no_argument, NULL, OPTION_SERVE},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+static bool complain(const char *what, const char *text)
+{
+	fprintf(stderr, "tuza-check: %s: %s (see tuza-check --help)\n", what, text);
+	return false;
+}
+
+static bool parse_int(const char *what, const char *text, int least, int most, int *n)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+	if (*end || end == text || value < least || value > most)
+		return complain(what, text);
+	*n = (int)value;
+	return true;
+}
+
+static bool parse_rate(const char *text, double *rate)
+{
+	char *end;
+	*rate = strtod(text, &end);
+	return (!*end && end != text && *rate > 0 && *rate <= 1e9) || complain("no rate", text);
+}
+
+// "500ms", "1.5s", "2m", "1h"; a number alone is seconds.
+static bool parse_duration(const char *text, tuza_duration *d)
+{
+	static const struct {
+		const char *name;
+		double unit;
+	} UNITS[] = {{"", 1e9}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
+	char *end;
+	double value = strtod(text, &end);
+	for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++) {
+		if (end == text || strcmp(end, UNITS[i].name) != 0)
+			continue;
+		if (!(value > 0 && value * UNITS[i].unit < 1e18))
+			break;
+		*d = (tuza_duration)(value * UNITS[i].unit);
+		return true;
+	}
+	return complain("no time", text);
+}
+
+static bool parse_format(const char *text, enum format *format)
+{
+	static const char *const NAMES[] = {"table", "jsonl", "csv"};
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(text, NAMES[i]) == 0) {
+			*format = (enum format)i;
+			return true;
+		}
+	}
+	return complain("no format", text);
+}
+
+// Adds to a list that has room for all arguments.
+static bool add(const char *const *list, const char *text)
+{
+	const char **at = (const char **)(uintptr_t)list;
+	while (*at)
+		at++;
+	*at = text;
+	return true;
+}
+
+static bool take(struct options *o, int option, const char *text)
+{
+	switch (option) {
+	case 'f':
+		return add(o->files, text);
+	case 'H':
+		return strchr(text, ':') ? add(o->headers, text) : complain("no header", text);
+	case 'c':
+		return parse_int("concurrency", text, 1, 100000, &o->concurrency);
+	case OPTION_PER_HOST:
+		return parse_int("per host", text, 1, 100000, &o->per_host);
+	case 'r':
+		return parse_int("retries", text, 0, 100, &o->retries);
+	case 't':
+		return parse_duration(text, &o->timeout);
+	case 'd':
+		return parse_duration(text, &o->deadline);
+	case OPTION_RATE:
+		return parse_rate(text, &o->rate);
+	case OPTION_FORMAT:
+		return parse_format(text, &o->format);
+	case 'o':
+		return (o->output = text) != NULL;
+	case OPTION_RESUME:
+		return (o->resume = text) != NULL;
+	case OPTION_CA_FILE:
+		return (o->ca_file = text) != NULL;
+	case OPTION_USER_AGENT:
+		return (o->user_agent = text) != NULL;
+	case OPTION_HEAD:
+		return o->head = true;
+	case OPTION_INSECURE:
+		return o->insecure = true;
+	case OPTION_SERVE:
+		return o->serve = true;
+	case OPTION_HTTP1:
+		return o->http1 = true;
+	case 'q':
+		return o->quiet = true;
+	default:
+		return false; // getopt has complained
+	}
+}
+
+static const char *const *empty_list(int room)
+{
+	const char **list = calloc((size_t)room + 1, sizeof *list);
+	if (!list)
+		abort();
+	return list;
+}
+
+bool options_parse(int argc, char **argv, struct options *o, int *status)
+{
+	int option;
+	*o = (struct options){.concurrency = 64,
+		.per_host = 8,
+		.retries = -1,
+		.urls = empty_list(argc),
+		.files = empty_list(argc),
+		.headers = empty_list(argc)};
+	*status = EXIT_USAGE;
+	while ((option = getopt_long(argc, argv, "f:c:t:d:r:H:o:qh", LONG, NULL)) >= 0) {
+		if (option == 'h' || option == OPTION_VERSION) {
+			if (option == 'h')
+				fputs(HELP, stdout);
+			else
+				printf("tuza-check %d.%d.%d\n", TUZA_VERSION_MAJOR,
+					TUZA_VERSION_MINOR, TUZA_VERSION_PATCH);
+			*status = EXIT_FINE;
+			return false;
+		}
+		if (!take(o, option, optarg))
+			return false;
+	}
+	for (int i = optind; i < argc; i++)
+		(void)add(o->urls, argv[i]);
+	return true;
+}
+
+void options_free(struct options *o)
+{
+	free((void *)(uintptr_t)o->urls);
+	free((void *)(uintptr_t)o->files);
+	free((void *)(uintptr_t)o->headers);
+}

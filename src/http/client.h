@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The HTTP client inside: a client, its driver, and a transfer, which is the public response.
+ *
+ * libcurl's multi handle is driven by one goroutine, the driver: nobody else calls libcurl. It
+ * waits for one descriptor, an epoll of its own, in which libcurl's sockets are, and an eventfd
+ * that callers ring. (A goroutine for each socket was rejected: libcurl drops its interest in a
+ * socket without closing it, and a wait has no other end. A channel to ring with would need a
+ * second goroutine, since a channel and a descriptor cannot be waited for together.)
+ *
+ * Callers and driver meet in two places. client.mutex guards the queue of transfers that have
+ * something to tell the driver: a set of bits each, so telling never waits. transfer.mutex guards
+ * what is passed on: headers, bytes in both directions, the end. Order: none, never both.
+ *
+ * libcurl's callbacks run inside libcurl, where the goroutine must not park: it would come back on
+ * another thread, under libcurl's feet. So they take no mutex; they work on the driver's fields
+ * and leave the transfer in the list of those to be published when libcurl has returned.
+ */
+#ifndef TUZA_HTTP_CLIENT_INTERNAL_H
+#define TUZA_HTTP_CLIENT_INTERNAL_H
+
+#include "base/compiler.h"
+#include <tuza/chan.h>
+#include <tuza/context.h>
+#include <tuza/error.h>
+#include <tuza/http_client.h>
+#include <tuza/sync.h>
+#include <tuza/time.h>
+
+#include <curl/curl.h>
+
+enum {
+	CLIENT_BODY_MOST = 256 * 1024,   // a guess: what a response holds before it is read
+	CLIENT_CHUNK_MOST = 64 * 1024,   // a guess: how much of a request's body is read ahead
+	CLIENT_SWALLOW_MOST = 64 * 1024, // of a redirect's body, to keep its connection
+	CLIENT_SPARE_MOST = 64           // a guess: handles kept for later, of some 6 KiB
+};
+
+// Bytes in a row, taken from the front.
+struct bytes {
+	char *at;
+	size_t start, end, room;
+};
+MUST_USE bool bytes_append(struct bytes *b, const void *from, size_t count);
+size_t bytes_take(struct bytes *b, void *to, size_t count);
+void bytes_free(struct bytes *b);
+static inline size_t bytes_count(const struct bytes *b) { return b->end - b->start; }
+// Moves all of `from` behind what is in `to`; without a copy if that is nothing.
+MUST_USE bool bytes_move(struct bytes *to, struct bytes *from);
+
+// The headers of one response: names and values, each with a NUL, in one row of bytes.
+struct headers {
+	struct bytes text;
+	size_t count;
+	int status;        // 0: no status line yet
+	char protocol[16]; // "HTTP/1.1"
+};
+void headers_clear(struct headers *h);
+void headers_free(struct headers *h);
+MUST_USE bool headers_add_line(struct headers *h, const char *line, size_t count);
+const char *headers_get(const struct headers *h, const char *name);
+bool headers_at(const struct headers *h, size_t i, const char **name, const char **value);
+
+// What a transfer tells the driver: bits.
+enum { TELL_START = 1, TELL_ABORT = 2, TELL_READ = 4, TELL_BODY = 8 };
+
+struct tuza_http_response {
+	// constant after init
+	tuza_http_client *client;
+	tuza_context *ctx; // the caller's, retained
+	tuza_context *own; // with the time limit, or ctx
+	tuza_duration header_timeout;
+	tuza_chan *changed; // of 1 element: something in the part under the mutex has changed
+	tuza_context_after *after;
+	char *body;
+	size_t body_bytes;
+	ssize_t (*body_read)(void *arg, void *bytes, size_t count);
+	void *body_arg;
+	int64_t body_length;
+	// guarded by client->mutex
+	int references; // the caller's, the driver's, the queue's, that of `after`
+	unsigned told;
+	bool queued;
+	struct tuza_http_response *next;
+	// owner: the driver, from TELL_START to the end
+	CURL *easy;
+	char *method;
+	char *url;
+	struct curl_slist *request_headers;
+	struct headers incoming;
+	struct bytes pending; // came, not published
+	struct bytes sending; // to be sent
+	size_t unread;        // what `received` held when last seen: the most it holds now
+	size_t swallowed;
+	int redirects;
+	bool following;                   // this response is a redirect and will be followed
+	bool final;                       // the headers are those to be published
+	bool receive_paused, send_paused; // as libcurl knows it
+	bool sending_ended;
+	bool dirty;   // in the driver's list
+	bool over;    // has ended: the list alone holds it
+	bool no_body; // a redirect has dropped it
+	int failure;  // of our own, in a callback; 0: none
+	struct tuza_http_response *next_dirty;
+	char words[CURL_ERROR_SIZE];
+	// guarded by mutex; constant once `arrived` (headers) and `ended` (the rest)
+	tuza_mutex mutex;
+	bool arrived;
+	struct headers headers;
+	struct bytes received;
+	bool wants_read; // the driver is to be told when `received` has room again
+	struct bytes outgoing;
+	bool outgoing_ended;
+	bool wants_body; // the driver is to be told when `outgoing` has something
+	int abort_code;
+	const char *abort_words; // static, or NULL
+	bool ended;
+	int error;
+	char *error_text; // NULL: the code's
+	// the goroutine that calls body_read
+	tuza_waitgroup pump;
+	tuza_chan *pump_wake; // of 1 element: room in `outgoing`, or the end
+};
+
+struct tuza_http_client {
+	// constant after init
+	tuza_http_client_options options; // its strings are ours
+	bool is_default;
+	// guarded by mutex
+	tuza_mutex mutex;
+	tuza_cond idle;   // `running` or `responses` has become 0
+	size_t responses; // not freed yet
+	struct tuza_http_response *queue, **queue_last;
+	bool running; // there is a driver, or it is being started
+	bool asleep;  // … which waits, and is to be rung
+	bool prune;   // connections are to be closed
+	int bell;     // the eventfd, while `running`
+	// owner: the driver, or who knows that there is none
+	CURLM *multi;
+	CURL *spare[CLIENT_SPARE_MOST]; // handles to be used again
+	int spares;
+	int poll; // the epoll
+	int64_t timer;
+	size_t active;
+	struct tuza_http_response *dirty;
+};
+
+// client.c: hands the driver a message; starts it if need be. An error ends the transfer.
+void client_tell(struct tuza_http_response *t, unsigned what);
+unsigned client_take_message(struct tuza_http_response *t); // what was told; it may be told more
+struct tuza_http_response *client_take_queue(tuza_http_client *client); // needs client->mutex
+
+// client_driver.c
+MUST_USE int driver_start(tuza_http_client *client); // needs client->mutex
+void driver_mark_dirty(struct tuza_http_response *t);
+void driver_close_connections(tuza_http_client *client);
+
+// client_transfer.c: for the driver
+void transfer_start(struct tuza_http_response *t);
+void transfer_done(struct tuza_http_response *t, CURLcode result);
+void transfer_abort(struct tuza_http_response *t);
+void transfer_publish(struct tuza_http_response *t);
+void transfer_resume_reading(struct tuza_http_response *t);
+void transfer_resume_body(struct tuza_http_response *t);
+
+// client_request.c
+MUST_USE int transfer_set_up(struct tuza_http_response *t); // the easy handle, for the URL of now
+MUST_USE bool transfer_may_redirect(const struct tuza_http_response *t, int status);
+MUST_USE int transfer_redirect(struct tuza_http_response *t, const char *to);
+
+// client_error.c
+int client_error_code(const struct tuza_http_response *t, CURLcode result);
+char *client_error_text(const struct tuza_http_response *t, int code, const char *words);
+const char *client_error_words(const struct tuza_http_response *t, CURLcode result, int code);
+
+// client_body.c
+MUST_USE int pump_start(struct tuza_http_response *t);
+void pump_wake(struct tuza_http_response *t);
+
+// client_response.c
+void response_wake(struct tuza_http_response *t);
+void response_release(struct tuza_http_response *t);
+void response_end(struct tuza_http_response *t, int error, char *text); // takes `text`
+
+#endif

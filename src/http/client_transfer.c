@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A transfer in the driver's hands: from its start, through redirects, to its end.
+ *
+ * libcurl is not asked to follow redirects: a redirect that will be followed is a transfer of its
+ * own whose body is swallowed, and the next one is set up as Go would. So it is known at the
+ * headers' last line whether they are the response's.
+ *
+ * Flow control: what came lies in `pending` until it is published into `received`, both together
+ * CLIENT_BODY_MOST at most; then libcurl is paused, and the reader tells when there is room. The
+ * request's body goes the other way through `outgoing` and `sending`.
+ */
+#include "http/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- what libcurl calls: no mutex here --------------------------------------------------------
+
+static size_t on_header(char *line, size_t one, size_t count, void *arg)
+{
+	struct tuza_http_response *t = arg;
+	(void)one;
+	if (t->final)
+		return count; // a trailer
+	bool is_end = count <= 2 && (line[0] == '\r' || line[0] == '\n');
+	if (!is_end) {
+		if (headers_add_line(&t->incoming, line, count))
+			return count;
+		t->failure = -ENOMEM;
+		return 0;
+	}
+	int status = t->incoming.status;
+	if (status < 200)
+		return count; // 100, 103: others come
+	const char *location = headers_get(&t->incoming, "Location");
+	if (location && *location && transfer_may_redirect(t, status)) {
+		t->following = true;
+	} else {
+		t->final = true;
+		driver_mark_dirty(t);
+	}
+	return count;
+}
+
+static size_t on_body(char *from, size_t one, size_t count, void *arg)
+{
+	struct tuza_http_response *t = arg;
+	(void)one;
+	if (t->following) {
+		t->swallowed += count;
+		return t->swallowed <= CLIENT_SWALLOW_MOST ? count : 0;
+	}
+	driver_mark_dirty(t);
+	if (t->unread + bytes_count(&t->pending) >= CLIENT_BODY_MOST) {
+		t->receive_paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	if (bytes_append(&t->pending, from, count))
+		return count;
+	t->failure = -ENOMEM;
+	return 0;
+}
+
+static size_t on_read(char *to, size_t one, size_t count, void *arg)
+{
+	struct tuza_http_response *t = arg;
+	size_t n = bytes_take(&t->sending, to, one * count);
+	if (n > 0 || t->sending_ended)
+		return n;
+	t->send_paused = true;
+	driver_mark_dirty(t);
+	return CURL_READFUNC_PAUSE;
+}
+
+// ---- starting and ending ----------------------------------------------------------------------
+
+// Gives the handle to libcurl, for the URL and method of now.
+static int enter(struct tuza_http_response *t)
+{
+	headers_clear(&t->incoming);
+	t->final = t->following = false;
+	t->receive_paused = t->send_paused = false;
+	t->swallowed = 0;
+	int error = transfer_set_up(t);
+	if (error)
+		return error;
+	curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
+	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->words);
+	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+	t->words[0] = '\0';
+	CURLMcode code = curl_multi_add_handle(t->client->multi, t->easy);
+	return code == CURLM_OK ? 0 : code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
+}
+
+static CURL *take_handle(tuza_http_client *client)
+{
+	return client->spares > 0 ? client->spare[--client->spares] : curl_easy_init();
+}
+
+static void put_handle(tuza_http_client *client, CURL *easy)
+{
+	if (client->spares == CLIENT_SPARE_MOST) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_reset(easy); // it has pointers into the transfer
+	client->spare[client->spares++] = easy;
+}
+
+// The last thing that the driver does with it.
+static void end(struct tuza_http_response *t, int error, const char *words)
+{
+	char *text = error ? client_error_text(t, error, words) : NULL;
+	if (t->easy) {
+		(void)curl_multi_remove_handle(t->client->multi, t->easy);
+		put_handle(t->client, t->easy);
+		t->easy = NULL;
+	}
+	curl_slist_free_all(t->request_headers);
+	t->request_headers = NULL;
+	transfer_publish(t);
+	t->client->active--;
+	response_end(t, error, text);
+	t->over = true;
+	if (!t->dirty) // else when it is taken out of the list
+		response_release(t);
+}
+
+// What it is to be given up for; 0: nothing, so far.
+static int abort_code(struct tuza_http_response *t, const char **words)
+{
+	tuza_mutex_lock(&t->mutex);
+	int code = t->abort_code;
+	*words = t->abort_words;
+	tuza_mutex_unlock(&t->mutex);
+	return code;
+}
+
+void transfer_start(struct tuza_http_response *t)
+{
+	const char *words;
+	t->client->active++;
+	t->easy = t->client->multi ? take_handle(t->client) : NULL;
+	// The pump may have failed before there was anything to abort.
+	int error = abort_code(t, &words);
+	if (!error)
+		error = t->easy ? enter(t) : -ENOMEM;
+	if (error)
+		end(t, error, words);
+}
+
+static void follow(struct tuza_http_response *t)
+{
+	char *to = NULL, *copy;
+	curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to);
+	copy = to ? strdup(to) : NULL;
+	(void)curl_multi_remove_handle(t->client->multi, t->easy);
+	int error = copy ? transfer_redirect(t, copy) : to ? -ENOMEM : TUZA_EHTTP;
+	if (!error)
+		error = enter(t);
+	free(copy);
+	if (error == TUZA_EREDIRECTS)
+		end(t, error, t->words);
+	else if (error)
+		end(t, error, NULL);
+}
+
+void transfer_done(struct tuza_http_response *t, CURLcode result)
+{
+	if (t->following && (result == CURLE_OK || t->swallowed > CLIENT_SWALLOW_MOST)) {
+		follow(t);
+		return;
+	}
+	int error = t->failure ? t->failure : client_error_code(t, result);
+	if (!error && !t->final)
+		error = TUZA_EHTTP;
+	end(t, error, t->failure ? NULL : client_error_words(t, result, error));
+}
+
+void transfer_abort(struct tuza_http_response *t)
+{
+	const char *words;
+	if (!t->easy)
+		return; // has ended, or has not begun
+	int code = abort_code(t, &words);
+	end(t, code, words);
+}
+
+// ---- between callers and libcurl --------------------------------------------------------------
+
+static void unpause(struct tuza_http_response *t)
+{
+	int mask = (t->receive_paused ? CURLPAUSE_RECV : 0) | (t->send_paused ? CURLPAUSE_SEND : 0);
+	(void)curl_easy_pause(t->easy, mask);
+}
+
+// Gives on what came, and takes what is to be sent.
+void transfer_publish(struct tuza_http_response *t)
+{
+	bool resume = false, wake = false, room = false;
+	tuza_mutex_lock(&t->mutex);
+	if (t->final && !t->arrived) {
+		t->headers = t->incoming;
+		t->incoming = (struct headers){0};
+		t->arrived = wake = true;
+	}
+	if (bytes_count(&t->pending) > 0) {
+		wake = true;
+		if (t->abort_code)
+			t->pending.start = t->pending.end = 0;
+		else if (!bytes_move(&t->received, &t->pending) && !t->failure)
+			t->failure = -ENOMEM;
+	}
+	t->unread = bytes_count(&t->received);
+	if (t->receive_paused) {
+		t->wants_read = t->unread > CLIENT_BODY_MOST / 2;
+		resume = !t->wants_read;
+		t->receive_paused = t->wants_read;
+	}
+	if (t->body_read && bytes_count(&t->sending) == 0) {
+		room = bytes_count(&t->outgoing) > 0 && bytes_move(&t->sending, &t->outgoing);
+		t->sending_ended = t->outgoing_ended;
+		t->wants_body = !room && !t->sending_ended;
+		if (t->send_paused && !t->wants_body) {
+			t->send_paused = false;
+			resume = true;
+		}
+	}
+	tuza_mutex_unlock(&t->mutex);
+	if (wake)
+		response_wake(t);
+	if (room)
+		pump_wake(t);
+	if (!t->easy)
+		return;
+	if (t->failure) {
+		end(t, t->failure, NULL);
+		return;
+	}
+	if (resume)
+		unpause(t);
+}
+
+// The reader has made room.
+void transfer_resume_reading(struct tuza_http_response *t)
+{
+	if (t->easy)
+		driver_mark_dirty(t);
+}
+
+// The pump has filled something in.
+void transfer_resume_body(struct tuza_http_response *t)
+{
+	if (t->easy)
+		driver_mark_dirty(t);
+}

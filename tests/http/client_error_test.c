@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+// How requests fail: codes, words, time limits, contexts; and that nothing stays behind.
+#include "client_support.h"
+
+// The request fails with this code, and these words are in its text.
+static void check_fails(
+	struct server *s, tuza_http_client *client, const char *path, int code, const char *words)
+{
+	tuza_http_response *r;
+	char text[600];
+	CHECK_EQ(get(s, client, path, &r), code);
+	snprintf(text, sizeof(text), "GET %s%s: %s", s->base, path, words);
+	CHECK_CONTAINS(tuza_http_response_error(r), text);
+	CHECK_EQ(tuza_http_response_status(r), 0);
+	tuza_http_response_free(r);
+}
+
+TEST(a_failure_says_what_it_was)
+{
+	struct server s = {0};
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client = client_new();
+	check_fails(&s, client, "/empty", TUZA_EOF, "EOF");
+	check_fails(&s, client, "/garbage", TUZA_EHTTP, "");
+	server_stop(&s);
+	check_fails(&s, client, "/hello", -ECONNREFUSED, "connection refused");
+	tuza_http_client_free(client);
+}
+
+TEST(a_redirect_to_itself_ends)
+{
+	struct server s = {0};
+	tuza_http_response *r;
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client = client_with((tuza_http_client_options){.max_redirects = 3});
+	CHECK_EQ(get(&s, client, "/go/302,/go/302,/go/302,/go/302,/hello", &r), TUZA_EREDIRECTS);
+	CHECK_CONTAINS(tuza_http_response_error(r), "stopped after 3 redirects");
+	CHECK_EQ(s.requests, 4);
+	tuza_http_response_free(r);
+	tuza_http_client_free(client);
+	server_stop(&s);
+}
+
+TEST(what_is_no_request_is_not_sent)
+{
+	static const char *const urls[] = {"", "ftp://127.0.0.1/", "http://", "nonsense://x",
+		"http://127.0.0.1:99999/", "http://127.0.0.1/\r\nX: y"};
+	static const char *const headers[] = {"X: y\r\nZ: 1", NULL};
+	tuza_http_client *client = client_new();
+	tuza_context *ctx = tuza_context_background();
+	tuza_http_response *r;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		tuza_http_call call = {.url = urls[i]};
+		CHECK_EQ(tuza_http_do(client, ctx, &call, &r), TUZA_EURL);
+		CHECK_CONTAINS(tuza_http_response_error(r), "GET ");
+		tuza_http_response_free(r);
+	}
+	tuza_http_call call = {.url = "http://127.0.0.1:1/", .headers = headers};
+	CHECK_EQ(tuza_http_do(client, ctx, &call, &r), TUZA_EURL);
+	tuza_http_response_free(r);
+	call = (tuza_http_call){.url = "http://127.0.0.1:1/", .method = "GET /x HTTP/1.1"};
+	CHECK_EQ(tuza_http_do(client, ctx, &call, &r), TUZA_EURL);
+	tuza_http_response_free(r);
+	tuza_http_client_free(client);
+}
+
+TEST(passwords_are_not_in_the_words)
+{
+	tuza_http_client *client = client_new();
+	tuza_http_response *r;
+	tuza_http_call call = {.url = "http://me:secret@127.0.0.1:1/p@th"};
+	CHECK_EQ(tuza_http_do(client, tuza_context_background(), &call, &r), -ECONNREFUSED);
+	CHECK_STR(tuza_http_response_error(r), "GET http://127.0.0.1:1/p@th: connection refused");
+	tuza_http_response_free(r);
+	tuza_http_client_free(client);
+}
+
+// Reads until something is wrong.
+static void check_body_fails(tuza_http_response *r, size_t before, int code)
+{
+	char bytes[64];
+	size_t got = 0;
+	ssize_t n;
+	while ((n = tuza_http_response_read(r, bytes, sizeof(bytes))) > 0)
+		got += (size_t)n;
+	CHECK_EQ(got, before);
+	CHECK_EQ(n, code);
+	CHECK_EQ(tuza_http_response_read(r, bytes, sizeof(bytes)), code);
+	CHECK(tuza_http_response_error(r)[0] != '\0');
+	tuza_http_response_free(r);
+}
+
+TEST(a_body_that_ends_too_early_is_a_failure_after_what_came)
+{
+	struct server s = {0};
+	tuza_http_response *r;
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client = client_new();
+	CHECK_EQ(get(&s, client, "/truncated", &r), 0);
+	CHECK_EQ(tuza_http_response_status(r), 200);
+	check_body_fails(r, 10, TUZA_EUNEXPECTEDEOF);
+	CHECK_EQ(get(&s, client, "/reset", &r), 0);
+	char bytes[10];
+	CHECK_EQ(tuza_http_response_read(r, bytes, 10), 10);
+	s.gate = true; // now the server resets
+	check_body_fails(r, 0, -ECONNRESET);
+	tuza_http_client_free(client);
+	server_stop(&s);
+}
+
+// ---- contexts ----------------------------------------------------------------------------------
+
+struct cancelling {
+	struct server *server;
+	tuza_context *ctx;
+	int requests;
+};
+
+static void cancel_when_asked(struct cancelling *c)
+{
+	WAIT_UNTIL(c->server->requests >= c->requests);
+	tuza_context_cancel(c->ctx);
+	tuza_context_release(c->ctx);
+}
+
+TEST(cancelling_ends_a_request_that_waits_for_headers)
+{
+	struct server s = {0};
+	tuza_http_response *r;
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client = client_new();
+	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
+	struct cancelling c = {&s, tuza_context_retain(ctx), 1};
+	TUZA_GO(cancel_when_asked, &c);
+	CHECK_EQ(get_from(&s, client, ctx, "/hang", &r), -ECANCELED);
+	CHECK_CONTAINS(tuza_http_response_error(r), "/hang: context canceled");
+	WAIT_UNTIL(s.gone == 1); // the connection is closed, not kept
+	tuza_http_response_free(r);
+	CHECK_EQ(get_from(&s, client, ctx, "/hello", &r), -ECANCELED);
+	CHECK_EQ(s.requests, 1);
+	tuza_http_response_free(r);
+	tuza_context_free(ctx);
+	tuza_http_client_free(client);
+	server_stop(&s);
+}
+
+static void read_to_the_end(tuza_http_response *r, atomic_int *result)
+{
+	char bytes[64];
+	ssize_t n;
+	while ((n = tuza_http_response_read(r, bytes, sizeof(bytes))) > 0)
+		continue;
+	atomic_store(result, (int)n);
+}
+
+TEST(cancelling_ends_a_body_whether_it_is_read_or_not)
+{
+	struct server s = {0};
+	tuza_http_response *read, *unread;
+	atomic_int result = 1;
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client = client_new();
+	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
+	CHECK_EQ(get_from(&s, client, ctx, "/drip", &read), 0);
+	CHECK_EQ(get_from(&s, client, ctx, "/drip", &unread), 0);
+	TUZA_GO(read_to_the_end, read, &result);
+	wait_parked("chan receive", 1);
+	tuza_context_cancel(ctx);
+	WAIT_UNTIL(s.gone == 2);
+	WAIT_UNTIL(result == -ECANCELED);
+	check_body_fails(unread, 0, -ECANCELED);
+	tuza_http_response_free(read);
+	tuza_context_free(ctx);
+	tuza_http_client_free(client);
+	server_stop(&s);
+}
+
+TEST(freeing_an_unread_response_closes_its_connection)
+{
+	struct server s = {0};
+	tuza_http_response *r;
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client = client_new();
+	CHECK_EQ(get(&s, client, "/drip", &r), 0);
+	tuza_http_response_free(r);
+	WAIT_UNTIL(s.gone == 1);
+	CHECK_EQ(get(&s, client, "/large/50000000", &r), 0);
+	tuza_http_response_free(r);
+	tuza_http_client_free(client);
+	server_stop(&s);
+	CHECK(s.sent < 50000000);
+}
+
+TEST(deadlines_and_time_limits_are_told_apart)
+{
+	struct server s = {0};
+	tuza_http_response *r;
+	if (!server_start(&s))
+		return;
+	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), 30 * MS);
+	tuza_http_client *client = client_new();
+	CHECK_EQ(get_from(&s, client, ctx, "/hang", &r), -ETIMEDOUT);
+	CHECK_CONTAINS(tuza_http_response_error(r), "/hang: context deadline exceeded");
+	tuza_http_response_free(r);
+	tuza_http_client_free(client);
+
+	client = client_with((tuza_http_client_options){.timeout = 30 * MS});
+	check_fails(&s, client, "/hang", TUZA_EIOTIMEOUT, "timeout awaiting the response");
+	CHECK_EQ(get(&s, client, "/drip", &r), 0);
+	char bytes[10];
+	CHECK_EQ(tuza_http_response_read(r, bytes, 10), 10);
+	check_body_fails(r, 0, TUZA_EIOTIMEOUT);
+	tuza_http_client_free(client);
+
+	client = client_with((tuza_http_client_options){.header_timeout = 30 * MS});
+	check_fails(&s, client, "/hang", TUZA_EIOTIMEOUT, "timeout awaiting response headers");
+	tuza_http_client_free(client);
+	tuza_context_free(ctx);
+	server_stop(&s);
+}
+
+// The system takes the connection, but nobody the client's part of TLS.
+TEST(a_connection_that_does_not_come_about_is_given_up)
+{
+	tuza_http_client *client =
+		client_with((tuza_http_client_options){.connect_timeout = 50 * MS});
+	char address[TUZA_ADDRESS_TEXT], url[512];
+	tuza_listener *listener;
+	tuza_http_response *r;
+	if (!CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &listener), 0))
+		return;
+	CHECK_EQ(tuza_listener_address(listener, address, sizeof(address)), 0);
+	snprintf(url, sizeof(url), "https://%s/", address);
+	tuza_http_call call = {.url = url};
+	CHECK_EQ(tuza_http_do(client, tuza_context_background(), &call, &r), TUZA_EIOTIMEOUT);
+	CHECK_CONTAINS(tuza_http_response_error(r), "timeout while connecting");
+	tuza_http_response_free(r);
+	tuza_http_client_free(client);
+	tuza_listener_close(listener);
+}
+
+// ---- the end of a client -----------------------------------------------------------------------
+
+static void free_client(tuza_http_client *client, atomic_int *freed)
+{
+	tuza_http_client_free(client);
+	atomic_store(freed, 1);
+}
+
+TEST(freeing_a_client_waits_for_its_responses)
+{
+	struct server s = {0};
+	tuza_http_response *r;
+	atomic_int freed = 0;
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client = client_new();
+	CHECK_EQ(get(&s, client, "/drip", &r), 0);
+	TUZA_GO(free_client, client, &freed);
+	wait_parked("sync.Cond.Wait", 1);
+	CHECK_EQ(freed, 0);
+	tuza_http_response_free(r);
+	WAIT_UNTIL(freed == 1);
+	server_stop(&s);
+}
+
+static ssize_t wait_for_cancel(void *arg, void *bytes, size_t count)
+{
+	(void)bytes, (void)count;
+	return tuza_chan_recv_ctx(NULL, arg, NULL);
+}
+
+TEST(a_failed_request_has_done_with_its_body)
+{
+	struct server s = {0};
+	tuza_http_response *r;
+	char url[512];
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client = client_new();
+	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
+	struct cancelling c = {&s, tuza_context_retain(ctx), 1};
+	snprintf(url, sizeof(url), "%s/hang", s.base);
+	tuza_http_call call = {.url = url, .body_read = wait_for_cancel, .body_arg = ctx};
+	TUZA_GO(cancel_when_asked, &c);
+	CHECK_EQ(tuza_http_do(client, ctx, &call, &r), -ECANCELED);
+	tuza_context_free(ctx); // nobody looks at it any more
+	tuza_http_response_free(r);
+	tuza_http_client_free(client);
+	server_stop(&s);
+}

@@ -1,0 +1,154 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# tuza-check on its own site: what it writes in each format, how it ends, what it goes on with.
+set -u
+
+app=$TUZA_BUILD_DIR/apps/tuza-check
+[ -x "$app" ] || {
+	echo "tuza-check is not built here"
+	exit 77
+}
+dir=$(mktemp -d) || exit 1
+server=
+# shellcheck disable=SC2317 # called by the trap
+finish() {
+	[ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server"
+	rm -rf "$dir"
+}
+trap finish EXIT
+failed=0
+fail() {
+	echo "failed: $1"
+	for file in out err; do
+		[ -s "$dir/$file" ] && sed "s/^/    $file: /" "$dir/$file" | head -n 20
+	done
+	failed=1
+}
+# check STATUS WHAT ARGUMENT...: runs it; its outputs are in $dir/out and $dir/err.
+check() {
+	want=$1
+	what=$2
+	shift 2
+	timeout 60 "$app" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	got=$?
+	[ "$got" = "$want" ] || fail "$what: status $got instead of $want"
+}
+# wait_for FILE PATTERN: until a line is there, for at most 20 s.
+wait_for() {
+	for _ in $(seq 200); do
+		grep -q "$2" "$1" 2>/dev/null && return
+		sleep 0.1
+	done
+	fail "no line \"$2\" in $1"
+}
+lines() { wc -l <"$1" | tr -d ' '; }
+
+# ---- usage
+check 0 "--help" --help
+grep -q '^Usage: tuza-check' "$dir/out" || fail "--help has no usage"
+check 0 "--version" --version
+for wrong in "--concurrency 0" "--timeout soon" "--format xml" "--nonsense" "-H none" "--rate -1"; do
+	# shellcheck disable=SC2086 # an option and its argument
+	check 2 "$wrong" $wrong
+	[ -s "$dir/err" ] || fail "$wrong: no complaint"
+done
+for option in $("$app" --help | grep -o -- "--[a-z1-9-]*" | sort -u); do
+	sed 's/\\-/-/g' "$TUZA_SOURCE_DIR/docs/man/tuza-check.1" | grep -q -- "$option" ||
+		fail "$option is not in the man page"
+done
+
+# ---- the site, as it is meant
+check 0 "no URLs"
+grep -q '43 as they are meant, 0 not' "$dir/err" || fail "the site is not as it is meant"
+[ "$(lines "$dir/out")" = 44 ] || fail "the table has $(lines "$dir/out") lines"
+grep -q '^p50\|^latency: p50 .*p90 .*p99 .*max' "$dir/err" || fail "no percentiles"
+
+# ---- a server to check
+timeout 120 "$app" --serve >"$dir/urls" 2>"$dir/served" &
+server=$!
+wait_for "$dir/urls" '/hang/0'
+base=$(sed -n '1s|/fast.*||p' "$dir/urls")
+
+check 0 "one that is fine" "$base/fast/1"
+check 1 "one that is missing" "$base/fast/1" "$base/missing/0"
+grep -q '^HTTP 404 ' "$dir/out" || fail "the table has no 404"
+grep -q '1  HTTP 404' "$dir/err" || fail "the summary has no 404"
+check 1 "nobody there" --retries 0 http://127.0.0.1:1/
+grep -q '1  Connection refused' "$dir/err" || fail "the summary does not say refused"
+check 1 "no file" -f "$dir/none"
+grep -q 'none: No such file' "$dir/err" || fail "a missing file is not named"
+
+# ---- formats
+check 1 "JSON lines" --format jsonl --retries 0 -q "$base/fast/1" "$base/cut/0" "$base/\"q"
+[ "$(lines "$dir/out")" = 3 ] || fail "JSON: not three lines"
+[ -s "$dir/err" ] && fail "--quiet is not"
+if command -v python3 >/dev/null; then
+	python3 - "$dir/out" <<'END' || fail "JSON: wrong"
+import json, sys
+by_url = {r["url"].split("/", 3)[3]: r for r in map(json.loads, open(sys.argv[1]))}
+assert by_url["fast/1"]["ok"] and by_url["fast/1"]["bytes"] == 101, by_url
+assert by_url["cut/0"]["error"].endswith("unexpected EOF"), by_url
+assert by_url['"q']["status"] == 404 and not by_url['"q']["ok"], by_url
+END
+fi
+check 1 "CSV" --format csv --retries 0 -q "$base/fast/1" "$base/a,b" "$base/\"q"
+head -n 1 "$dir/out" | grep -qx 'url,ok,status,error,attempts,ms,bytes' || fail "CSV: no heading"
+grep -q "^\"$base/a,b\",false,404,,1," "$dir/out" || fail "CSV: no quotes for a comma"
+grep -q "^\"$base/\"\"q\",false,404" "$dir/out" || fail "CSV: no quotes for a quote"
+
+# ---- retries, rate, input
+check 0 "one that fails once" --format csv "$base/flaky/1"
+grep -q '/flaky/1,true,200,,2,' "$dir/out" || fail "not two attempts"
+printf '# comment\n\n%s/fast/1\r\n  %s/fast/2\n%s/fast/3' "$base" "$base" "$base" >"$dir/in"
+check 0 "a file" -q -f "$dir/in"
+[ "$(lines "$dir/out")" = 4 ] || fail "a file: not three URLs"
+"$app" -q -f - <"$dir/in" >"$dir/out" 2>"$dir/err" || fail "standard input"
+[ "$(lines "$dir/out")" = 4 ] || fail "standard input: not three URLs"
+start=$(date +%s%N)
+check 0 "a rate" -q --rate 10 -f "$dir/in" -f "$dir/in"
+[ $(($(date +%s%N) - start)) -ge 490000000 ] || fail "6 requests at 10 a second: too fast"
+
+# ---- the ends: deadline, Ctrl-C, a reader that goes away
+check 1 "a deadline" --deadline 300ms --timeout 60s "$base/hang/0" "$base/fast/1"
+grep -q '/fast/1$' "$dir/out" || fail "a deadline: what was done is not kept"
+grep -q 'the deadline has passed, 1 or more' "$dir/err" || fail "a deadline: not told"
+
+mkfifo "$dir/fifo"
+timeout 60 "$app" --timeout 60s --resume "$dir/done" -f "$dir/fifo" >"$dir/out" 2>"$dir/err" &
+run=$!
+exec 4>"$dir/fifo" # stays open: more might come
+printf '%s/fast/1\n%s/hang/0\n%s/fast/2\n' "$base" "$base" "$base" >&4
+wait_for "$dir/out" '/fast/1$'
+wait_for "$dir/out" '/fast/2$'
+kill -INT "$run"
+wait "$run"
+status=$?
+exec 4>&-
+[ "$status" = 130 ] || fail "Ctrl-C: status $status"
+grep -q '^2 checked, 0 failed' "$dir/err" || fail "Ctrl-C: no summary"
+grep -q hang "$dir/out" && fail "Ctrl-C: a result that is none"
+[ "$(sort "$dir/done")" = "$(printf '%s/fast/1\n%s/fast/2' "$base" "$base")" ] ||
+	fail "Ctrl-C: what was done is not noted"
+
+# ---- going on: the last line was cut off
+printf '%s/fast' "$base" >>"$dir/done"
+printf "$base/fast/%d\n" 1 2 3 4 >"$dir/in"
+check 0 "going on" --format csv --resume "$dir/done" -o "$dir/more" -f "$dir/in"
+[ "$(cut -d, -f1 "$dir/more" | sort)" = "$(printf '%s/fast/3\n%s/fast/4\nurl' "$base" "$base")" ] ||
+	fail "going on: not the two that were left"
+check 0 "nothing left" --format csv --resume "$dir/done" -o "$dir/more" -f "$dir/in"
+[ "$(lines "$dir/more")" = 3 ] || fail "nothing left: it added something"
+[ "$(sort -u "$dir/done" | wc -l)" = 4 ] || fail "the file of what is done: $(cat "$dir/done")"
+
+# ---- the progress, on a terminal alone
+if command -v script >/dev/null; then
+	script -qec "'$app' --timeout 700ms --retries 0 '$base/hang/0'" "$dir/typescript" \
+		>/dev/null 2>&1 </dev/null
+	grep -q 'done, 0 failed' "$dir/typescript" || fail "no progress on a terminal"
+fi
+
+kill -INT "$server"
+wait "$server" || fail "the server's status"
+server=
+exit $failed
