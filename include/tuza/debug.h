@@ -64,7 +64,7 @@ typedef struct tuza_statistics {
  * Fills *s. The numbers are read one after the other while all runs on: they need not add up. All
  * are 0 while the runtime does not run.
  *
- * Blocks   never; looks at every goroutine, for some 10 ns each, without holding it.
+ * Blocks   never; looks at every goroutine, for some 30 ns each, without holding it.
  * Callable from  any goroutine or thread; not from a signal handler.
  * Go       runtime/metrics.Read   (O50)
  */

@@ -31,7 +31,7 @@ static const uintptr_t FRAME_BYTES_MAX = (uintptr_t)1 << 30;
 // ---- memory that may not be there --------------------------------------------------------------
 
 struct reader {
-	uintptr_t page; // known to be readable; 0: none
+	uintptr_t page; // known to be readable; 1, which is none, at first
 };
 
 static bool page_is_readable(struct reader *r, uintptr_t address)
@@ -49,7 +49,7 @@ static bool page_is_readable(struct reader *r, uintptr_t address)
 
 static bool read_word(struct reader *r, uintptr_t address, uintptr_t *word)
 {
-	if (address % sizeof(*word) != 0 || !page_is_readable(r, address))
+	if (address == 0 || address % sizeof(*word) != 0 || !page_is_readable(r, address))
 		return false;
 	*word = *(const uintptr_t *)address;
 	return true;
@@ -221,7 +221,7 @@ uint32_t unwind_interrupted(
 	const ucontext_t *context, struct backtrace_frame *frames, uint32_t most)
 {
 	uintptr_t registers[ARCH_DWARF_REGISTERS];
-	struct reader r = {0};
+	struct reader r = {1};
 	struct unwind_row row;
 	bool is_return = false;
 	uint32_t n = 0;

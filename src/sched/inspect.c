@@ -35,6 +35,11 @@ static void fill(struct inspected *i, struct goroutine *g, bool held)
 		.name = "",
 		.labels = "",
 	};
+	if (held && g->extra) {
+		race_acquire(g->extra); // written by the goroutine itself, or by its creator
+		i->name = goroutine_extra_name(g);
+		i->labels = goroutine_extra_labels(g);
+	}
 	bool alive = (g->flags & (GOROUTINE_STARTED | GOROUTINE_THREAD)) != 0;
 	if (!alive) {
 		if (held)
@@ -53,11 +58,6 @@ static void fill(struct inspected *i, struct goroutine *g, bool held)
 		i->stack = stack_bounds(g->stack, g->stack_class);
 	if (held && !(g->flags & GOROUTINE_THREAD))
 		i->context = g->sp;
-	if (held && g->extra) {
-		race_acquire(g->extra); // written by the goroutine itself, or by its creator
-		i->name = goroutine_extra_name(g);
-		i->labels = goroutine_extra_labels(g);
-	}
 }
 
 struct visit {

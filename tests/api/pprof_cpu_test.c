@@ -24,7 +24,7 @@ static NOINLINE void burns_three(void)
 static NOINLINE void burns_one(void)
 {
 	for (unsigned i = 0; i < 20000; i++)
-		sink = sink ^ i;
+		sink = sink + i;
 }
 
 static int64_t cpu_time(void)
@@ -58,7 +58,8 @@ static void check_shares(const struct decoded *d, const char *caller)
 
 	printf("  %ju to %ju samples\n", (uintmax_t)three, (uintmax_t)one);
 	CHECK(one >= 10);
-	CHECK(three > 3 * one / 2 && three < 6 * one); // 3 to 1, from 150 samples or so
+	// 3 to 1: of 170 samples or so, the least that there are, 4.5 standard deviations.
+	CHECK(5 * three > 6 * one && three < 10 * one);
 }
 
 TEST(hot_functions_are_seen_in_proportion)
@@ -111,7 +112,7 @@ TEST(labels_of_goroutines_are_labels_of_samples)
 static int burns_in_run(void *arg)
 {
 	(void)arg;
-	burns_both(TUZA_SECOND);
+	burns_both(2 * TUZA_SECOND);
 	return 0;
 }
 
@@ -130,7 +131,7 @@ TEST_PLAIN(profile_may_be_around_a_run)
 static void *burns_in_thread(void *arg)
 {
 	(void)arg;
-	burns_both(TUZA_SECOND);
+	burns_both(2 * TUZA_SECOND);
 	return NULL;
 }
 

@@ -200,13 +200,17 @@ TEST(goroutine_in_a_blocking_section_is_counted)
 
 TEST(threads_are_counted_by_name)
 {
-	int fd = scratch();
+	int fd = scratch(), comm = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+	char name[16] = "", main_thread[40];
 	struct decoded *d;
 
+	CHECK(read(comm, name, sizeof(name) - 1) > 1);
+	close(comm);
+	snprintf(main_thread, sizeof(main_thread), "[thread %.*s]", (int)strcspn(name, "\n"), name);
 	CHECK_EQ(tuza_pprof_write(fd, "threadcreate", 0), 0);
 	d = decode(fd);
 	CHECK(value_of(d, 0, FUNCTIONS("[thread tuza]"), NULL, NULL) >= 1);
-	CHECK(value_of(d, 0, FUNCTIONS("[thread pprof_test]"), NULL, NULL) >= 1);
+	CHECK(value_of(d, 0, FUNCTIONS(main_thread), NULL, NULL) >= 1);
 	decoded_free(d);
 	char *text = text_profile("threadcreate", 1);
 
@@ -267,17 +271,28 @@ static void reads_all(int fd, tuza_chan *result)
 
 TEST(reader_may_be_a_goroutine)
 {
-	tuza_chan *result = tuza_chan_new(sizeof(int64_t), 0);
+	tuza_chan *result = tuza_chan_new(sizeof(int64_t), 0), *c = tuza_chan_new(0, 0);
 	int ends[2];
 	int64_t total;
 
 	CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
 	fcntl(ends[1], F_SETPIPE_SZ, 4096);
+	// More than the pipe holds.
+	for (int i = 0; i < 40; i++) {
+		char label[300];
+
+		snprintf(label, sizeof(label), "%0299d", i);
+		CHECK_EQ(tuza_set_label("number", label), 0);
+		go(worker, c);
+	}
 	go(reads_all, ends[0], result);
 	CHECK_EQ(tuza_pprof_write(ends[1], "goroutine", 0), 0);
 	close(ends[1]);
 	tuza_recv(result, &total);
-	CHECK(total > 1000);
+	CHECK(total > 8192);
 	close(ends[0]);
+	tuza_chan_close(c);
+	WAIT_UNTIL(tuza_num_goroutine() == 1);
+	tuza_chan_release(c);
 	tuza_chan_release(result);
 }

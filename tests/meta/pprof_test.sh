@@ -49,7 +49,7 @@ KEEP static void burns_three(void)
 KEEP static void burns_one(void)
 {
 	for (unsigned i = 0; i < 20000; i++)
-		sink = sink ^ i;
+		sink = sink + i;
 }
 
 static double cpu_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
@@ -139,7 +139,7 @@ finds ' burns_three$'
 # Flat seconds: three to one, more or less.
 pprof -top -unit=ms -nodecount=1000 cpu
 awk '$NF == "burns_three" { three = $1 + 0 } $NF == "burns_one" { one = $1 + 0 }
-	END { print three, one; exit !(one > 100 && three > 1.5 * one && three < 6 * one) }' log >shares ||
+	END { print three, one; exit !(one > 100 && three > 1.2 * one && three < 10 * one) }' log >shares ||
 	fail "shares: $(cat shares)"
 pprof -tags cpu
 finds 'burning'

@@ -33,7 +33,7 @@ static int number_of(const char *text)
 
 int sys_threads_each(void (*fn)(int id, void *arg), void *arg)
 {
-	_Alignas(struct directory_entry) char entries[2048];
+	_Alignas(struct directory_entry) char entries[2048] = {0};
 	long fd = raw_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/self/task",
 		O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
 	long n;

@@ -198,29 +198,38 @@ TEST(stack_is_the_same_wherever_a_signal_arrives)
 
 // ---- memory that is not there ------------------------------------------------------------------
 
-TEST_PLAIN(stack_that_cannot_be_read_ends_the_walk)
+// Walks as if a function had just been called with its stack, and so its return address, at `sp`.
+static void walk_from(uintptr_t sp)
 {
 	struct backtrace_frame frames[10];
 	ucontext_t context;
-	char *hole;
 
-	sys_init();
-	hole = mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(&context, 0, sizeof(context));
 	CHECK_EQ(getcontext(&context), 0);
 #if defined(__x86_64__)
-	// As if it had just been called, with its return address in the hole.
 	context.uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)recurse;
-	context.uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)(hole + (1 << 19));
+	context.uc_mcontext.gregs[REG_RSP] = (greg_t)sp;
 #else
 	context.uc_mcontext.pc = (uintptr_t)recurse;
-	context.uc_mcontext.sp = (uintptr_t)(hole + (1 << 19));
-	context.uc_mcontext.regs[30] = (uintptr_t)hole;
+	context.uc_mcontext.sp = sp;
+	context.uc_mcontext.regs[30] = sp;
 #endif
 	uint32_t n = unwind_interrupted(&context, frames, 10);
 
 	CHECK(n == 1 || n == 2);
 	CHECK_EQ(frames[0].pc, (uintptr_t)recurse);
+}
+
+TEST_PLAIN(stack_that_cannot_be_read_ends_the_walk)
+{
+	char *hole = mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	sys_init();
+	walk_from((uintptr_t)hole + (1 << 19));
+	walk_from(0);
+	walk_from(64);
+	walk_from(UINTPTR_MAX - 7);
+	walk_from((uintptr_t)1 << 63);
 	munmap(hole, 1 << 20);
 }
 
