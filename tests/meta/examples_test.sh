@@ -42,7 +42,8 @@ cmake --install "$TUZA_BUILD_DIR" --prefix "$dir/installed" >"$dir/log" || {
 PKG_CONFIG_PATH=$(dirname "$(find "$dir/installed" -name tuza.pc)")
 export PKG_CONFIG_PATH
 flags=$(pkg-config --cflags --libs tuza)
-export flags dir
+http_flags=$(pkg-config --cflags --libs tuza-http 2>/dev/null) || http_flags=
+export flags http_flags dir
 
 built=0
 for compiler in gcc clang; do
@@ -53,8 +54,13 @@ for compiler in gcc clang; do
 		shift
 		for source; do
 			program=$dir/$compiler$(echo "$source" | tr / _)
+			use=$flags
+			if grep -q "^#include <tuza/http" "$source"; then
+				use=$http_flags
+				[ -n "$use" ] || continue # libtuza-http was not built
+			fi
 			# shellcheck disable=SC2086 # flags are meant to be split
-			"$compiler" -Wall -Wextra -Werror "$source" -o "$program" $flags 2>"$program.log" || {
+			"$compiler" -Wall -Wextra -Werror "$source" -o "$program" $use 2>"$program.log" || {
 				echo "failed: $compiler $source"
 				cat "$program.log"
 				exit 1
