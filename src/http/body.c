@@ -41,30 +41,31 @@ static ssize_t read_raw(tuza_http_request *r, void *bytes, size_t count)
 // Input is empty: more of it, behind the head.
 static int fill(tuza_http_request *r)
 {
-	struct exchange *x = r->exchange;
-	x->next = x->end = x->head_end;
-	ssize_t n = read_raw(r, x->input + x->next, x->room - x->next);
+	struct input *in = r->exchange->input;
+	in->next = in->end = in->head_end;
+	ssize_t n = read_raw(r, in->bytes + in->next, in->room - in->next);
 	if (n < 0)
 		return (int)n;
-	x->end += (size_t)n;
+	in->end += (size_t)n;
 	return 0;
 }
 
-static size_t take(struct exchange *x, void *bytes, size_t count)
+static size_t take(struct input *in, void *bytes, size_t count)
 {
-	size_t n = x->end - x->next < count ? x->end - x->next : count;
-	memcpy(bytes, x->input + x->next, n);
-	x->next += n;
+	size_t n = in->end - in->next < count ? in->end - in->next : count;
+	memcpy(bytes, in->bytes + in->next, n);
+	in->next += n;
 	return n;
 }
 
 static ssize_t read_length(tuza_http_request *r, void *bytes, size_t count)
 {
-	struct exchange *x = r->exchange;
+	struct input *in = r->exchange->input;
 	struct body *b = &r->body;
 	if ((uint64_t)b->left < count)
 		count = (size_t)b->left;
-	ssize_t n = x->next < x->end ? (ssize_t)take(x, bytes, count) : read_raw(r, bytes, count);
+	ssize_t n =
+		in->next < in->end ? (ssize_t)take(in, bytes, count) : read_raw(r, bytes, count);
 	if (n > 0) {
 		b->left -= n;
 		b->done = b->left == 0;
@@ -74,13 +75,13 @@ static ssize_t read_length(tuza_http_request *r, void *bytes, size_t count)
 
 static ssize_t read_chunked(tuza_http_request *r, void *bytes, size_t count)
 {
-	struct exchange *x = r->exchange;
+	struct input *in = r->exchange->input;
 	struct body *b = &r->body;
 	for (;;) {
 		size_t used;
 		enum chunked_result result =
-			chunked_step(&b->chunked, x->input + x->next, x->end - x->next, &used);
-		x->next += used;
+			chunked_step(&b->chunked, in->bytes + in->next, in->end - in->next, &used);
+		in->next += used;
 		if (result == CHUNKED_BAD)
 			return -EBADMSG;
 		if (result == CHUNKED_END) {
@@ -89,8 +90,8 @@ static ssize_t read_chunked(tuza_http_request *r, void *bytes, size_t count)
 		}
 		if (result == CHUNKED_DATA) {
 			size_t most = b->chunked.left < count ? (size_t)b->chunked.left : count;
-			ssize_t n = x->next < x->end ? (ssize_t)take(x, bytes, most)
-						     : read_raw(r, bytes, most);
+			ssize_t n = in->next < in->end ? (ssize_t)take(in, bytes, most)
+						       : read_raw(r, bytes, most);
 			if (n > 0)
 				chunked_took(&b->chunked, (size_t)n);
 			return n;

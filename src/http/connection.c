@@ -34,17 +34,24 @@ const char *connection_remote(struct connection *c)
 
 // ---- waiting for a request ---------------------------------------------------------------------
 
-static void give_back(struct connection *c)
+static void give_back_exchange(struct connection *c)
 {
-	struct exchange *x = c->exchange;
-	c->exchange = NULL;
-	if (!x)
+	if (!c->exchange)
 		return;
+	arena_reset(&c->exchange->request.arena);
+	tuza_pool_put(&c->server->exchanges, c->exchange);
+	c->exchange = NULL;
+}
+
+static void give_back_input(struct connection *c)
+{
+	struct input *in = c->input;
+	c->input = NULL;
 	// One that had to grow is not kept: the next hundred connections do not need it.
-	if (x->room > INPUT_BYTES)
-		exchange_free(x);
+	if (in && in->room > INPUT_BYTES)
+		free(in);
 	else
-		tuza_pool_put(&c->server->exchanges, x);
+		tuza_pool_put(&c->server->inputs, in);
 }
 
 /*
@@ -56,7 +63,7 @@ static void give_back(struct connection *c)
 static bool await_request(struct connection *c, bool first)
 {
 	const tuza_http_server_options *options = &c->server->options;
-	give_back(c);
+	give_back_input(c);
 	int64_t timeout = first ? options->read_header_timeout : options->idle_timeout;
 	if (tuza_conn_set_read_deadline(c->conn, deadline_after(timeout)) != 0)
 		return false;
@@ -71,73 +78,91 @@ static bool await_request(struct connection *c, bool first)
 	// (http-drain) a shutdown that came first has it closed
 	if (!cas_seq_cst(&c->state, &waiting, ACTIVE))
 		return false;
-	c->exchange = tuza_pool_get(&c->server->exchanges);
-	if (!c->exchange)
+	c->input = tuza_pool_get(&c->server->inputs);
+	if (!c->input)
 		return false;
-	c->exchange->connection = c;
-	c->exchange->next = c->exchange->end = 0;
+	c->input->next = c->input->end = 0;
 	return true;
 }
 
 // ---- reading a head ----------------------------------------------------------------------------
 
 // More room for a head that has filled what there is. `most` bytes are the limits' sum.
-static bool grow(struct exchange *x, const struct head_limits *limits)
+static bool grow(struct input **in, const struct head_limits *limits)
 {
 	size_t most = limits->line < MOST_ROOM && limits->bytes < MOST_ROOM
 			      ? limits->line + limits->bytes + BODY_ROOM
 			      : (size_t)MOST_ROOM;
-	return x->room < most && exchange_grow(x, x->room * 2 < most ? x->room * 2 : most);
+	size_t room = (*in)->room;
+	return room < most && input_grow(in, room * 2 < most ? room * 2 : most);
 }
 
 /*
- * Reads and takes apart the head that comes next.
+ * Reads the head that comes next.
  *
  * Returns  0; the status to refuse it with; negative: the connection is over.
  */
-static int read_head(struct connection *c)
+static int read_head(struct connection *c, struct head_scan *scan)
 {
-	struct exchange *x = c->exchange;
+	struct input *in = c->input;
 	const struct head_limits *limits = &c->server->limits;
-	struct head_scan scan = {0};
 	bool timed = false;
 	ssize_t n;
 
-	memmove(x->input, x->input + x->next, x->end - x->next);
-	x->end -= x->next;
-	x->next = 0;
-	while ((n = head_scan(&scan, x->input, x->end, limits)) == 0) {
-		if (x->end == x->room && !grow(x, limits))
+	memmove(in->bytes, in->bytes + in->next, in->end - in->next);
+	in->end -= in->next;
+	in->next = in->head_end = 0;
+	while ((n = head_scan(scan, in->bytes, in->end, limits)) == 0) {
+		if (in->end == in->room && !grow(&c->input, limits))
 			return 431;
-		if (x->end > 0 && !timed) {
+		in = c->input;
+		if (in->end > 0 && !timed) {
 			// The idle time is over, and the one for a head begins.
 			timed = true;
 			int64_t deadline = deadline_after(c->server->options.read_header_timeout);
 			if (tuza_conn_set_read_deadline(c->conn, deadline) != 0)
 				return -1;
 		}
-		ssize_t got = tuza_conn_read(c->conn, x->input + x->end, x->room - x->end);
-		if (got == TUZA_EIOTIMEOUT && x->end > 0)
+		ssize_t got = tuza_conn_read(c->conn, in->bytes + in->end, in->room - in->end);
+		if (got == TUZA_EIOTIMEOUT && in->end > 0)
 			return 408;
 		if (got <= 0)
 			return -1;
-		x->end += (size_t)got;
+		in->end += (size_t)got;
 	}
-	x->started = tuza_now();
 	if (n < 0)
 		return (int)-n;
-	x->head_end = x->next = (size_t)n;
-	if (x->room - x->head_end < BODY_ROOM && !exchange_grow(x, x->head_end + BODY_ROOM))
+	in->head_end = in->next = (size_t)n;
+	if (in->room - in->head_end < BODY_ROOM && !input_grow(&c->input, in->head_end + BODY_ROOM))
 		return 503;
+	return 0;
+}
+
+// What is needed for an answer, whatever it will be.
+static bool take_exchange(struct connection *c)
+{
+	struct exchange *x = tuza_pool_get(&c->server->exchanges);
+	if (!x)
+		return false;
+	c->exchange = x;
+	x->connection = c;
+	x->input = c->input;
+	x->started = tuza_now();
+	return true;
+}
+
+// Takes the head apart. As read_head.
+static int understand_head(struct exchange *x, const struct head_scan *scan)
+{
 	struct head *h = &x->request.head;
-	if (scan.fields > h->room) {
-		struct field *fields = realloc(h->fields, scan.fields * sizeof *fields);
+	if (scan->fields > h->room) {
+		struct field *fields = realloc(h->fields, scan->fields * sizeof *fields);
 		if (!fields)
 			return 503;
 		h->fields = fields;
-		h->room = scan.fields;
+		h->room = scan->fields;
 	}
-	return head_parse(h, &x->request.arena, x->input, x->head_end, scan.fields);
+	return head_parse(h, &x->request.arena, x->input->bytes, x->input->head_end, scan->fields);
 }
 
 // ---- answering ---------------------------------------------------------------------------------
@@ -233,20 +258,25 @@ static bool answer(struct connection *c)
 		goes_on = false;
 	(void)add_relaxed(&c->server->requests, 1); // a statistic
 	log_access(c, r->head.method, r->head.target);
-	if (!goes_on && w->error == 0 && (!r->body.done || x->next < x->end))
+	if (!goes_on && w->error == 0 && (!r->body.done || x->input->next < x->input->end))
 		linger(c);
 	return goes_on;
 }
 
 static bool serve_one(struct connection *c)
 {
-	int status = read_head(c);
+	struct head_scan scan = {0};
+	int status = read_head(c, &scan);
 	bool goes_on = false;
+	if (status < 0 || !take_exchange(c))
+		return false;
+	if (status == 0)
+		status = understand_head(c->exchange, &scan);
 	if (status > 0)
 		refuse(c, status);
-	else if (status == 0)
+	else
 		goes_on = answer(c);
-	arena_reset(&c->exchange->request.arena);
+	give_back_exchange(c);
 	return goes_on;
 }
 
@@ -255,11 +285,10 @@ static bool serve_one(struct connection *c)
 static void connection_end(struct connection *c)
 {
 	tuza_http_server *server = c->server;
-	if (c->exchange) {
+	if (c->exchange)
 		request_end(&c->exchange->request);
-		arena_reset(&c->exchange->request.arena);
-		give_back(c);
-	}
+	give_back_exchange(c);
+	give_back_input(c);
 	(void)tuza_conn_close(c->conn);
 	tuza_mutex_lock(&server->lock);
 	list_remove(&c->link);
@@ -274,8 +303,8 @@ void connection_serve(struct connection *c)
 	TUZA_DEFER(connection_end, c);
 	bool first = true;
 	do {
-		struct exchange *x = c->exchange;
-		if ((!x || x->next == x->end) && !await_request(c, first))
+		const struct input *in = c->input;
+		if ((!in || in->next == in->end) && !await_request(c, first))
 			break;
 		first = false;
 	} while (serve_one(c));

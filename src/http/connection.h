@@ -3,9 +3,10 @@
  * A server, its connections, and what a connection needs while a request is under way.
  *
  * A connection that waits for a request is this: a struct connection, its descriptor, and a
- * goroutine parked in a shallow place. Everything else (buffers, the request, the answer) is a
- * struct exchange, which it takes from the server's pool when there is something to read, and gives
- * back when all that came is answered.
+ * goroutine parked in a shallow place. When there is something to read it takes a struct input from
+ * the server's pool, and when a head is complete a struct exchange, which has all else (the
+ * request, the answer). Both go back as soon as they are not needed: a client that does nothing, or
+ * sends its head byte by byte, keeps little from the others.
  */
 #ifndef TUZA_HTTP_CONNECTION_H
 #define TUZA_HTTP_CONNECTION_H
@@ -19,7 +20,7 @@
 #include <tuza/sync.h>
 
 enum {
-	INPUT_BYTES = 4096,     // room for input at first: most heads are smaller
+	INPUT_BYTES = 2000,     // room for input at first: most heads are smaller
 	OUTPUT_BYTES = 4096,    // of an answer's body kept, as tuza_http_write promises
 	SMALL_BODY = 1024,      // goes behind the head to be sent in one piece
 	DATE_BYTES = 40,        // "Date: Sat, 21 Nov 2026 15:46:46 GMT\r\n" and a NUL
@@ -39,11 +40,18 @@ enum connection_state { FRESH, IDLE, ACTIVE, CLOSING };
 
 struct exchange;
 
+// What was read: bytes[0 … head_end) is the head, [next … end) was not looked at yet.
+struct input {
+	size_t room, head_end, next, end;
+	char bytes[];
+};
+
 struct connection {
 	struct link link; // guarded by server->lock
 	tuza_http_server *server;
 	tuza_conn *conn;
-	struct exchange *exchange; // owner only; NULL while it waits
+	struct input *input;       // owner only; NULL while it waits
+	struct exchange *exchange; // owner only; NULL unless a head is complete
 	int64_t accepted;
 	uint32_t state; // any goroutine, atomic
 	bool has_remote;
@@ -55,7 +63,7 @@ struct tuza_http_server {
 	tuza_http_server_options options;
 	struct head_limits limits;
 	tuza_context *context;
-	tuza_pool exchanges;
+	tuza_pool inputs, exchanges;
 
 	// any goroutine, atomic
 	uint32_t draining; // shut down or closed
@@ -126,9 +134,7 @@ struct tuza_http_writer {
 struct exchange {
 	struct connection *connection;
 	int64_t started;
-	// What was read: input[0 … head_end) is the head, [next … end) was not looked at yet.
-	char *input;
-	size_t room, head_end, next, end;
+	struct input *input; // the connection's
 	tuza_http_request request;
 	tuza_http_writer writer;
 	int64_t date_second;
@@ -140,8 +146,10 @@ struct exchange {
 void *exchange_new(void *arg);
 void exchange_free(void *exchange);
 
-// More room for input, to `room` bytes. What points into it goes stale.
-MUST_USE bool exchange_grow(struct exchange *x, size_t room);
+// The same for input.
+void *input_new(void *arg);
+// More room, to `room` bytes. What points into it goes stale.
+MUST_USE bool input_grow(struct input **in, size_t room);
 
 // "Date: …\r\n" of now.
 const char *exchange_date(struct exchange *x);

@@ -18,13 +18,11 @@ void *exchange_new(void *arg)
 		server->limits.fields < FIELDS_AT_FIRST ? server->limits.fields : FIELDS_AT_FIRST;
 	if (!x)
 		return NULL;
-	x->input = malloc(INPUT_BYTES);
 	x->request.head.fields = malloc((fields + 1) * sizeof *x->request.head.fields);
-	if (!x->input || !x->request.head.fields) {
+	if (!x->request.head.fields) {
 		exchange_free(x);
 		return NULL;
 	}
-	x->room = INPUT_BYTES;
 	x->request.head.room = fields;
 	x->request.exchange = x;
 	x->writer.exchange = x;
@@ -39,18 +37,27 @@ void exchange_free(void *exchange)
 	text_reset(&x->writer.headers, 0);
 	text_reset(&x->writer.head, 0);
 	free(x->request.head.fields);
-	free(x->input);
 	free(x);
 }
 
-bool exchange_grow(struct exchange *x, size_t room)
+void *input_new(void *arg)
 {
-	char *input = room > x->room ? realloc(x->input, room) : x->input;
-	if (!input)
+	(void)arg;
+	struct input *in = malloc(sizeof *in + INPUT_BYTES);
+	if (in)
+		in->room = INPUT_BYTES;
+	return in;
+}
+
+bool input_grow(struct input **in, size_t room)
+{
+	if (room <= (*in)->room)
+		return true;
+	struct input *grown = realloc(*in, sizeof *grown + room);
+	if (!grown)
 		return false;
-	x->input = input;
-	if (room > x->room)
-		x->room = room;
+	grown->room = room;
+	*in = grown;
 	return true;
 }
 

@@ -74,7 +74,8 @@ static void start_watcher(tuza_http_request *r)
 {
 	struct exchange *x = r->exchange;
 	// What has come already is another request: nothing to be seen behind it.
-	if (x->next < x->end || tuza_conn_set_read_deadline(x->connection->conn, 0) != 0)
+	if (x->input->next < x->input->end ||
+		tuza_conn_set_read_deadline(x->connection->conn, 0) != 0)
 		return;
 	r->watcher = tuza_spawn(watch, r); // without memory nobody watches
 }

@@ -4,7 +4,8 @@
  * Besides what the sanitizers find, these must hold:
  *
  *	how the bytes were cut into pieces on their way changes nothing
- *	what was accepted has one meaning: strings without control characters, a sound host, one length
+ *	what was accepted has one meaning: strings without control characters, one host, one
+ *	length
  */
 #include "http/chunked.h"
 #include "http/head.h"
