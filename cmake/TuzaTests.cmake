@@ -109,8 +109,12 @@ if(CMAKE_CROSSCOMPILING_EMULATOR)
   list(APPEND tuza_test_environment "TUZA_TEST_EMULATOR=${tuza_test_emulator}" TUZA_TEST_SECONDS=100)
 endif()
 function(tuza_set_test_properties name kind source)
+  set(timeout ${TUZA_TEST_TIMEOUT})
+  if(kind STREQUAL "meta") # compilers run there, and Go builds its pprof at the first use
+    set(timeout 400)
+  endif()
   set_tests_properties("${name}" PROPERTIES
-    LABELS "${kind}" TIMEOUT ${TUZA_TEST_TIMEOUT} SKIP_RETURN_CODE 77
+    LABELS "${kind}" TIMEOUT ${timeout} SKIP_RETURN_CODE 77
     ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1:suppressions=${tuza_tests_dir}/thread.supp;UBSAN_OPTIONS=print_stacktrace=1;${tuza_test_environment};${ARGN}")
   file(STRINGS "${source}" run_alone REGEX "^(//|#) run-alone:" LIMIT_COUNT 1)
   if(run_alone)
