@@ -8,12 +8,14 @@
  * of its context. Those who ask for the same name meanwhile share the answer (single flight), and
  * at most LOOKUPS_MOST run at a time, each of them a thread.
  *
- * lookups.mutex guards the list and the counts of references. Go: src/net/lookup.go, cgo_unix.go
+ * lookups.lock guards the list and the counts of references; it is a runtime lock, so no goroutine
+ * is dropped with it. Go: src/net/lookup.go, cgo_unix.go
  */
 #define _GNU_SOURCE
 #include "net/address.h"
 
 #include "net/lookups.h"
+#include "sched/lock.h"
 #include <tuza/chan.h>
 #include <tuza/error.h>
 #include <tuza/goroutine.h>
@@ -41,14 +43,14 @@ struct lookup {
 	// written by it before done is closed
 	int error;
 	struct addresses addresses;
-	// guarded by lookups.mutex
+	// guarded by lookups.lock
 	int references;
 	struct lookup *next;
 	bool listed;
 };
 
 static struct {
-	tuza_mutex mutex;
+	struct lock lock;
 	struct lookup *first;
 	tuza_once once;
 	tuza_semaphore running;
@@ -109,7 +111,7 @@ static void ask(struct lookup *l)
 
 // ---- who asks ---------------------------------------------------------------------------------
 
-// Needs: lookups.mutex
+// Needs: lookups.lock
 static void unlist(struct lookup *l)
 {
 	for (struct lookup **at = &lookups.first; l->listed && *at; at = &(*at)->next)
@@ -120,17 +122,32 @@ static void unlist(struct lookup *l)
 		}
 }
 
+static void free_lookup(struct lookup *l)
+{
+	if (l->done)
+		tuza_chan_release(l->done);
+	free(l);
+}
+
 static void drop(struct lookup *l)
 {
-	tuza_mutex_lock(&lookups.mutex);
+	lock_acquire(&lookups.lock);
 	bool last = --l->references == 0;
 	if (last)
 		unlist(l);
-	tuza_mutex_unlock(&lookups.mutex);
-	if (last) {
-		tuza_chan_release(l->done);
-		free(l);
-	}
+	lock_release(&lookups.lock);
+	if (last)
+		free_lookup(l);
+}
+
+// The answer is there. Who asks from now on wants to know anew: names change.
+static void answer(struct lookup *l)
+{
+	lock_acquire(&lookups.lock);
+	unlist(l);
+	lock_release(&lookups.lock);
+	tuza_chan_close(l->done);
+	drop(l);
 }
 
 static void run_lookup(void *arg)
@@ -139,49 +156,66 @@ static void run_lookup(void *arg)
 	tuza_semaphore_wait(&lookups.running, 1);
 	ask(l);
 	tuza_semaphore_release(&lookups.running, 1);
-	// Whoever asks from now on wants to know anew: names change.
-	tuza_mutex_lock(&lookups.mutex);
-	unlist(l);
-	tuza_mutex_unlock(&lookups.mutex);
-	tuza_chan_close(l->done);
-	drop(l);
+	answer(l);
 }
 
-// A new question, referred to by the caller and by the goroutine that answers it. Needs:
-// lookups.mutex
-static struct lookup *start_lookup(const char *host, int family)
+static struct lookup *new_lookup(const char *host, int family)
 {
-	static const tuza_go_options options = {.name = "resolve", .stack_bytes = LOOKUP_STACK};
 	struct lookup *l = calloc(1, sizeof *l);
 	if (!l)
 		return NULL;
 	l->family = family;
-	l->references = 2;
 	memcpy(l->host, host, strlen(host) + 1); // resolve_host has looked at its length
-	if (tuza_chan_try_new(0, 0, &l->done) != 0 || tuza_go_with(&options, run_lookup, l) != 0) {
-		if (l->done)
-			tuza_chan_release(l->done);
-		free(l);
+	if (tuza_chan_try_new(0, 0, &l->done) != 0) {
+		free_lookup(l);
 		return NULL;
 	}
-	l->next = lookups.first;
-	l->listed = true;
-	lookups.first = l;
 	return l;
 }
 
-static struct lookup *join_lookup(const char *host, int family)
+// A reference to the question if it is asked already. Needs: lookups.lock
+static struct lookup *find_lookup(const char *host, int family)
 {
-	tuza_mutex_lock(&lookups.mutex);
 	struct lookup *l = lookups.first;
 	while (l && (l->family != family || strcmp(l->host, host) != 0))
 		l = l->next;
 	if (l)
 		l->references++;
-	else
-		l = start_lookup(host, family);
-	tuza_mutex_unlock(&lookups.mutex);
 	return l;
+}
+
+// The question, with a reference for the caller; starts the goroutine that answers if there is
+// none.
+static struct lookup *join_lookup(const char *host, int family)
+{
+	static const tuza_go_options options = {.name = "resolve", .stack_bytes = LOOKUP_STACK};
+	lock_acquire(&lookups.lock);
+	struct lookup *l = find_lookup(host, family);
+	lock_release(&lookups.lock);
+	if (l)
+		return l;
+	struct lookup *made = new_lookup(host, family);
+	if (!made)
+		return NULL;
+	lock_acquire(&lookups.lock);
+	l = find_lookup(host, family);
+	if (!l) {
+		made->references = 2; // the caller's, and that of the goroutine
+		made->next = lookups.first;
+		made->listed = true;
+		lookups.first = made;
+	}
+	lock_release(&lookups.lock);
+	if (l) { // somebody was faster
+		free_lookup(made);
+		return l;
+	}
+	int error = tuza_go_with(&options, run_lookup, made);
+	if (error != 0) {
+		made->error = error;
+		answer(made);
+	}
+	return made;
 }
 
 int resolve_host(tuza_context *ctx, const char *host, int family, struct addresses *result)
@@ -207,7 +241,7 @@ int resolve_host(tuza_context *ctx, const char *host, int family, struct address
 
 void lookups_forget(void)
 {
-	tuza_mutex_lock(&lookups.mutex); // free but for plain threads: nothing waits under it
+	lock_acquire(&lookups.lock);
 	struct lookup **at = &lookups.lost;
 	while (*at)
 		at = &(*at)->next;
@@ -215,6 +249,6 @@ void lookups_forget(void)
 		l->listed = false;
 	*at = lookups.first;
 	lookups.first = NULL;
+	lock_release(&lookups.lock);
 	make_semaphore(NULL); // what they had of it is lost
-	tuza_mutex_unlock(&lookups.mutex);
 }
