@@ -14,6 +14,7 @@
 #define _GNU_SOURCE
 #include "net/address.h"
 
+#include "base/race_hooks.h"
 #include "net/lookups.h"
 #include "sched/lock.h"
 #include <tuza/chan.h>
@@ -57,6 +58,18 @@ static struct {
 	struct lookup
 		*lost; // of goroutines that were dropped: reachable, so no tool calls it a leak
 } lookups;
+
+static void lookups_lock(void)
+{
+	lock_acquire(&lookups.lock);
+	race_acquire(&lookups);
+}
+
+static void lookups_unlock(void)
+{
+	race_release(&lookups);
+	lock_release(&lookups.lock);
+}
 
 static void make_semaphore(void *arg)
 {
@@ -131,11 +144,11 @@ static void free_lookup(struct lookup *l)
 
 static void drop(struct lookup *l)
 {
-	lock_acquire(&lookups.lock);
+	lookups_lock();
 	bool last = --l->references == 0;
 	if (last)
 		unlist(l);
-	lock_release(&lookups.lock);
+	lookups_unlock();
 	if (last)
 		free_lookup(l);
 }
@@ -143,9 +156,9 @@ static void drop(struct lookup *l)
 // The answer is there. Who asks from now on wants to know anew: names change.
 static void answer(struct lookup *l)
 {
-	lock_acquire(&lookups.lock);
+	lookups_lock();
 	unlist(l);
-	lock_release(&lookups.lock);
+	lookups_unlock();
 	tuza_chan_close(l->done);
 	drop(l);
 }
@@ -189,15 +202,15 @@ static struct lookup *find_lookup(const char *host, int family)
 static struct lookup *join_lookup(const char *host, int family)
 {
 	static const tuza_go_options options = {.name = "resolve", .stack_bytes = LOOKUP_STACK};
-	lock_acquire(&lookups.lock);
+	lookups_lock();
 	struct lookup *l = find_lookup(host, family);
-	lock_release(&lookups.lock);
+	lookups_unlock();
 	if (l)
 		return l;
 	struct lookup *made = new_lookup(host, family);
 	if (!made)
 		return NULL;
-	lock_acquire(&lookups.lock);
+	lookups_lock();
 	l = find_lookup(host, family);
 	if (!l) {
 		made->references = 2; // the caller's, and that of the goroutine
@@ -205,7 +218,7 @@ static struct lookup *join_lookup(const char *host, int family)
 		made->listed = true;
 		lookups.first = made;
 	}
-	lock_release(&lookups.lock);
+	lookups_unlock();
 	if (l) { // somebody was faster
 		free_lookup(made);
 		return l;
@@ -241,7 +254,7 @@ int resolve_host(tuza_context *ctx, const char *host, int family, struct address
 
 void lookups_forget(void)
 {
-	lock_acquire(&lookups.lock);
+	lookups_lock();
 	struct lookup **at = &lookups.lost;
 	while (*at)
 		at = &(*at)->next;
@@ -249,6 +262,6 @@ void lookups_forget(void)
 		l->listed = false;
 	*at = lookups.first;
 	lookups.first = NULL;
-	lock_release(&lookups.lock);
+	lookups_unlock();
 	make_semaphore(NULL); // what they had of it is lost
 }
