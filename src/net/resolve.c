@@ -224,9 +224,13 @@ static struct lookup *join_lookup(const char *host, int family)
 		return l;
 	}
 	int error = tuza_go_with(&options, run_lookup, made);
-	if (error != 0) {
+	if (error != 0) { // that is the answer, also to those who have joined meanwhile
 		made->error = error;
-		answer(made);
+		lookups_lock();
+		unlist(made);
+		made->references--; // the goroutine's; the caller's is left
+		lookups_unlock();
+		tuza_chan_close(made->done);
 	}
 	return made;
 }
