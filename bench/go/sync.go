@@ -2,7 +2,10 @@
 
 package main
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // How many goroutines contend.
 const contenders = 8
@@ -20,12 +23,17 @@ var syncWorkloads = []workload{
 		run: func(n int) int { return contend(1, n, waitgroupTurns) }},
 	{name: "waitgroup-8", operation: "add and done, 8 goroutines",
 		run: func(n int) int { return contend(contenders, n, waitgroupTurns) }},
+	{name: "semaphore-1", operation: "acquire and release 1 of 4, one goroutine",
+		run: func(n int) int { return contend(1, n, semaphoreTurns) }},
+	{name: "semaphore-8", operation: "acquire and release 1 of 4, 8 goroutines",
+		run: func(n int) int { return contend(contenders, n, semaphoreTurns) }},
 }
 
 // What the goroutines of one pass share.
 type contended struct {
 	mutex     sync.Mutex
 	rwmutex   sync.RWMutex
+	semaphore *weighted // of 4
 	waitgroup sync.WaitGroup
 	counter   int // under mutex
 	one       int // read under rwmutex
@@ -62,10 +70,20 @@ func waitgroupTurns(s *contended, turns int, seen *int) {
 	s.all.Done()
 }
 
+func semaphoreTurns(s *contended, turns int, seen *int) {
+	ctx := context.Background()
+	for i := 0; i < turns; i++ {
+		check(s.semaphore.acquire(ctx, 1) == nil, "the background ended")
+		s.semaphore.release(1)
+	}
+	*seen = turns
+	s.all.Done()
+}
+
 // contend has `goroutines` do n turns between them.
 func contend(goroutines, n int, turns func(*contended, int, *int)) int {
 	each := (n + goroutines - 1) / goroutines
-	shared := &contended{one: 1}
+	shared := &contended{one: 1, semaphore: newWeighted(4)}
 	seen := make([]int, goroutines)
 	shared.all.Add(goroutines)
 	for i := 0; i < goroutines; i++ {

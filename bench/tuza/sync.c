@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Mutex, rwmutex and waitgroup, by one goroutine and by eight at once.
+ * Mutex, rwmutex, waitgroup and semaphore, by one goroutine and by eight at once.
  */
 #include "bench.h"
 
@@ -14,6 +14,7 @@ enum { contenders = 8 };
 struct contended {
 	tuza_mutex mutex;
 	tuza_rwmutex rwmutex;
+	tuza_semaphore semaphore; // of 4
 	tuza_waitgroup waitgroup;
 	int64_t counter; // under mutex
 	int64_t one;     // read under rwmutex
@@ -53,6 +54,17 @@ static void waitgroup_turns(struct contended *s, int64_t turns, int64_t *seen)
 	tuza_waitgroup_done(&s->all);
 }
 
+static void semaphore_turns(struct contended *s, int64_t turns, int64_t *seen)
+{
+	tuza_context *ctx = tuza_context_background();
+	for (int64_t i = 0; i < turns; i++) {
+		check(tuza_semaphore_acquire(&s->semaphore, ctx, 1) == 0, "the background ended");
+		tuza_semaphore_release(&s->semaphore, 1);
+	}
+	*seen = turns;
+	tuza_waitgroup_done(&s->all);
+}
+
 typedef void turns_function(struct contended *s, int64_t turns, int64_t *seen);
 
 // Has `goroutines` do n turns between them.
@@ -61,6 +73,7 @@ static int64_t contend(int goroutines, int64_t n, turns_function *turns)
 	int64_t each = (n + goroutines - 1) / goroutines;
 	struct contended *shared = allocate(1, sizeof *shared);
 	shared->one = 1;
+	tuza_semaphore_init(&shared->semaphore, 4);
 	int64_t *seen = allocate((size_t)goroutines, sizeof *seen);
 	tuza_waitgroup_add(&shared->all, goroutines);
 	for (int i = 0; i < goroutines; i++)
@@ -90,6 +103,10 @@ static int64_t waitgroup_1(int64_t n) { return contend(1, n, waitgroup_turns); }
 
 static int64_t waitgroup_8(int64_t n) { return contend(contenders, n, waitgroup_turns); }
 
+static int64_t semaphore_1(int64_t n) { return contend(1, n, semaphore_turns); }
+
+static int64_t semaphore_8(int64_t n) { return contend(contenders, n, semaphore_turns); }
+
 const struct workload sync_workloads[] = {
 	{.name = "mutex-1", .operation = "lock and unlock, one goroutine", .run = mutex_1},
 	{.name = "mutex-8", .operation = "lock and unlock, 8 goroutines", .run = mutex_8},
@@ -101,5 +118,11 @@ const struct workload sync_workloads[] = {
 		.run = rwmutex_8},
 	{.name = "waitgroup-1", .operation = "add and done, one goroutine", .run = waitgroup_1},
 	{.name = "waitgroup-8", .operation = "add and done, 8 goroutines", .run = waitgroup_8},
+	{.name = "semaphore-1",
+		.operation = "acquire and release 1 of 4, one goroutine",
+		.run = semaphore_1},
+	{.name = "semaphore-8",
+		.operation = "acquire and release 1 of 4, 8 goroutines",
+		.run = semaphore_8},
 	{0},
 };
