@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Contexts: roots, values, what they say of themselves, misuse. After Go's context_test.go and
- * x_test.go.
+ * x_test.go. X10, contexts of the program's own making, cannot be in C: a context is one type.
  */
 #include "../test.h"
 #include <pthread.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Concurrent maps. After Go's sync/map_test.go.
+ * Concurrent maps: sync.Map, which is also x/sync's syncmap (E5). After Go's sync/map_test.go.
  */
 #include "sync_support.h"
 

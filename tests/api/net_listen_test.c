@@ -230,7 +230,7 @@ static int full_listener(const char *name, tuza_conn *conns[], int most)
 	return fd;
 }
 
-// T9.3: cancel during dial; nothing stays open.
+// T9.3, X16: cancel during dial; nothing stays open.
 TEST(context_ends_a_dial)
 {
 	tuza_conn *conns[16];

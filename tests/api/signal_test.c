@@ -216,7 +216,7 @@ static bool is_default(int sig)
 	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_DFL;
 }
 
-// D8: NotifyContext, with a cause that tells which (1.26).
+// D8, X16: NotifyContext, with a cause that tells which (1.26).
 TEST(context_ends_when_a_signal_arrives)
 {
 	tuza_context *ctx = tuza_context_notify_signal(tuza_context_background(), SIGUSR1, SIGINT);
