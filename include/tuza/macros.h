@@ -15,7 +15,7 @@
 #define TUZA_NORETURN_ __attribute__((noreturn))
 #define TUZA_PRINTF_(at, first) __attribute__((format(printf, at, first)))
 
-// What a constructor returns has to be freed by `fn`: gcc's -fanalyzer finds the one forgotten.
+// What a constructor returns has to be freed by `fn`: gcc's -fanalyzer can find one forgotten.
 #if defined(__GNUC__) && __GNUC__ >= 11 && !defined(__clang__)
 #define TUZA_FREED_BY_(fn) __attribute__((malloc(fn, 1)))
 #else

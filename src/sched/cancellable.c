@@ -19,11 +19,3 @@ struct goroutine *cancellable_take(struct cancellable *c)
 	waitqueue_unlock(q);
 	return list;
 }
-
-void cancellable_cancel(struct cancellable *c)
-{
-	struct goroutine *list = cancellable_take(c);
-
-	if (list)
-		ready_list(list);
-}

@@ -38,9 +38,6 @@ struct cancellable {
 // bucket's lock. Returns the goroutines to make ready, linked for ready_list; NULL if none.
 MUST_USE struct goroutine *cancellable_take(struct cancellable *c);
 
-// The same, and makes them ready. Needs: no runtime lock.
-void cancellable_cancel(struct cancellable *c);
-
 // handle.c: tuza_join. False: it was cancelled, and the handle stays. Panics as tuza_join.
 void handle_cancellable_init(struct cancellable *c, struct tuza_goroutine *h);
 MUST_USE bool handle_join_cancellable(struct cancellable *c, int *result);

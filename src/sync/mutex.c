@@ -92,7 +92,7 @@ NOINLINE static bool mutex_lock_slow(tuza_mutex *m, struct queued *w, struct can
 	return true;
 }
 
-// The lock was free after an unlock that found `seen`, and somebody waited. `m` may be gone: it is
+// An unlock has let go, and somebody waited then. `m` may be gone: it is
 // looked at only when somebody is found who waits for it.
 NOINLINE static void mutex_pass(tuza_mutex *m, bool yields)
 {

@@ -6,6 +6,14 @@
 #include "../../test.h"
 #include "sync/cancel.h"
 
+static void cancellable_cancel(struct cancellable *c)
+{
+	struct goroutine *list = cancellable_take(c);
+
+	if (list)
+		ready_list(list);
+}
+
 struct wait {
 	struct cancellable c;
 	union {
