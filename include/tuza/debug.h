@@ -29,6 +29,25 @@ extern "C" {
 void tuza_dump(int fd);
 
 /*
+ * Writes where goroutines are blocked: those that wait for the same reason at the same place of the
+ * program are one group, the largest first, with the stack of the one that waits longest. Where
+ * many have been waiting for long, they are probably leaked: nobody will come.
+ *
+ *	412 goroutines [chan send] for 3s to 3m12s; the longest:
+ *	goroutine 31 [chan send, 3 minutes]:
+ *	…
+ *
+ * Goroutines that sleep or wait for I/O are not among them, nor are plain threads.
+ *
+ *   fd   any writable descriptor. What cannot be written is lost.
+ *   age  ns: those that have waited for less are left out. Ages are exact to some 10 ms.
+ *
+ * Returns  0; -EBADF: the descriptor is negative.
+ * Blocks, Callable from   as tuza_dump.
+ */
+int tuza_blocked_write(int fd, int64_t age);
+
+/*
  * The calling goroutine's stack in the same words, cut to n bytes with the final 0.
  *
  * Returns  the length written, without the 0.
