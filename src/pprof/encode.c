@@ -31,6 +31,7 @@ enum {
 	PROFILE_DURATION_NANOS = 10,
 	PROFILE_PERIOD_TYPE = 11,
 	PROFILE_PERIOD = 12,
+	PROFILE_DEFAULT_SAMPLE_TYPE = 14,
 	VALUE_TYPE = 1,
 	VALUE_UNIT = 2,
 	SAMPLE_LOCATION_ID = 1,
@@ -346,17 +347,21 @@ static void put_sample(
 	bytes_free(&sample);
 }
 
-static void encode(struct encoder *e, const struct profile *p, struct profile_entry *const *entries)
+static void encode(struct encoder *e, const struct profile *p, struct profile_entry *const *entries,
+	size_t count)
 {
 	proto_text(&e->string_table, PROFILE_STRING_TABLE, "", 0);
 	for (uint32_t i = 0; i < p->kind->value_count; i++)
 		put_value_type(e, PROFILE_SAMPLE_TYPE, &p->kind->values[i]);
 	put_value_type(e, PROFILE_PERIOD_TYPE, &p->kind->period_type);
-	proto_uint(&e->out, PROFILE_PERIOD, p->kind->period);
+	proto_uint(&e->out, PROFILE_PERIOD, p->period);
 	proto_uint(&e->out, PROFILE_TIME_NANOS, (uint64_t)p->time);
 	proto_uint(&e->out, PROFILE_DURATION_NANOS, (uint64_t)p->duration);
+	if (p->kind->default_sample)
+		proto_uint(
+			&e->out, PROFILE_DEFAULT_SAMPLE_TYPE, string(e, p->kind->default_sample));
 	dl_iterate_phdr(visit_module, e);
-	for (size_t i = 0; i < p->entry_count; i++)
+	for (size_t i = 0; i < count; i++)
 		put_sample(e, p, entries[i]);
 	bytes_put(&e->out, e->string_table.data, e->string_table.length);
 	e->out.failed |= e->string_table.failed || e->message.failed || e->line.failed ||
@@ -365,11 +370,12 @@ static void encode(struct encoder *e, const struct profile *p, struct profile_en
 
 void profile_to_proto(const struct profile *p, struct bytes *out)
 {
-	struct profile_entry **entries = profile_sorted(p);
+	size_t count;
+	struct profile_entry **entries = profile_sorted(p, &count);
 	struct encoder *e = calloc(1, sizeof(*e));
 
 	if (entries && e) {
-		encode(e, p, entries);
+		encode(e, p, entries, count);
 		bytes_gzip(out, &e->out);
 	} else {
 		out->failed = true;

@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-const struct profile_kind pprof_goroutine_kind = {
+static const struct profile_kind goroutine_kind = {
 	.name = "goroutine",
 	.values = {{"goroutine", "count"}},
 	.value_count = 1,
@@ -142,7 +142,7 @@ static void add_programs_view(struct profile *p, const struct profile_entry *e)
 	profile_add(p, &s, e->values);
 }
 
-void pprof_collect_goroutines(struct profile *p, const struct arch_saved *caller)
+static void collect(struct profile *p, const struct arch_saved *caller)
 {
 	struct profile counted;
 	struct looking l = {.counted = &counted, .caller = caller};
@@ -156,3 +156,5 @@ void pprof_collect_goroutines(struct profile *p, const struct arch_saved *caller
 	bytes_free(&l.labels);
 	profile_destroy(&counted);
 }
+
+const struct profile_source pprof_goroutine = {&goroutine_kind, collect};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the debug server answers: pages.c. It knows nothing of connections.
+ * What the debug server answers: pages.c has the table of them. They know nothing of connections.
  */
 #ifndef TUZA_PPROF_PAGES_H
 #define TUZA_PPROF_PAGES_H
@@ -15,17 +15,51 @@ struct page {
 	struct bytes body;
 };
 
+struct page_request {
+	const char *path;
+	const char *query;                   // what stands behind the question mark, or ""
+	void (*wait)(int64_t ns, void *arg); // lets time pass, or less when nobody waits any more
+	void *arg;                           // for wait
+};
+
+// Makes a page; it is an empty one of text at first.
+typedef void page_maker(struct page *p, const struct page_request *r);
+
 /*
- * Makes the page of this path; `query` is what stands behind the question mark, or "".
- *
- *   wait  called with `arg` to let a number of ns pass while a profile is taken.
+ * Makes the page that is asked for, an error's if there is none.
  *
  * Blocks   as long as the page asks for.
  */
-void page_make(struct page *p, const char *path, const char *query,
-	void (*wait)(int64_t ns, void *arg), void *arg);
+void page_make(struct page *p, const struct page_request *r);
 
 // An error's page, of one line.
 void page_error(struct page *p, int status, const char *text);
+
+// ---- for those who make pages ------------------------------------------------------------------
+
+extern const char PAGE_TEXT[], PAGE_HTML[], PAGE_BINARY[]; // types
+
+// Whether the query has this key with a value. *number: that, 0 if it is none.
+bool page_query_number(const struct page_request *r, const char *key, int64_t *number);
+
+/*
+ * A file in memory, for what is written to descriptors: 64 MiB of it, Go's limit for dumps, then it
+ * refuses. -1: there is no memory, and the page is an error's.
+ */
+int page_file_open(struct page *p);
+// Makes the body of what was written to the file, or an error's if that failed; closes it.
+void page_file_close(struct page *p, int fd, int error);
+
+// ---- pages -------------------------------------------------------------------------------------
+
+// pages_profile.c
+page_maker page_profile;     // of those that tuza_pprof_write knows, by the path's last part
+page_maker page_cpu_profile; // ?seconds=30
+page_maker page_symbols;     // ?0x401000+0x401010
+
+// pages_process.c
+page_maker page_command_line;
+page_maker page_vars;
+page_maker page_metrics;
 
 #endif

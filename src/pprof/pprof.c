@@ -21,11 +21,15 @@
 
 enum { DEBUG_PROTO, DEBUG_TEXT, DEBUG_DUMP };
 
-struct writing {
-	const struct profile_kind *kind;
-	int debug;
-	struct bytes out;
-};
+static const struct profile_source *const sources[] = {&pprof_goroutine, &pprof_threadcreate};
+
+const struct profile_source *profile_source_of(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(sources); i++)
+		if (strcmp(sources[i]->kind->name, name) == 0)
+			return sources[i];
+	return NULL;
+}
 
 void pprof_look_up(void (*fn)(const struct arch_saved *caller, void *arg), void *arg)
 {
@@ -34,46 +38,78 @@ void pprof_look_up(void (*fn)(const struct arch_saved *caller, void *arg), void 
 	report_unlock();
 }
 
-static void make_profile(const struct arch_saved *caller, void *arg)
-{
-	struct writing *w = arg;
-	struct profile p;
+struct writing {
+	const struct profile_source *source;
+	struct profile *profile;
+	struct bytes *out;
+};
 
-	profile_init(&p, w->kind);
-	if (w->kind == &pprof_goroutine_kind)
-		pprof_collect_goroutines(&p, caller);
-	else
-		pprof_collect_threads(&p);
-	if (w->debug == DEBUG_PROTO)
-		profile_to_proto(&p, &w->out);
-	else
-		profile_to_text(&p, &w->out);
-	profile_destroy(&p);
+static void collect(const struct arch_saved *caller, void *arg)
+{
+	const struct writing *w = arg;
+
+	w->source->collect(w->profile, caller);
 }
 
-static const struct profile_kind *kind_of(const char *name)
+void profile_take(struct profile *p, const struct profile_source *source, bool is_raw)
 {
-	static const struct profile_kind *const kinds[] = {
-		&pprof_goroutine_kind, &pprof_threadcreate_kind};
+	struct writing w = {.source = source, .profile = p};
 
-	for (size_t i = 0; i < COUNT_OF(kinds); i++)
-		if (strcmp(kinds[i]->name, name) == 0)
-			return kinds[i];
-	return NULL;
+	profile_init(p, source->kind);
+	p->is_raw = is_raw;
+	pprof_look_up(collect, &w);
+}
+
+static void write_proto(const struct arch_saved *caller, void *arg)
+{
+	const struct writing *w = arg;
+
+	(void)caller;
+	profile_to_proto(w->profile, w->out);
+}
+
+void profile_write(const struct profile *p, struct bytes *out)
+{
+	struct writing w = {.profile = (struct profile *)p, .out = out};
+
+	pprof_look_up(write_proto, &w);
+}
+
+static void write_text(const struct arch_saved *caller, void *arg)
+{
+	const struct writing *w = arg;
+
+	(void)caller;
+	profile_to_text(w->profile, w->out);
+}
+
+static int write_profile(const struct profile_source *source, bool as_text, int fd)
+{
+	struct profile p;
+	struct bytes out = {0};
+	struct writing w = {.profile = &p, .out = &out};
+	int result;
+
+	profile_take(&p, source, as_text);
+	pprof_look_up(as_text ? write_text : write_proto, &w);
+	profile_destroy(&p);
+	result = bytes_write(&out, fd);
+	bytes_free(&out);
+	return result;
 }
 
 EXPORT int tuza_pprof_write(int fd, const char *name, int debug)
 {
-	struct writing w = {.kind = kind_of(name), .debug = debug};
+	const struct profile_source *source = profile_source_of(name);
 	struct goroutine *me = goroutine_current_or_null();
 	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
 	int saved_errno = errno, result;
 
-	if (!w.kind)
+	if (!source)
 		return -ENOENT;
 	if (fd < 0)
 		return -EBADF;
-	if (w.kind == &pprof_goroutine_kind && debug >= DEBUG_DUMP) {
+	if (source == &pprof_goroutine && debug >= DEBUG_DUMP) {
 		report_all(fd, 0, 0);
 		return 0;
 	}
@@ -81,9 +117,7 @@ EXPORT int tuza_pprof_write(int fd, const char *name, int debug)
 		sys_init(); // the runtime has not started
 	if (is_goroutine)
 		tuza_blocking_begin();
-	pprof_look_up(make_profile, &w);
-	result = bytes_write(&w.out, fd);
-	bytes_free(&w.out);
+	result = write_profile(source, debug != DEBUG_PROTO, fd);
 	errno = saved_errno;
 	if (is_goroutine)
 		tuza_blocking_end();

@@ -48,7 +48,9 @@ void profile_init(struct profile *p, const struct profile_kind *kind)
 	struct timespec now = {0, 0};
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	*p = (struct profile){.kind = kind, .time = now.tv_sec * INT64_C(1000000000) + now.tv_nsec};
+	*p = (struct profile){.kind = kind,
+		.period = kind->period,
+		.time = now.tv_sec * INT64_C(1000000000) + now.tv_nsec};
 }
 
 void profile_destroy(struct profile *p)
@@ -127,18 +129,43 @@ void profile_add(struct profile *p, const struct profile_stack *stack, const uin
 		e->values[i] += values[i];
 }
 
+void profile_subtract(struct profile *p, const struct profile *before)
+{
+	for (size_t i = 0; i < before->bucket_count; i++)
+		for (const struct profile_entry *e = before->buckets[i]; e; e = e->next) {
+			struct profile_stack s = {e->frames, e->count, e->name, e->labels};
+			uint64_t values[PROFILE_VALUES_MAX];
+
+			for (uint32_t k = 0; k < PROFILE_VALUES_MAX; k++)
+				values[k] = 0 - e->values[k];
+			profile_add(p, &s, values);
+		}
+	p->duration = p->time - before->time;
+	p->time = before->time;
+	p->failed |= before->failed;
+}
+
 static int compare(const void *left, const void *right)
 {
 	const struct profile_entry *a = *(struct profile_entry *const *)left;
 	const struct profile_entry *b = *(struct profile_entry *const *)right;
 
-	if (a->values[0] != b->values[0])
-		return a->values[0] > b->values[0] ? -1 : 1;
+	if (a->order != b->order)
+		return a->order > b->order ? -1 : 1;
 	// Any order that stays the same from one profile of this process to the next.
 	return a->hash == b->hash ? 0 : a->hash > b->hash ? -1 : 1;
 }
 
-struct profile_entry **profile_sorted(const struct profile *p)
+static bool is_zero(const struct profile_entry *e)
+{
+	uint64_t bits = 0;
+
+	for (uint32_t i = 0; i < PROFILE_VALUES_MAX; i++)
+		bits |= e->values[i];
+	return bits == 0;
+}
+
+struct profile_entry **profile_sorted(const struct profile *p, size_t *count)
 {
 	struct profile_entry **sorted =
 		malloc((p->entry_count + 1) * sizeof(struct profile_entry *));
@@ -146,8 +173,12 @@ struct profile_entry **profile_sorted(const struct profile *p)
 
 	for (size_t i = 0; sorted && i < p->bucket_count; i++)
 		for (struct profile_entry *e = p->buckets[i]; e; e = e->next)
-			sorted[n++] = e;
+			if (!is_zero(e)) {
+				e->order = (int64_t)e->values[p->kind->sort_by];
+				sorted[n++] = e;
+			}
 	if (n > 0)
 		qsort(sorted, n, sizeof(struct profile_entry *), compare);
+	*count = n;
 	return sorted;
 }

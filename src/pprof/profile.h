@@ -8,13 +8,14 @@
 #include "debug/backtrace.h"
 #include "pprof/bytes.h"
 
-enum { PROFILE_VALUES_MAX = 2 };
+enum { PROFILE_VALUES_MAX = 4 };
 
 // One line of the profile.
 struct profile_entry {
 	struct profile_entry *next; // of its bucket
 	uint64_t hash;
-	uint64_t values[PROFILE_VALUES_MAX];
+	int64_t order;                       // profile_sorted's
+	uint64_t values[PROFILE_VALUES_MAX]; // of a difference: negative in two's complement
 	const char *name;   // what stands for a stack that cannot be had; NULL: the frames
 	const char *labels; // `"key": "value", …`, as in dumps; or ""
 	uint32_t count;
@@ -25,13 +26,24 @@ struct profile_value {
 	const char *type, *unit;
 };
 
+// How it is told to people: text.c.
+enum profile_text {
+	PROFILE_TEXT_COUNT,
+	PROFILE_TEXT_BLOCK,
+	PROFILE_TEXT_MUTEX,
+	PROFILE_TEXT_HEAP,
+};
+
 // What is counted: constant, in the words that `go tool pprof` knows.
 struct profile_kind {
 	const char *name;
 	struct profile_value values[PROFILE_VALUES_MAX];
 	uint32_t value_count;
+	uint32_t sort_by; // the value by whose fall entries are ordered
 	struct profile_value period_type;
-	uint64_t period; // of period_type between two samples
+	uint64_t period;            // of period_type between two samples; the profile has it, too
+	const char *default_sample; // the type of the value that pprof shows if not told; NULL: any
+	enum profile_text text;
 };
 
 struct profile {
@@ -40,6 +52,8 @@ struct profile {
 	size_t bucket_count, entry_count;
 	int64_t time;     // wall clock when it began, ns since 1970
 	int64_t duration; // ns; 0: of one moment
+	uint64_t period;  // as the kind has it, until the source knows better
+	bool is_raw;      // for text: samples as they were taken, not what they stand for
 	bool failed;      // something was left out for want of memory
 };
 
@@ -58,8 +72,13 @@ void profile_destroy(struct profile *p);
 // Adds to the values of this stack.
 void profile_add(struct profile *p, const struct profile_stack *stack, const uint64_t *values);
 
-// All entries by falling values[0], malloc'ed; NULL without memory.
-struct profile_entry **profile_sorted(const struct profile *p);
+/*
+ * Takes away what has been counted before: `p` becomes a profile of the time since then.
+ */
+void profile_subtract(struct profile *p, const struct profile *before);
+
+// All entries that are not zero by falling values, malloc'ed, and how many; NULL without memory.
+struct profile_entry **profile_sorted(const struct profile *p, size_t *count);
 
 /*
  * The two forms. Both look symbols up: they need 10 KiB of stack, and must not be called from a

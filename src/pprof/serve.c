@@ -175,7 +175,7 @@ static void answer(tuza_conn *conn, const struct page *p)
 	bytes_free(&head);
 }
 
-// page_make's: until the time is over, or nobody waits for the page any more.
+// For page_request: until the time is over, or nobody waits for the page any more.
 static void wait_for_page(int64_t ns, void *arg)
 {
 	struct request *r = arg;
@@ -218,7 +218,7 @@ static void serve_connection(tuza_conn *conn, bool is_local)
 			status = parse_request(r);
 	}
 	if (status == 0)
-		page_make(&page, r->path, r->query, wait_for_page, r);
+		page_make(&page, &(struct page_request){r->path, r->query, wait_for_page, r});
 	else
 		page_error(&page, status, status_text(status));
 	answer(conn, &page);

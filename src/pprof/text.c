@@ -8,7 +8,11 @@
  *	#	0x401a2b	tuza_recv+0x5b	/src/tuza/src/chan/chan.c:211
  *	#	0x401b06	feed+0x26	/src/feeder.c:31
  *
- * Go: src/runtime/pprof/pprof.go, printCountProfile, printStackRecord
+ * Contentions have their own heads and no blank lines (O33), memory has four numbers (O34). `go
+ * tool pprof` reads these as well.
+ *
+ * Go: src/runtime/pprof/pprof.go, printCountProfile, printStackRecord, printCountCycleProfile,
+ * writeHeapInternal
  */
 #include "debug/symbol.h"
 #include "pprof/profile.h"
@@ -58,10 +62,36 @@ static void put_symbol(const struct symbol *s, void *arg)
 	bytes_text(l->b, "\n");
 }
 
-static void put_entry(struct bytes *b, const struct profile_entry *e)
+static void put_number(struct bytes *b, uint64_t n, const char *behind)
 {
-	bytes_number(b, e->values[0]);
-	bytes_text(b, " @");
+	bytes_number(b, n);
+	bytes_text(b, behind);
+}
+
+// The numbers of a line, in front of the addresses.
+static void put_values(struct bytes *b, const struct profile *p, const uint64_t *values)
+{
+	switch (p->kind->text) {
+	case PROFILE_TEXT_COUNT:
+		put_number(b, values[0], " @");
+		break;
+	case PROFILE_TEXT_BLOCK:
+	case PROFILE_TEXT_MUTEX:
+		put_number(b, values[1], " "); // "cycles", of a nanosecond each
+		put_number(b, values[0], " @");
+		break;
+	case PROFILE_TEXT_HEAP: // in use, and all that there has been
+		put_number(b, values[2], ": ");
+		put_number(b, values[3], " [");
+		put_number(b, values[0], ": ");
+		put_number(b, values[1], "] @");
+		break;
+	}
+}
+
+static void put_entry(struct bytes *b, const struct profile *p, const struct profile_entry *e)
+{
+	put_values(b, p, e->values);
 	for (uint32_t i = 0; i < e->count; i++) {
 		bytes_text(b, " ");
 		bytes_hex(b, e->frames[i].pc);
@@ -78,26 +108,50 @@ static void put_entry(struct bytes *b, const struct profile_entry *e)
 		bytes_text(b, e->name);
 		bytes_text(b, "\n");
 	}
-	bytes_text(b, "\n");
+	if (p->kind->text == PROFILE_TEXT_COUNT || p->kind->text == PROFILE_TEXT_HEAP)
+		bytes_text(b, "\n");
+}
+
+static void put_head(struct bytes *b, const struct profile *p, const uint64_t *totals)
+{
+	switch (p->kind->text) {
+	case PROFILE_TEXT_COUNT:
+		bytes_text(b, p->kind->name);
+		bytes_text(b, " profile: total ");
+		put_number(b, totals[0], "\n");
+		break;
+	case PROFILE_TEXT_MUTEX:
+		bytes_text(b, "--- mutex:\ncycles/second=1000000000\nsampling period=");
+		put_number(b, p->period, "\n");
+		break;
+	case PROFILE_TEXT_BLOCK:
+		bytes_text(b, "--- contention:\ncycles/second=1000000000\n");
+		break;
+	case PROFILE_TEXT_HEAP:
+		bytes_text(b, "heap profile: ");
+		put_values(b, p, totals);
+		bytes_text(b, " heap/");
+		put_number(b, p->period * 2, "\n"); // twice: as tcmalloc's, which readers expect
+		break;
+	}
 }
 
 void profile_to_text(const struct profile *p, struct bytes *out)
 {
-	struct profile_entry **entries = profile_sorted(p);
-	uint64_t total = 0;
+	size_t count;
+	struct profile_entry **entries = profile_sorted(p, &count);
+	uint64_t totals[PROFILE_VALUES_MAX] = {0};
 
 	if (!entries || p->failed) {
 		free(entries);
 		out->failed = true;
 		return;
 	}
-	for (size_t i = 0; i < p->entry_count; i++)
-		total += entries[i]->values[0];
-	bytes_text(out, p->kind->name);
-	bytes_text(out, " profile: total ");
-	bytes_number(out, total);
-	bytes_text(out, "\n");
-	for (size_t i = 0; i < p->entry_count; i++)
-		put_entry(out, entries[i]);
+	for (size_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < PROFILE_VALUES_MAX; k++)
+			totals[k] += entries[i]->values[k];
+	put_head(out, p, totals);
+	for (size_t i = 0; i < count; i++)
+		put_entry(out, p, entries[i]);
 	free(entries);
 }

@@ -7,7 +7,7 @@
 #include "pprof/collect.h"
 #include "sys/profile.h"
 
-const struct profile_kind pprof_threadcreate_kind = {
+static const struct profile_kind threadcreate_kind = {
 	.name = "threadcreate",
 	.values = {{"threadcreate", "count"}},
 	.value_count = 1,
@@ -33,4 +33,10 @@ static void add_thread(int id, void *arg)
 	bytes_free(&text);
 }
 
-void pprof_collect_threads(struct profile *p) { sys_threads_each(add_thread, p); }
+static void collect(struct profile *p, const struct arch_saved *caller)
+{
+	(void)caller;
+	sys_threads_each(add_thread, p);
+}
+
+const struct profile_source pprof_threadcreate = {&threadcreate_kind, collect};

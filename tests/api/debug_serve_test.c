@@ -116,6 +116,91 @@ TEST(goroutine_profile_is_served)
 	stop_server(&s);
 }
 
+// The profile that the path gives.
+static struct decoded *get_profile(const struct server *s, const char *path)
+{
+	size_t n;
+	char *text = get(s, path, &n), *body = strstr(text, "\r\n\r\n") + 4;
+	int fd = scratch();
+
+	CHECK(strncmp(text, "HTTP/1.0 200 OK\r\n", 17) == 0);
+	CHECK_EQ(write(fd, body, n - (size_t)(body - text)), n - (size_t)(body - text));
+	free(text);
+	return decode(fd);
+}
+
+static int kinds[2]; // keeps the compiler from making one function of the two
+
+static void was_there(tuza_chan *c)
+{
+	tuza_recv(c, NULL);
+	__atomic_add_fetch(&kinds[0], 1, __ATOMIC_RELAXED);
+}
+
+static void came_later(tuza_chan *c)
+{
+	tuza_recv(c, NULL);
+	__atomic_add_fetch(&kinds[1], 1, __ATOMIC_RELAXED);
+}
+
+static void comes_all_the_time(tuza_chan *c, tuza_chan *stop)
+{
+	while (TUZA_SELECT(TUZA_RECV(stop, NULL), TUZA_AFTER(2 * TUZA_MILLISECOND)) == 1)
+		go(came_later, c);
+	tuza_chan_send(stop, NULL);
+}
+
+static uint64_t count_waiting(void)
+{
+	tuza_statistics s;
+
+	tuza_stats(&s);
+	return s.waiting;
+}
+
+TEST(profile_of_some_seconds_has_what_was_added)
+{
+	struct server s = start_server(NULL);
+	tuza_chan *c = tuza_chan_new(0, 0), *stop = tuza_chan_new(0, 0);
+	struct decoded *d;
+
+	for (int i = 0; i < 50; i++)
+		go(was_there, c);
+	WAIT_UNTIL(count_waiting() >= 51); // and the server
+	go(comes_all_the_time, c, stop);
+	d = get_profile(&s, "/debug/pprof/goroutine?seconds=1");
+	CHECK(value_of(d, 0, FUNCTIONS("came_later"), NULL, NULL) > 0);
+	CHECK_EQ(value_of(d, 0, FUNCTIONS("was_there"), NULL, NULL), 0);
+	CHECK(d->duration >= 1000000000);
+	decoded_free(d);
+	tuza_chan_send(stop, NULL);
+	tuza_recv(stop, NULL);
+	tuza_chan_close(c);
+	WAIT_UNTIL(kinds[0] == 50);
+	stop_server(&s);
+	WAIT_UNTIL(tuza_num_goroutine() == 1);
+	tuza_chan_release(c);
+	tuza_chan_release(stop);
+}
+
+TEST(nonsense_seconds_are_refused)
+{
+	static const char *const queries[] = {
+		"seconds=0", "seconds=-1", "seconds=x", "seconds=99999999", "seconds=1&debug=1"};
+	struct server s = start_server(NULL);
+
+	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+		char path[100], *body, *head;
+
+		snprintf(path, sizeof(path), "/debug/pprof/goroutine?%s", queries[i]);
+		head = get_page(&s, path, &body);
+		CHECK(strncmp(head, "HTTP/1.0 400 Bad Request\r\n", 26) == 0);
+		CHECK_CONTAINS(head, "\r\nX-Go-Pprof: 1\r\n");
+		free(head);
+	}
+	stop_server(&s);
+}
+
 TEST(symbols_are_told)
 {
 	struct server s = start_server(NULL);
