@@ -25,6 +25,9 @@
 #define PRINTF(at, first) __attribute__((format(printf, at, first)))
 // A symbol of the public API: everything else is hidden.
 #define EXPORT __attribute__((visibility("default")))
+// On the declaration of a variable that hot paths read: the library's own, so its address needs no
+// look into a table.
+#define HIDDEN __attribute__((visibility("hidden")))
 // Resolved only where a sanitizer's runtime (or libstdc++) is in the program; NULL otherwise.
 #define WEAK __attribute__((weak))
 

@@ -9,6 +9,7 @@
  */
 #include "sched/blocking.h"
 
+#include "sched/events.h"
 #include "sched/idle.h"
 #include "sched/machine.h"
 #include "sched/processor.h"
@@ -31,6 +32,8 @@ EXPORT void tuza_blocking_begin(void)
 	if (unlikely(load_relaxed(&m->leave)))
 		machine_leave_from_goroutine(m);
 	struct processor *p = m->processor;
+	if (events_are_on())
+		events_blocking_began(m, g);
 	store_relaxed(&g->state, GOROUTINE_BLOCKED); // for dumps
 	m->blocked_processor = p;
 	m->processor = NULL;
@@ -68,6 +71,8 @@ EXPORT void tuza_blocking_end(void)
 		m->processor = p;
 		store_relaxed(&m->in_blocking, 0); // not before, or the monitor sees nobody at all
 		store_relaxed(&g->state, GOROUTINE_RUNNING); // for dumps
+		if (events_are_on())
+			events_blocking_ended(m, g);
 		return;
 	}
 	lock_acquire(&rt.lock);
@@ -76,6 +81,8 @@ EXPORT void tuza_blocking_end(void)
 	if (got) {
 		store_relaxed(&m->in_blocking, 0);           // as above
 		store_relaxed(&g->state, GOROUTINE_RUNNING); // for dumps
+		if (events_are_on())
+			events_blocking_ended(m, g);
 		return;
 	}
 	g->wait_reason = WAIT_PROCESSOR;

@@ -13,6 +13,7 @@
 #include "sched/goroutine_list.h"
 
 #include "base/race_hooks.h"
+#include "sched/events.h"
 #include "sched/netpoll.h"
 #include "sched/sanitizer.h"
 #include "sched/upcalls.h"
@@ -100,7 +101,7 @@ void goroutine_release_all(void)
 			struct goroutine *g = &chunk->goroutines[i];
 			if (load_relaxed(&g->state) == GOROUTINE_DEAD) // nobody else is left
 				continue;
-			if (unlikely(switch_hooks_on))
+			if (events_are_for(EVENTS_FOR_TOOLS))
 				sanitizer_goroutine_dropped(g);
 			goroutine_extra_free(g);
 			race_acquire(g->owned);

@@ -10,6 +10,7 @@
 
 #include "base/race_hooks.h"
 #include "sched/chaos.h"
+#include "sched/events.h"
 #include "sched/idle.h"
 #include "sched/machine.h"
 #include "sched/park.h"
@@ -207,8 +208,6 @@ static ALWAYS_INLINE struct goroutine *prepare_descriptor(
 	g->tsan_fiber = NULL;
 	if (unlikely(creator && creator->extra != NULL))
 		(void)goroutine_extra_inherit(g, creator); // out of memory: it goes without labels
-	if (unlikely(switch_hooks_on))
-		sanitizer_goroutine_created(g);
 	return g;
 }
 
@@ -222,6 +221,8 @@ static ALWAYS_INLINE struct goroutine *prepare(struct spawner s, uintptr_t pc)
 
 static ALWAYS_INLINE void submit(struct spawner s, struct goroutine *g)
 {
+	if (events_are_on())
+		events_spawned(s.machine, g);
 	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
 	if (likely(s.processor != NULL))
 		schedule_submit(s.processor, g, true);
@@ -245,6 +246,8 @@ struct goroutine *goroutine_new(void (*fn)(void *), void *arg)
 	struct goroutine *g = prepare((struct spawner){m, m->processor}, 0);
 	if (!g)
 		return NULL;
+	if (events_are_for(EVENTS_FOR_TOOLS))
+		sanitizer_goroutine_created(g);
 	capture_simple(g, fn, arg);
 	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue it is put into
 	return g;
@@ -263,6 +266,8 @@ struct goroutine *goroutine_new_at_hand(void (*fn)(void *), void *arg)
 		return NULL;
 	}
 	(void)prepare_descriptor(g, NULL, 0);
+	if (events_are_for(EVENTS_FOR_TOOLS))
+		sanitizer_goroutine_created(g);
 	capture_simple(g, fn, arg);
 	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue it is put into
 	return g;
@@ -344,7 +349,7 @@ EXPORT int tuza_go_with(const tuza_go_options *options, void (*fn)(void *), void
 void goroutine_discard(struct processor *p, struct goroutine *g)
 {
 	goroutine_extra_free(g);
-	if (unlikely(switch_hooks_on))
+	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_goroutine_freed(g);
 	if (p) {
 		goroutine_free(p, g);

@@ -98,6 +98,7 @@ struct goroutine {
 	void *owned; // malloc'ed, freed at the end: what tuza_go_copy copied, or stack arguments
 	struct tuza_goroutine *handle; // tuza_spawn's, or NULL
 	void *tsan_fiber;
+	int64_t runnable_since; // 0: not measured (latency.c). Of whoever owns the goroutine
 
 	union {
 		struct arch_capture capture; // before the first run

@@ -49,6 +49,8 @@ static const int64_t POLL_NONE = INT64_MIN;
 
 void idle_put_processor(struct processor *p)
 {
+	if (events_are_on())
+		events_processor_idles(p);
 	p->machine = NULL;
 	if (processor_is_surplus(p)) {
 		processor_switch_off(p);
@@ -279,7 +281,7 @@ static bool run_all_timers(struct processor *p, uint32_t start, uint32_t count, 
 			continue;
 		struct goroutine *list = timer_heap_run(&owner->timers, now);
 		if (list) {
-			schedule_put_list(p, list);
+			schedule_put_list(p, list, EVENT_BY_TIMER);
 			any = true;
 		}
 	}
@@ -301,7 +303,7 @@ bool idle_look_outside(struct processor *p)
 	struct goroutine *list = poller_look();
 	if (!list)
 		return false;
-	schedule_put_list(p, list);
+	schedule_put_list(p, list, EVENT_BY_NETPOLL);
 	share_ring(p);
 	return true;
 }
@@ -415,7 +417,7 @@ void idle_fire_timers(int64_t now)
 			continue;
 		struct goroutine *list = timer_heap_run(&owner->timers, now);
 		if (list)
-			ready_list(list);
+			ready_list_by(list, EVENT_BY_TIMER);
 	}
 }
 
@@ -480,10 +482,10 @@ static void pass_on(struct machine *m, struct goroutine *list)
 	if (!list)
 		return;
 	if (!p) {
-		ready_list(list);
+		ready_list_by(list, EVENT_BY_NETPOLL);
 		return;
 	}
-	schedule_put_list(p, list);
+	schedule_put_list(p, list, EVENT_BY_NETPOLL);
 	share_ring(p);
 }
 

@@ -20,7 +20,7 @@
 #include "sched/goroutine.h"
 
 // Dumps under way, plus one for ever where membarrier does not work. Any thread, atomic.
-extern uint32_t inspect_active;
+extern HIDDEN uint32_t inspect_active;
 
 void inspect_set_running_slow(struct goroutine *g);
 

@@ -7,6 +7,7 @@
  */
 #include "sched/machine.h"
 
+#include "sched/events.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
 #include "sched/park.h"
@@ -117,7 +118,8 @@ int machine_start(struct processor *p, bool spinning)
 	// Relaxed: the ender reads it after it has stopped new ones under the lock.
 	add_relaxed(&rt.machine_count, 1);
 	lock_release(&rt.lock);
-	int error = sys_thread_start(thread_main, m, switch_hooks_on ? 0 : THREAD_STACK_BYTES);
+	size_t stack_bytes = events_are_for(EVENTS_FOR_TOOLS) ? 0 : THREAD_STACK_BYTES;
+	int error = sys_thread_start(thread_main, m, stack_bytes);
 	if (error) {
 		lock_acquire(&rt.lock);
 		list_remove(&m->all);
@@ -158,7 +160,7 @@ static void *left_goroutine(void *machine, void *goroutine)
 
 NORETURN void machine_leave_from_goroutine(struct machine *m)
 {
-	if (unlikely(switch_hooks_on))
+	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_leave(m, m->current, true);
 	arch_jump(m->scheduler_top, left_goroutine, m, m->current);
 }

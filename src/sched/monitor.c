@@ -263,7 +263,7 @@ static void look_outside(int64_t now)
 	} else if (poller_is_neglected(now, NO_LOOK_NS)) {
 		struct goroutine *list = poller_look();
 		if (list)
-			ready_list(list);
+			ready_list_by(list, EVENT_BY_NETPOLL);
 	}
 }
 

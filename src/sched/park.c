@@ -7,6 +7,7 @@
 #include "base/race_hooks.h"
 #include "sched/blocking.h"
 #include "sched/chaos.h"
+#include "sched/events.h"
 #include "sched/idle.h"
 #include "sched/lock.h"
 #include "sched/machine.h"
@@ -126,12 +127,8 @@ static ALWAYS_INLINE bool has_own_queue(const struct machine *m)
 	return m->processor != NULL && !load_relaxed(&m->leave); // set before that runtime ended
 }
 
-void ready(struct goroutine *g)
+static ALWAYS_INLINE void submit_ready(struct goroutine *g)
 {
-	if (unlikely(g->flags & GOROUTINE_THREAD)) {
-		release_thread(g);
-		return;
-	}
 	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
 	struct machine *m = machine_here();
 	if (likely(has_own_queue(m)))
@@ -140,7 +137,27 @@ void ready(struct goroutine *g)
 		schedule_submit_global(g);
 }
 
-void ready_list(struct goroutine *list)
+static NOINLINE void ready_told(struct goroutine *g)
+{
+	events_readied(machine_here(), g, EVENT_BY_GOROUTINE);
+	submit_ready(g);
+}
+
+void ready(struct goroutine *g)
+{
+	if (unlikely(g->flags & GOROUTINE_THREAD)) {
+		release_thread(g);
+		return;
+	}
+	if (events_are_on())
+		ready_told(g);
+	else
+		submit_ready(g);
+}
+
+void ready_list(struct goroutine *list) { ready_list_by(list, EVENT_BY_GOROUTINE); }
+
+void ready_list_by(struct goroutine *list, enum event_cause cause)
 {
 	struct machine *m = machine_here();
 	while (list) {
@@ -150,6 +167,8 @@ void ready_list(struct goroutine *list)
 			release_thread(g);
 			continue;
 		}
+		if (events_are_on())
+			events_readied(m, g, cause);
 		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
 		if (has_own_queue(m))
 			schedule_submit(m->processor, g, false);
@@ -166,6 +185,8 @@ void ready_and_yield(struct goroutine *g)
 		ready(g);
 		return;
 	}
+	if (events_are_on())
+		events_readied(m, g, EVENT_BY_GOROUTINE);
 	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // ours until it runs
 	m->commit_arg = g;
 	schedule_leave(m, m->current, schedule_handed_over);

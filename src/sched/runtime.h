@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/random.h"
 #include "sched/goroutine.h"
+#include "sched/latency.h"
 #include "sched/lock.h"
 #include "sched/park.h"
 #include "sched/runq.h"
@@ -72,6 +73,10 @@ struct processor {
 	uint32_t stack_count;
 	char *stacks[STACK_CACHE];
 	struct processor *next_idle; // guarded by runtime.lock
+	uint32_t latency_skip;       // so many more are not measured (latency.c)
+	uint64_t latency_random;
+	uint64_t latency_total;              // ns; relaxed, only writer, as all of these
+	uint64_t latencies[LATENCY_BUCKETS]; // statistics
 
 	// monitor only
 	CACHE_ALIGNED uint32_t seen_tick;
@@ -164,7 +169,7 @@ struct runtime {
 	uint32_t monitor_alive;     // futex of monitor_stop()
 };
 
-extern struct runtime rt;
+extern HIDDEN struct runtime rt;
 
 // How many processors exist: those below may be looked at.
 static ALWAYS_INLINE uint32_t processor_count(void)

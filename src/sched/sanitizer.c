@@ -13,6 +13,7 @@
 #include "sched/sanitizer.h"
 
 #include "base/race_hooks.h"
+#include "sched/events.h"
 #include "sched/goroutine_list.h"
 #include "sched/machine.h"
 #include "sched/runtime.h"
@@ -28,8 +29,6 @@ WEAK void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom,
 WEAK void __asan_unpoison_memory_region(const volatile void *base, size_t bytes);
 WEAK void __lsan_register_root_region(const void *base, size_t bytes);
 WEAK void *__cxa_get_globals(void);
-
-bool switch_hooks_on;
 
 enum { TSAN_NO_SYNC = 1 };
 
@@ -204,7 +203,8 @@ void sanitizer_init(void)
 	if (done)
 		return;
 	done = true;
-	switch_hooks_on = race_is_on() || __sanitizer_start_switch_fiber || __cxa_get_globals;
+	if (race_is_on() || __sanitizer_start_switch_fiber || __cxa_get_globals)
+		events_begin(EVENTS_FOR_TOOLS);
 	if (__lsan_register_root_region)
 		atexit(register_roots);
 }

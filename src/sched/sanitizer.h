@@ -9,15 +9,13 @@
 
 struct machine;
 
-// True when a switch needs more than registers: some tool or the C++ runtime is in the program, or
-// red zones are in use.
-extern bool switch_hooks_on; // constant after sanitizer_init, or set once
-
 void sanitizer_init(void);
 
 /*
- * Only called while switch_hooks_on, just before the registers move; what follows until then is not
- * instrumented. From a goroutine's stack to the scheduler's; `for_good`: the goroutine has ended.
+ * Called only if a switch needs more than registers: some tool or the C++ runtime is in the
+ * program, or red zones are in use; then EVENTS_FOR_TOOLS is set (events.h). Just before the
+ * registers move; what follows until then is not instrumented.
+ * From a goroutine's stack to the scheduler's; `for_good`: the goroutine has ended.
  */
 void sanitizer_leave(struct machine *m, struct goroutine *g, bool for_good);
 // From the scheduler's stack to g's; `first`: it starts.

@@ -12,6 +12,7 @@
 #include "sched/schedule.h"
 
 #include "base/race_hooks.h"
+#include "sched/events.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
 #include "sched/inspect_hold.h"
@@ -71,8 +72,9 @@ void schedule_submit(struct processor *p, struct goroutine *g, bool next)
 		idle_submitted(p, runq_length(&p->runq) <= 1);
 }
 
-void schedule_put_list(struct processor *p, struct goroutine *list)
+void schedule_put_list(struct processor *p, struct goroutine *list, enum event_cause cause)
 {
+	bool told = events_are_on();
 	while (list) {
 		struct goroutine *g = list;
 		list = g->next;
@@ -80,6 +82,8 @@ void schedule_put_list(struct processor *p, struct goroutine *list)
 			ready(g);
 			continue;
 		}
+		if (told)
+			events_readied(p->machine, g, cause);
 		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the ring
 		if (unlikely(!runq_put(&p->runq, g)))
 			overflow(p, g);
@@ -209,8 +213,8 @@ static void start(struct machine *m, struct processor *p, struct goroutine *g)
 	g->stack = slot;
 	g->flags |= GOROUTINE_STARTED;
 	*m->errno_address = 0;
-	if (unlikely(switch_hooks_on))
-		sanitizer_enter(m, g, true);
+	if (events_are_on())
+		events_entering(m, g, true);
 	arch_start(slot + stack_slot_bytes(g->stack_class) - STACK_TOP_RESERVE, &capture,
 		goroutine_returned);
 }
@@ -226,8 +230,8 @@ static ALWAYS_INLINE void *execute(struct machine *m, struct goroutine *g)
 	if (likely(g->flags & GOROUTINE_STARTED)) {
 		g->machine = m;
 		*m->errno_address = g->saved_errno;
-		if (unlikely(switch_hooks_on))
-			sanitizer_enter(m, g, false);
+		if (events_are_on())
+			events_entering(m, g, false);
 		return g->sp;
 	}
 	start(m, m->processor, g);
@@ -271,7 +275,7 @@ static NOINLINE void run_own_timers(struct processor *p)
 {
 	int64_t now = clock_now();
 	if (timer_heap_earliest(&p->timers) <= now)
-		schedule_put_list(p, timer_heap_run(&p->timers, now));
+		schedule_put_list(p, timer_heap_run(&p->timers, now), EVENT_BY_TIMER);
 }
 
 void *schedule(struct machine *m)
@@ -335,8 +339,8 @@ void *schedule(struct machine *m)
 void schedule_leave(struct machine *m, struct goroutine *g, void *(*entry)(void *, void *))
 {
 	g->saved_errno = *m->errno_address;
-	if (unlikely(switch_hooks_on))
-		sanitizer_leave(m, g, false);
+	if (events_are_on())
+		events_leaving(m, g, entry);
 	arch_park(&g->sp, m->scheduler_top, entry, m, g);
 }
 
@@ -353,8 +357,11 @@ void *schedule_parked(void *machine, void *goroutine)
 		lock_release(m->commit_arg);
 	else
 		stays = m->commit(g, m->commit_arg);
-	// g may be running elsewhere now
-	return stays ? schedule(m) : execute(m, g); // still ours
+	if (likely(stays))
+		return schedule(m); // g may be running elsewhere now
+	if (events_are_on())
+		events_readied(m, g, EVENT_BY_SCHEDULER);
+	return execute(m, g); // still ours
 }
 
 void *schedule_yielded(void *machine, void *goroutine)
@@ -388,6 +395,8 @@ void *schedule_unblocked(void *machine, void *goroutine)
 	lock_acquire(&rt.lock);
 	bool got = idle_take_processor(m);
 	lock_release(&rt.lock);
+	if (events_are_on())
+		events_readied(m, g, EVENT_BY_SCHEDULER);
 	if (!got)
 		schedule_submit_global(g);
 	store_relaxed(&m->in_blocking, 0); // not before, or the monitor sees nobody at all
@@ -399,7 +408,7 @@ void *schedule_ended(void *machine, void *goroutine)
 	struct machine *m = machine;
 	struct goroutine *g = goroutine;
 	struct processor *p = m->processor;
-	if (unlikely(switch_hooks_on))
+	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_goroutine_freed(g);
 	m->current = NULL;
 	bool was_locked = m->locked != NULL;
@@ -430,7 +439,7 @@ NORETURN void goroutine_finish(void)
 		m = machine_current();
 	}
 	race_release(g); // pairs with schedule_ended, which frees what g owned
-	if (unlikely(switch_hooks_on))
-		sanitizer_leave(m, g, true);
+	if (events_are_on())
+		events_ended(m, g);
 	arch_jump(m->scheduler_top, schedule_ended, m, g);
 }

@@ -5,10 +5,13 @@
 #ifndef TUZA_SCHED_SCHEDULE_H
 #define TUZA_SCHED_SCHEDULE_H
 
-#include "sched/goroutine.h"
+#include "sched/events.h"
 
 struct machine;
 struct processor;
+
+// ready_list on behalf of somebody else than the caller.
+void ready_list_by(struct goroutine *list, enum event_cause cause);
 
 // Ends the calling goroutine: its defers have run. Not for plain threads.
 NORETURN void goroutine_finish(void);
@@ -48,7 +51,7 @@ void schedule_submit_global(struct goroutine *g);
 void schedule_put_global(struct goroutine *first, struct goroutine *last, uint32_t count);
 
 // Puts a list into the owner's ring, the overflow into the global queue. Wakes nobody.
-void schedule_put_list(struct processor *p, struct goroutine *list);
+void schedule_put_list(struct processor *p, struct goroutine *list, enum event_cause cause);
 
 // The next goroutine of the owner's own queue, or NULL.
 struct goroutine *schedule_get_local(struct processor *p);

@@ -19,6 +19,7 @@
 
 #include "base/fatal.h"
 #include "sched/config.h"
+#include "sched/events.h"
 #include "sched/lock.h"
 #include "sched/sanitizer.h"
 #include "sys/sys.h"
@@ -149,7 +150,7 @@ static void arena_guard(struct arena *a, uint32_t class, uint32_t from, uint32_t
 	for (uint32_t k = a->unguarded_from; k < to; k++)
 		red_zone_fill(a->base + ((size_t)k << class), class);
 	store_relaxed(&stack_red_zones_in_use, true); // same
-	store_relaxed(&switch_hooks_on, true);
+	events_begin(EVENTS_FOR_TOOLS);
 }
 
 // Makes more slots usable. Needs: a->lock.

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Hands the scheduler's events on to those who want to know of them. See events.h.
+ *
+ * Order within a hook: the sanitizers come last when a stack is left or entered, since what
+ * follows them must not be code that they watch.
+ */
+#include "sched/events.h"
+
+#include "sched/latency.h"
+#include "sched/machine.h"
+#include "sched/sanitizer.h"
+
+CACHE_ALIGNED uint32_t events_on;
+
+void events_begin(enum events_for whom) { or_relaxed(&events_on, whom); }           // a request
+void events_end(enum events_for whom) { and_relaxed(&events_on, ~(uint32_t)whom); } // the same
+
+NOINLINE void events_spawned(struct machine *m, struct goroutine *g)
+{
+	if (events_are_for(EVENTS_FOR_TOOLS))
+		sanitizer_goroutine_created(g);
+	if (events_are_for(EVENTS_FOR_LATENCY))
+		latency_begin(m->processor, g);
+}
+
+NOINLINE void events_readied(struct machine *m, struct goroutine *g, enum event_cause cause)
+{
+	(void)cause;
+	if (events_are_for(EVENTS_FOR_LATENCY))
+		latency_begin(m ? m->processor : NULL, g);
+}
+
+NOINLINE void events_entering(struct machine *m, struct goroutine *g, bool first)
+{
+	if (events_are_for(EVENTS_FOR_LATENCY))
+		latency_end(m->processor, g);
+	if (events_are_for(EVENTS_FOR_TOOLS))
+		sanitizer_enter(m, g, first);
+}
+
+NOINLINE void events_leaving(struct machine *m, struct goroutine *g, void *(*entry)(void *, void *))
+{
+	(void)entry;
+	if (events_are_for(EVENTS_FOR_TOOLS))
+		sanitizer_leave(m, g, false);
+}
+
+NOINLINE void events_ended(struct machine *m, struct goroutine *g)
+{
+	if (events_are_for(EVENTS_FOR_TOOLS))
+		sanitizer_leave(m, g, true);
+}
+
+NOINLINE void events_blocking_began(struct machine *m, struct goroutine *g)
+{
+	(void)m;
+	(void)g;
+}
+
+NOINLINE void events_blocking_ended(struct machine *m, struct goroutine *g)
+{
+	(void)m;
+	(void)g;
+}
+
+NOINLINE void events_processor_idles(struct processor *p) { (void)p; }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The histogram of scheduling latencies: from when a goroutine is put into a queue to when a
+ * machine runs it, its first run included.
+ *
+ * Each processor counts what it runs, so counting needs no atomic read-modify-write. Reading a
+ * clock twice for each switch would cost as much as the switch itself: so one in eight is measured,
+ * by dice, since what programs do often comes in eights. Go: src/runtime/histogram.go, and
+ * casgstatus for the sampling.
+ */
+#include "sched/latency.h"
+
+#include "sched/events.h"
+#include "sched/runtime.h"
+
+enum { SAMPLE = 8 };
+
+static int64_t measured_since; // atomic; 0: nothing was ever measured
+
+uint32_t latency_bucket(int64_t ns)
+{
+	if (ns < 0)
+		return 0;
+	if (ns >= (int64_t)1 << LATENCY_LAST_BITS)
+		return LATENCY_BUCKETS - 1;
+	if (ns < 1 << LATENCY_FIRST_BITS)
+		return (uint32_t)(ns >> (LATENCY_FIRST_BITS - 2));
+	uint32_t bits = 63 - (uint32_t)__builtin_clzll((uint64_t)ns); // of the highest one
+	return (bits - LATENCY_FIRST_BITS + 1) * 4 + (uint32_t)(ns >> (bits - 2) & 3);
+}
+
+int64_t latency_bucket_from(uint32_t bucket)
+{
+	if (bucket < 4)
+		return (int64_t)bucket << (LATENCY_FIRST_BITS - 2);
+	return (int64_t)(4 + bucket % 4) << (bucket / 4 - 1 + LATENCY_FIRST_BITS - 2);
+}
+
+// ---- hooks ---------------------------------------------------------------------------------
+
+void latency_begin(struct processor *p, struct goroutine *g)
+{
+	if (p && p->latency_skip > 0) {
+		p->latency_skip--;
+		g->runnable_since = 0;
+		return;
+	}
+	if (p) {
+		p->latency_random += p->index + 1;
+		p->latency_skip = random_below(&p->latency_random, 2 * SAMPLE - 1);
+	}
+	g->runnable_since = clock_now();
+}
+
+void latency_end(struct processor *p, struct goroutine *g)
+{
+	int64_t since = g->runnable_since;
+
+	if (since == 0)
+		return;
+	g->runnable_since = 0;
+	// What is of a descriptor's life before the measuring does not count: constant by now.
+	if (since < load_relaxed(&measured_since))
+		return;
+	int64_t ns = clock_now() - since;
+	uint64_t *count = &p->latencies[latency_bucket(ns)];
+
+	store_relaxed(count, *count + 1); // statistic, only writer
+	if (ns > 0)
+		// The same.
+		store_relaxed(&p->latency_total, p->latency_total + (uint64_t)ns);
+}
+
+// ---- reading -------------------------------------------------------------------------------
+
+void latency_measure(void)
+{
+	int64_t never = 0;
+
+	if (cas_relaxed(&measured_since, &never, clock_now())) // nothing else hangs on it
+		events_begin(EVENTS_FOR_LATENCY);
+}
+
+void latency_add_up(uint64_t *counts, uint64_t *total_ns)
+{
+	for (uint32_t i = 0; i < processor_count(); i++) {
+		const struct processor *p = processor_at(i);
+
+		for (uint32_t k = 0; k < LATENCY_BUCKETS; k++)
+			counts[k] += load_relaxed(&p->latencies[k]); // statistic
+		*total_ns += load_relaxed(&p->latency_total);        // statistic
+	}
+}
