@@ -39,6 +39,8 @@ enum {
 	SAMPLE_LABEL = 3,
 	LABEL_KEY = 1,
 	LABEL_STR = 2,
+	LABEL_NUM = 3,
+	LABEL_NUM_UNIT = 4,
 	MAPPING_ID = 1,
 	MAPPING_START = 2,
 	MAPPING_LIMIT = 3,
@@ -339,6 +341,12 @@ static void put_sample(
 	for (const char *at = entry->labels; (at = labels_next(at, &label));) {
 		proto_uint(&e->part, LABEL_KEY, unquoted_string(e, label.key, label.key_bytes));
 		proto_uint(&e->part, LABEL_STR, unquoted_string(e, label.value, label.value_bytes));
+		proto_bytes(&sample, SAMPLE_LABEL, &e->part);
+	}
+	if (entry->bytes > 0) {
+		proto_uint(&e->part, LABEL_KEY, string(e, "bytes"));
+		proto_uint(&e->part, LABEL_NUM, entry->bytes);
+		proto_uint(&e->part, LABEL_NUM_UNIT, string(e, "bytes"));
 		proto_bytes(&sample, SAMPLE_LABEL, &e->part);
 	}
 	proto_bytes(&e->out, PROFILE_SAMPLE, &sample);

@@ -3,16 +3,14 @@
  * The goroutine profile: each one is held for the time of its walk and counted at once, so a
  * million of them that wait at the same place cost one entry.
  *
- * Of the runtime's own frames only that one is kept by which the program called it, as in dumps.
- * Whether a frame is one of the runtime's is told by its address; the name of the function is
- * looked up once per stack, after the counting.
+ * The runtime's own frames are left out after the counting, once per stack.
  *
  * A goroutine that runs on another thread is counted by what it does, without its stack: nothing
  * stops it to be asked. Plain threads that wait in tuza are no goroutines.
  */
 #include "base/atomic.h"
-#include "debug/symbol.h"
 #include "pprof/collect.h"
+#include "pprof/frames.h"
 #include "sched/inspect.h"
 
 #include <string.h>
@@ -76,10 +74,8 @@ static void look(const struct inspected *i, void *arg)
 	if (i->entry) {
 		b.frames[0] = (struct backtrace_frame){(uintptr_t)i->entry, false};
 		b.count = 1;
-	} else if (i->is_current && l->caller) {
-		backtrace_context(&b, l->caller);
 	} else if (i->is_current) {
-		backtrace_here(&b);
+		frames_of_caller(&b, l->caller);
 	} else if (i->context) {
 		backtrace_context(&b, i->context);
 	}
@@ -89,44 +85,7 @@ static void look(const struct inspected *i, void *arg)
 	profile_add(l->counted, &s, &one);
 }
 
-// ---- leaving out the runtime's frames ----------------------------------------------------------
-
-static void take_function(const struct symbol *s, void *function)
-{
-	*(const char **)function = s->function; // of inlined ones the last: the one that holds them
-}
-
-static bool is_entry(struct backtrace_frame frame)
-{
-	const char *function = NULL;
-
-	symbol_each(frame, take_function, &function);
-	return symbol_is_public(function);
-}
-
-// Keeps of each run of the runtime's frames the public function; drops a run at the outer end.
-// Returns how many are left: 0 when the goroutine is one of the library's own.
-static uint32_t keep_programs_frames(
-	const struct backtrace_frame *frames, uint32_t count, struct backtrace_frame *kept)
-{
-	const struct backtrace_frame *outermost = NULL; // of the run
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		if (symbol_is_runtime(frames[i].pc - frames[i].is_return)) {
-			outermost = &frames[i];
-			continue;
-		}
-		if (outermost && is_entry(*outermost))
-			kept[n++] = *outermost;
-		outermost = NULL;
-		kept[n++] = frames[i];
-	}
-	// The program's function ended in this call and gave up its frame for it.
-	if (n == 0 && outermost && is_entry(*outermost))
-		kept[n++] = *outermost;
-	return n;
-}
+// ---- what is told -----------------------------------------------------------------------------
 
 static void add_programs_view(struct profile *p, const struct profile_entry *e)
 {
@@ -134,7 +93,7 @@ static void add_programs_view(struct profile *p, const struct profile_entry *e)
 	struct profile_stack s = {
 		.frames = kept, .name = e->name ? e->name : "", .labels = e->labels};
 
-	s.count = keep_programs_frames(e->frames, e->count, kept);
+	s.count = pprof_programs_frames(e->frames, e->count, kept);
 	if (s.count == 0) {
 		s.frames = e->frames;
 		s.count = e->count;

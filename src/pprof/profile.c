@@ -23,7 +23,7 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 
 static uint64_t hash_stack(const struct profile_stack *s)
 {
-	uint64_t hash = s->count;
+	uint64_t hash = mix(mix(s->bytes, s->rate), s->count);
 
 	for (uint32_t i = 0; i < s->count; i++)
 		hash = mix(hash, s->frames[i].pc);
@@ -34,7 +34,8 @@ static uint64_t hash_stack(const struct profile_stack *s)
 
 static bool is_of(const struct profile_entry *e, uint64_t hash, const struct profile_stack *s)
 {
-	if (e->hash != hash || e->count != s->count || strcmp(e->labels, s->labels) != 0)
+	if (e->hash != hash || e->count != s->count || e->bytes != s->bytes || e->rate != s->rate ||
+		strcmp(e->labels, s->labels) != 0)
 		return false;
 	for (uint32_t i = 0; i < e->count; i++)
 		if (e->frames[i].pc != s->frames[i].pc ||
@@ -99,7 +100,11 @@ static struct profile_entry *entry_new(const struct profile_stack *s, uint64_t h
 		return NULL;
 	char *texts = (char *)&e->frames[s->count];
 
-	*e = (struct profile_entry){.hash = hash, .count = s->count, .labels = texts};
+	*e = (struct profile_entry){.hash = hash,
+		.count = s->count,
+		.labels = texts,
+		.bytes = s->bytes,
+		.rate = s->rate};
 	if (frames_bytes > 0)
 		memcpy(e->frames, s->frames, frames_bytes);
 	memcpy(texts, s->labels, labels_bytes);
@@ -108,7 +113,8 @@ static struct profile_entry *entry_new(const struct profile_stack *s, uint64_t h
 	return e;
 }
 
-void profile_add(struct profile *p, const struct profile_stack *stack, const uint64_t *values)
+struct profile_entry *profile_add(
+	struct profile *p, const struct profile_stack *stack, const uint64_t *values)
 {
 	uint64_t hash = hash_stack(stack);
 	struct profile_entry *e = p->bucket_count ? p->buckets[hash % p->bucket_count] : NULL;
@@ -119,7 +125,7 @@ void profile_add(struct profile *p, const struct profile_stack *stack, const uin
 		e = make_room(p) ? entry_new(stack, hash) : NULL;
 		if (!e) {
 			p->failed = true;
-			return;
+			return NULL;
 		}
 		e->next = p->buckets[hash % p->bucket_count];
 		p->buckets[hash % p->bucket_count] = e;
@@ -127,13 +133,15 @@ void profile_add(struct profile *p, const struct profile_stack *stack, const uin
 	}
 	for (uint32_t i = 0; i < p->kind->value_count; i++)
 		e->values[i] += values[i];
+	return e;
 }
 
 void profile_subtract(struct profile *p, const struct profile *before)
 {
 	for (size_t i = 0; i < before->bucket_count; i++)
 		for (const struct profile_entry *e = before->buckets[i]; e; e = e->next) {
-			struct profile_stack s = {e->frames, e->count, e->name, e->labels};
+			struct profile_stack s = {
+				e->frames, e->count, e->name, e->labels, e->bytes, e->rate};
 			uint64_t values[PROFILE_VALUES_MAX];
 
 			for (uint32_t k = 0; k < PROFILE_VALUES_MAX; k++)

@@ -18,6 +18,8 @@ struct profile_entry {
 	uint64_t values[PROFILE_VALUES_MAX]; // of a difference: negative in two's complement
 	const char *name;   // what stands for a stack that cannot be had; NULL: the frames
 	const char *labels; // `"key": "value", …`, as in dumps; or ""
+	uint64_t bytes;     // of each allocation; 0: it is not about memory
+	uint64_t rate;      // at which it was sampled; 0: it is no sample
 	uint32_t count;
 	struct backtrace_frame frames[]; // innermost first
 };
@@ -63,14 +65,17 @@ struct profile_stack {
 	uint32_t count;
 	const char *name;   // copied; used when count is 0
 	const char *labels; // copied; "": none
+	uint64_t bytes;     // as in struct profile_entry
+	uint64_t rate;
 };
 
 // An empty one that begins now.
 void profile_init(struct profile *p, const struct profile_kind *kind);
 void profile_destroy(struct profile *p);
 
-// Adds to the values of this stack.
-void profile_add(struct profile *p, const struct profile_stack *stack, const uint64_t *values);
+// Adds to the values of this stack. The entry; NULL without memory, and the profile has failed.
+struct profile_entry *profile_add(
+	struct profile *p, const struct profile_stack *stack, const uint64_t *values);
 
 /*
  * Takes away what has been counted before: `p` becomes a profile of the time since then.

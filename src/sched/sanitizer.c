@@ -164,16 +164,19 @@ void sanitizer_stack_created(char *slot, uint32_t class)
 void sanitizer_stack_destroyed(char *slot, uint32_t class)
 {
 	(void)class;
-	// Nobody else is left at the end of the runtime.
-	for (struct valgrind_stack **at = &valgrind_stacks; *at; at = &(*at)->next) {
-		struct valgrind_stack *v = *at;
-		if (v->slot != slot)
-			continue;
-		VALGRIND_STACK_DEREGISTER(v->id);
-		*at = v->next;
-		free(v);
+	if (!RUNNING_ON_VALGRIND)
 		return;
-	}
+	lock_acquire(&valgrind_lock);
+	struct valgrind_stack **at = &valgrind_stacks;
+	while (*at && (*at)->slot != slot)
+		at = &(*at)->next;
+	struct valgrind_stack *v = *at;
+	if (v)
+		*at = v->next;
+	lock_release(&valgrind_lock);
+	if (v)
+		VALGRIND_STACK_DEREGISTER(v->id);
+	free(v);
 }
 
 // ---- LeakSanitizer ------------------------------------------------------------------------

@@ -176,7 +176,7 @@ TEST(profile_of_some_seconds_has_what_was_added)
 	tuza_chan_send(stop, NULL);
 	tuza_recv(stop, NULL);
 	tuza_chan_close(c);
-	WAIT_UNTIL(kinds[0] == 50);
+	WAIT_UNTIL(__atomic_load_n(&kinds[0], __ATOMIC_RELAXED) == 50);
 	stop_server(&s);
 	WAIT_UNTIL(tuza_num_goroutine() == 1);
 	tuza_chan_release(c);
