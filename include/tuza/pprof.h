@@ -77,6 +77,38 @@ TUZA_MUST_USE int tuza_pprof_cpu_start(int fd);
  */
 int tuza_pprof_cpu_stop(void);
 
+// ---- contention --------------------------------------------------------------------------------
+
+/*
+ * How many waits the profile "block" counts: those of goroutines, and of threads that use tuza, for
+ * each other, by the stack that waited. Channels, selects, mutexes, conditions, waitgroups,
+ * semaphores, joins count; time, the network and waiting for ever do not.
+ *
+ *   ns  on average one wait is counted for so many ns spent waiting, and longer ones always; counts
+ *       and times are scaled up, so that none is favoured. 1: all; 0 or less, as at first: none.
+ *
+ * A counted wait costs some 5 us, one that is not two readings of the clock. What has been counted
+ * stays when the profile is turned off.
+ *
+ * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
+ * Go       runtime.SetBlockProfileRate   (O33, O35)
+ */
+void tuza_set_block_profile_rate(int64_t ns);
+
+/*
+ * How many unlocks the profile "mutex" counts: those of tuza_mutex and tuza_rwmutex that found
+ * others waiting, by the stack that unlocked. What they are blamed for is the time that those have
+ * waited, all of them together, since the last unlock.
+ *
+ *   fraction  one in so many is counted, and stands for so many. 1: all; 0, as at first: none; less
+ *             than 0 only asks.
+ *
+ * Returns  what it was.
+ * Callable from  as tuza_set_block_profile_rate.
+ * Go       runtime.SetMutexProfileFraction   (O33, O35)
+ */
+int tuza_set_mutex_profile_fraction(int fraction);
+
 // ---- serving -----------------------------------------------------------------------------------
 
 /*

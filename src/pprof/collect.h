@@ -18,7 +18,8 @@ struct profile_source {
 	void (*collect)(struct profile *p, const struct arch_saved *caller);
 };
 
-extern const struct profile_source pprof_goroutine, pprof_threadcreate, pprof_heap, pprof_allocs;
+extern const struct profile_source pprof_goroutine, pprof_threadcreate, pprof_heap, pprof_allocs,
+	pprof_block, pprof_mutex;
 extern const struct profile_kind pprof_cpu_kind;
 
 // The source of this name, NULL if there is none.

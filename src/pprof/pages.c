@@ -109,6 +109,9 @@ static void make_index(struct page *p, const struct page_request *r)
 		"<li><a href=\"/debug/pprof/heap?debug=1\">heap</a>, <a "
 		"href=\"/debug/pprof/allocs?debug=1\">allocs</a>: memory of tuza_malloc, in use "
 		"and all that there was</li>\n"
+		"<li><a href=\"/debug/pprof/block?debug=1\">block</a>, <a "
+		"href=\"/debug/pprof/mutex?debug=1\">mutex</a>: who waited, and for whom, once "
+		"these are on</li>\n"
 		"<li><a href=\"/debug/pprof/profile?seconds=5\">profile</a>: where CPU time goes "
 		"in the next seconds; for <code>go tool pprof</code></li>\n"
 		"<li><a href=\"/debug/pprof/cmdline\">cmdline</a>: the program's command "
@@ -133,6 +136,8 @@ static const struct page_route {
 	{"/debug/pprof/goroutine", page_profile},
 	{"/debug/pprof/threadcreate", page_profile},
 	{"/debug/pprof/heap", page_profile},
+	{"/debug/pprof/block", page_profile},
+	{"/debug/pprof/mutex", page_profile},
 	{"/debug/pprof/allocs", page_profile},
 	{"/debug/pprof/profile", page_cpu_profile},
 	{"/debug/pprof/cmdline", page_command_line},

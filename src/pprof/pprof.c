@@ -21,8 +21,8 @@
 
 enum { DEBUG_PROTO, DEBUG_TEXT, DEBUG_DUMP };
 
-static const struct profile_source *const sources[] = {
-	&pprof_goroutine, &pprof_threadcreate, &pprof_heap, &pprof_allocs};
+static const struct profile_source *const sources[] = {&pprof_goroutine, &pprof_threadcreate,
+	&pprof_heap, &pprof_allocs, &pprof_block, &pprof_mutex};
 
 const struct profile_source *profile_source_of(const char *name)
 {

@@ -7,6 +7,7 @@
  */
 #include "sched/events.h"
 
+#include "sched/contention.h"
 #include "sched/latency.h"
 #include "sched/machine.h"
 #include "sched/sanitizer.h"
@@ -27,6 +28,8 @@ NOINLINE void events_spawned(struct machine *m, struct goroutine *g)
 NOINLINE void events_readied(struct machine *m, struct goroutine *g, enum event_cause cause)
 {
 	(void)cause;
+	if (events_are_for(EVENTS_FOR_BLOCK))
+		contention_readied(g);
 	if (events_are_for(EVENTS_FOR_LATENCY))
 		latency_begin(m ? m->processor : NULL, g);
 }

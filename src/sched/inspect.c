@@ -51,8 +51,9 @@ static void fill(struct inspected *i, struct goroutine *g, bool held)
 		i->reason = g->wait_reason;
 		i->wait_object = g->wait_object;
 		int64_t now = clock_now();
-		if (g->wait_since != 0 && now > g->wait_since)
-			i->waiting_ns = now - g->wait_since;
+		int64_t since = load_relaxed(&g->wait_since); // it may be made ready now
+		if (since != 0 && now > since)
+			i->waiting_ns = now - since;
 	}
 	if (g->stack)
 		i->stack = stack_bounds(g->stack, g->stack_class);

@@ -291,9 +291,9 @@ static void trim_parked(int64_t now)
 		if (!inspect_hold(g))
 			continue;
 		if (load_relaxed(&g->state) == GOROUTINE_WAITING && g->stack && // held
-			now - g->wait_since >= TRIM_PARKED_NS) {
+			now - load_relaxed(&g->wait_since) >= TRIM_PARKED_NS) { // a hint
 			stack_trim_below(g->stack, g->stack_class, g->sp);
-			store_relaxed(&g->trimmed_since, g->wait_since); // held
+			store_relaxed(&g->trimmed_since, since); // held
 		}
 		inspect_release(g);
 	}

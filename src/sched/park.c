@@ -7,6 +7,7 @@
 #include "base/race_hooks.h"
 #include "sched/blocking.h"
 #include "sched/chaos.h"
+#include "sched/contention.h"
 #include "sched/events.h"
 #include "sched/idle.h"
 #include "sched/lock.h"
@@ -71,6 +72,8 @@ static NOINLINE void park_without_processor(struct machine *m, park_commit *comm
 	g->wait_object = object;
 	g->wait_since = clock_now();
 	park_thread(g, commit, arg);
+	if (events_are_for(EVENTS_FOR_BLOCK) && contention_begin(g) != 0)
+		contention_end(g, g->wait_since);
 }
 
 void park(park_commit *commit, void *arg, enum wait_reason reason, const void *object)

@@ -12,6 +12,7 @@
 #include "sched/schedule.h"
 
 #include "base/race_hooks.h"
+#include "sched/contention.h"
 #include "sched/events.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
@@ -336,12 +337,25 @@ void *schedule(struct machine *m)
 
 // ---- ways in ------------------------------------------------------------------------------
 
+static NOINLINE void leave_told(
+	struct machine *m, struct goroutine *g, void *(*entry)(void *, void *))
+{
+	int64_t since = 0; // it is being measured
+	if (entry == schedule_parked && events_are_for(EVENTS_FOR_BLOCK))
+		since = contention_begin(g);
+	events_leaving(m, g, entry);
+	arch_park(&g->sp, m->scheduler_top, entry, m, g);
+	if (since != 0)
+		contention_end(g, since);
+}
+
 void schedule_leave(struct machine *m, struct goroutine *g, void *(*entry)(void *, void *))
 {
 	g->saved_errno = *m->errno_address;
 	if (events_are_on())
-		events_leaving(m, g, entry);
-	arch_park(&g->sp, m->scheduler_top, entry, m, g);
+		leave_told(m, g, entry);
+	else
+		arch_park(&g->sp, m->scheduler_top, entry, m, g);
 }
 
 void *schedule_parked(void *machine, void *goroutine)

@@ -17,6 +17,7 @@
 #include "base/fatal.h"
 #include "base/race_hooks.h"
 #include "sched/chaos.h"
+#include "sched/contention.h"
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sync/cancel.h"
@@ -79,6 +80,7 @@ NOINLINE static bool mutex_lock_slow(tuza_mutex *m, struct queued *w, struct can
 			waitqueue_unlock(q);
 			return false;
 		}
+		w->charged = contention_waits();
 		waitqueue_push(q, m, w, woken != 0);
 		park_unlocking(&q->lock, WAIT_MUTEX, m);
 		w->g->waiting = NULL; // from here on there is nothing to pass on
@@ -100,6 +102,7 @@ NOINLINE static void mutex_pass(tuza_mutex *m, bool yields)
 	struct waitqueue *q = waitqueue_lock(m);
 	struct queued *w = waitqueue_first(q, m);
 	enum mutex_pass pass = MUTEX_LEFT;
+	int64_t charged = contention_charge(w, now);
 
 	if (w) {
 		pass = mutex_state_pass(
@@ -110,6 +113,7 @@ NOINLINE static void mutex_pass(tuza_mutex *m, bool yields)
 		}
 	}
 	waitqueue_unlock(q);
+	contention_blame(charged);
 	// From here on `m` may be gone; after the ready `w` too.
 	if (pass == MUTEX_LEFT)
 		return;

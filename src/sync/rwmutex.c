@@ -13,6 +13,7 @@
 #include "base/fatal.h"
 #include "base/race_hooks.h"
 #include "sched/chaos.h"
+#include "sched/contention.h"
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sync/cancel.h"
@@ -77,6 +78,7 @@ NOINLINE static bool rwmutex_rlock_slow(
 			waitqueue_unlock(q);
 			continue;
 		}
+		w->charged = contention_waits();
 		waitqueue_push(q, readers_of(rw), w, false);
 		park_unlocking(&q->lock, WAIT_RWMUTEX_R, rw);
 		w->g->waiting = NULL;     // from here on there is nothing to pass on
@@ -113,6 +115,7 @@ NOINLINE static bool rwmutex_lock_slow(
 				ready_list(readers);
 			return false;
 		}
+		w->charged = contention_waits();
 		waitqueue_push(q, rw, w, woken != 0);
 		park_unlocking(&q->lock, WAIT_RWMUTEX_W, rw);
 		w->g->waiting = NULL; // from here on there is nothing to pass on
@@ -126,6 +129,15 @@ NOINLINE static bool rwmutex_lock_slow(
 	return true;
 }
 
+// What those who wait are owed, by whoever lets go: contention.h. Needs: q->lock.
+static ALWAYS_INLINE int64_t charge(struct waitqueue *q, const tuza_rwmutex *rw, int64_t now)
+{
+	if (likely(load_relaxed(&contention_mutexes) == NULL)) // a request
+		return 0;
+	return contention_charge(waitqueue_first(q, rw), now) +
+	       contention_charge(waitqueue_first(q, readers_of(rw)), now);
+}
+
 /*
  * The last reader has left and somebody waited: a writer is next. It has let go already, so `rw` is
  * looked at only when somebody is found who waits for it.
@@ -136,9 +148,11 @@ NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
 	struct queued *w = waitqueue_first(q, rw);
 	struct goroutine *readers = NULL;
 	uint64_t count = count_readers(q, rw), next = count;
+	int64_t charged = charge(q, rw, contention_waits());
 
 	if ((!w && count == 0) || !rwmutex_state_is_free(&rw->state)) {
 		waitqueue_unlock(q);
+		contention_blame(charged);
 		return;
 	}
 	if (w)
@@ -155,6 +169,7 @@ NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
 		w = NULL;
 	}
 	waitqueue_unlock(q);
+	contention_blame(charged);
 	if (w)
 		ready(w->g);
 	else if (readers)
@@ -169,6 +184,7 @@ NOINLINE static void rwmutex_unlock_slow(tuza_rwmutex *rw)
 	struct waitqueue *q = waitqueue_lock(rw);
 	uint64_t woken = load_relaxed(&rw->state) & RWMUTEX_WOKEN; // stable under the bucket's lock
 	uint64_t next = count_readers(q, rw);
+	int64_t charged = charge(q, rw, now);
 	struct goroutine *readers = waitqueue_take_all(q, readers_of(rw));
 
 	if (woken) {
@@ -182,6 +198,7 @@ NOINLINE static void rwmutex_unlock_slow(tuza_rwmutex *rw)
 	rwmutex_state_pass_on(&rw->state, next);
 	// From here on `rw` may be gone.
 	waitqueue_unlock(q);
+	contention_blame(charged);
 	if (readers)
 		ready_list(readers);
 	else if (w && w->granted)

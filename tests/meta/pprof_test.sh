@@ -60,8 +60,60 @@ KEEP static void waits_for_work(tuza_chan *c)
 	sink++;
 }
 
+KEEP static void waits_for_lock(tuza_mutex *m, tuza_waitgroup *wg)
+{
+	tuza_mutex_lock(m);
+	sink++;
+	tuza_mutex_unlock(m);
+	tuza_waitgroup_done(wg);
+}
+
+KEEP static void keeps_lock(void)
+{
+	static tuza_mutex m;
+	static tuza_waitgroup wg;
+
+	tuza_waitgroup_add(&wg, 3);
+	tuza_mutex_lock(&m);
+	for (int i = 0; i < 3; i++)
+		go(waits_for_lock, &m, &wg);
+	tuza_sleep(20 * TUZA_MILLISECOND);
+	tuza_mutex_unlock(&m);
+	tuza_waitgroup_wait(&wg);
+}
+
+static char *kept[100];
+
+KEEP static void keeps_memory(void)
+{
+	for (int i = 0; i < 100; i++)
+		kept[i] = tuza_malloc(1 << 20);
+}
+
+KEEP static void drops_memory(void)
+{
+	for (int i = 0; i < 100; i++)
+		tuza_free(tuza_malloc(1 << 20));
+}
+
+static int write_profiles(const char *const *names, int debug)
+{
+	for (; *names; names++) {
+		char file[40];
+
+		snprintf(file, sizeof file, "%s%s", *names, debug ? ".txt" : "");
+		int fd = open(file, O_WRONLY | O_CREAT, 0666);
+		if (tuza_pprof_write(fd, *names, debug) != 0)
+			return 1;
+		close(fd);
+	}
+	return 0;
+}
+
 static int program(void *arg)
 {
+	static const char *const names[] = {
+		"goroutine", "threadcreate", "heap", "allocs", "block", "mutex", NULL};
 	tuza_chan *c = tuza_chan_new(0, 0);
 	char address[TUZA_ADDRESS_TEXT];
 	tuza_statistics s = {0};
@@ -84,11 +136,12 @@ static int program(void *arg)
 		tuza_yield();
 		tuza_stats(&s);
 	}
-	fd = open("goroutine", O_WRONLY | O_CREAT, 0666);
-	if (tuza_pprof_write(fd, "goroutine", 0) != 0)
-		return 1;
-	fd = open("threadcreate", O_WRONLY | O_CREAT, 0666);
-	if (tuza_pprof_write(fd, "threadcreate", 0) != 0)
+	tuza_set_block_profile_rate(1);
+	tuza_set_mutex_profile_fraction(1);
+	keeps_lock();
+	keeps_memory();
+	drops_memory();
+	if (write_profiles(names, 0) != 0 || write_profiles(names, 1) != 0)
 		return 1;
 	if (tuza_debug_serve_with("127.0.0.1:0", NULL, &l) != 0)
 		return 1;
@@ -133,6 +186,41 @@ finds "M=1 waits_for_work .*/prog.c:[0-9]+"
 pprof -top threadcreate
 finds '\[thread tuza\]'
 
+pprof -tags goroutine
+finds 'burning'
+
+# Contention: 20 ms of three who waited, for the one who unlocked.
+pprof -top -unit=ms block
+finds ' waits_for_lock'
+pprof -traces block
+finds ' waits_for_lock'
+pprof -raw block
+finds 'contentions/count delay/nanoseconds'
+pprof -top -cum -unit=ms mutex
+awk '$NF == "keeps_lock" { ms = $4 + 0 } END { print ms; exit !(ms >= 55) }' log >shares ||
+	fail "mutex: $(cat shares) ms"
+# The texts have no symbols for pprof, but the numbers.
+for name in block mutex; do
+	pprof -top -unit=ms "$name.txt"
+	awk '/ total$/ { ms = $(NF - 1) + 0 } END { print ms; exit !(ms >= 55) }' log >shares ||
+		fail "$name.txt: $(cat shares) ms"
+done
+
+# Memory: 100 MiB in use, as much gone; what is sampled is about right.
+pprof -top -unit=mb heap
+finds 'Type: inuse_space'
+finds ' keeps_memory'
+awk '$NF == "keeps_memory" { mb = $1 + 0 } END { print mb; exit !(mb > 60 && mb < 150) }' log >shares ||
+	fail "heap: $(cat shares) MiB"
+grep -q drops_memory log && fail 'memory in use that was freed'
+pprof -top -unit=mb allocs
+finds 'Type: alloc_space'
+finds ' drops_memory'
+pprof -sample_index=inuse_objects -top heap.txt
+finds ' total$'
+pprof -tags heap
+finds 'bytes: '
+
 pprof -top cpu
 finds 'Type: cpu'
 finds ' burns_three$'
@@ -148,6 +236,10 @@ finds 'sink = sink'
 
 pprof -top "http://$address/debug/pprof/goroutine"
 finds '42 .* waits_for_work'
+for name in block mutex heap allocs threadcreate; do
+	pprof -top "http://$address/debug/pprof/$name?seconds=1"
+done
+finds 'Duration: '
 pprof -top "http://$address/debug/pprof/profile?seconds=1"
 finds ' burns_one$'
 exec 3>&-
