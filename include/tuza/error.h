@@ -28,6 +28,7 @@ extern "C" {
 	X(TUZA_ENOSERVICE, -10011, "unknown port")                                                 \
 	X(TUZA_EADDRESS, -10012, "invalid address")                                                \
 	X(TUZA_ENETWORK, -10013, "unknown network")                                                \
+	X(TUZA_EWAITDELAY, -10020, "exec: WaitDelay expired before I/O complete")                  \
 	X(TUZA_EBURST, -10030, "rate: Wait exceeds limiter's burst")                               \
 	X(TUZA_EDEADLINE, -10031, "rate: Wait would exceed context deadline")                      \
 	X(TUZA_EURL, -10050, "invalid URL")                                                        \
@@ -44,13 +45,17 @@ enum tuza_error {
 #undef TUZA_ERROR_ENUM_
 };
 
-// The code of a signal, as the cause of a context's end: TUZA_ESIGNAL(SIGINT).
+// The code of a signal, as the cause of a context's end, or of a process that it has ended:
+// TUZA_ESIGNAL(SIGINT).
 #define TUZA_ESIGNAL(sig) (-10100 - (sig))
+
+// The code of a process that has ended with a status from 1 to 255: TUZA_EEXIT(1).
+#define TUZA_EEXIT(status) (-10200 - (status))
 
 /*
  * The text of a code: "context canceled" for -ECANCELED, "context deadline exceeded" for
  * -ETIMEDOUT, tuza's own words for its own codes, the C library's for other negated errno values
- * and for signals ("Interrupt"), "success" for 0.
+ * and for signals ("Interrupt"), "exit status 1" for TUZA_EEXIT(1), "success" for 0.
  *
  *   code  any int; a positive one is read as its negative.
  *

@@ -27,6 +27,7 @@
 #include <tuza/panic.h>
 #include <tuza/pattern.h>
 #include <tuza/pprof.h>
+#include <tuza/process.h>
 #include <tuza/select.h>
 #include <tuza/signal.h>
 #include <tuza/sync.h>

@@ -18,6 +18,13 @@ int sys_open(const char *path, int flags, unsigned mode); // and O_CLOEXEC
 int sys_fsync(int fd);
 int sys_close(int fd); // 0 also when interrupted: the descriptor is closed then
 
+// Both ends are close-on-exec, and block.
+MUST_USE int sys_pipe(int ends[2]);
+// For a descriptor that nobody else has yet: the mode belongs to the open file.
+int sys_set_nonblocking(int fd);
+// Writing to a pipe that nobody reads is -EPIPE and raises no signal.
+ssize_t sys_write_quietly(int fd, const void *bytes, size_t count);
+
 // How many bytes one write may carry without blocking the thread, if the descriptor was just found
 // ready for writing: SIZE_MAX for what never blocks for long (regular files) or not at all.
 size_t sys_write_limit(int fd);

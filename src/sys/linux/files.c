@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 ssize_t sys_read(int fd, void *bytes, size_t count)
@@ -53,6 +55,39 @@ int sys_close(int fd)
 		r = (int)raw_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
 	}
 	return r == -EINTR ? 0 : r;
+}
+
+int sys_pipe(int ends[2])
+{
+	return (int)raw_syscall6(SYS_pipe2, (long)ends, O_CLOEXEC, 0, 0, 0, 0);
+}
+
+int sys_set_nonblocking(int fd)
+{
+	long flags = raw_syscall6(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
+	return (int)(flags < 0 ? flags
+			       : raw_syscall6(SYS_fcntl, fd, F_SETFL, flags | O_NONBLOCK, 0, 0, 0));
+}
+
+/*
+ * The kernel sends the signal to this thread, before the call returns: it is blocked meanwhile and
+ * taken back, unless one was pending before. (RWF_NOSIGNAL is of Linux 6.18.)
+ */
+ssize_t sys_write_quietly(int fd, const void *bytes, size_t count)
+{
+	enum { SET_BYTES = 8 };
+	const uint64_t sigpipe = (uint64_t)1 << (SIGPIPE - 1);
+	const struct timespec now = {0, 0};
+	uint64_t mask = 0, pending = 0;
+
+	raw_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&sigpipe, (long)&mask, SET_BYTES, 0, 0);
+	if (mask & sigpipe)
+		raw_syscall6(SYS_rt_sigpending, (long)&pending, SET_BYTES, 0, 0, 0, 0);
+	ssize_t n = sys_write(fd, bytes, count);
+	if (n == -EPIPE && !(pending & sigpipe))
+		raw_syscall6(SYS_rt_sigtimedwait, (long)&sigpipe, 0, (long)&now, SET_BYTES, 0, 0);
+	raw_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, SET_BYTES, 0, 0);
+	return n;
 }
 
 size_t sys_write_limit(int fd)
