@@ -58,6 +58,11 @@ target_include_directories(tuza_objects PUBLIC
   "${PROJECT_SOURCE_DIR}/src"
   "${PROJECT_SOURCE_DIR}/src/arch/${TUZA_CPU}")
 target_link_libraries(tuza_objects PRIVATE Threads::Threads tuza_warnings tuza_codegen)
+# The live page becomes part of one object as it is.
+set(tuza_page "${PROJECT_SOURCE_DIR}/src/pprof/page")
+file(GLOB tuza_page_files CONFIGURE_DEPENDS "${tuza_page}/*")
+set_source_files_properties("${PROJECT_SOURCE_DIR}/src/pprof/live.c" PROPERTIES
+  COMPILE_DEFINITIONS "PAGE_DIRECTORY=\"${tuza_page}\"" OBJECT_DEPENDS "${tuza_page_files}")
 if(TUZA_LIBBACKTRACE)
   target_compile_definitions(tuza_objects PRIVATE TUZA_HAVE_LIBBACKTRACE=1)
   target_include_directories(tuza_objects SYSTEM PRIVATE "${PROJECT_BINARY_DIR}/backtrace")

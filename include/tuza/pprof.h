@@ -116,9 +116,15 @@ int tuza_set_mutex_profile_fraction(int fraction);
  *
  *	tuza_debug_serve("127.0.0.1:6060");
  *
+ *	$ xdg-open http://127.0.0.1:6060/debug/
  *	$ go tool pprof http://127.0.0.1:6060/debug/pprof/profile?seconds=10
  *	$ curl 'http://127.0.0.1:6060/debug/pprof/goroutine?debug=1'
  *
+ *	/debug/                     the live page: goroutines by stack, suspected leaks first, what
+ *	                            processors do, flame graphs of profiles taken there
+ *	/debug/state.json           ?ms=1000: what it shows, after having watched processors so long
+ *	/debug/goroutines.json      ?group=: those of a group of state.json that wait longest
+ *	/debug/goroutine            ?id=7: one goroutine, as tuza_dump
  *	/debug/pprof/               what there is
  *	/debug/pprof/goroutine      ?debug=0, 1 or 2, as tuza_pprof_write
  *	/debug/pprof/threadcreate   the same

@@ -23,6 +23,8 @@ struct walk {
 	uintptr_t begin;   // the first frame to keep; 0: the one that a signal interrupted
 	bool is_under_way; // it has been found
 	uint32_t frames;   // seen since then
+	uint32_t *tops;    // see backtrace_context_tops; NULL: not wanted
+	uintptr_t bottom;  // what they count from
 };
 
 static bool is_root(struct _Unwind_Context *context)
@@ -53,6 +55,8 @@ static _Unwind_Reason_Code walk_frame(struct _Unwind_Context *context, void *arg
 	uint32_t at = w->frames < BACKTRACE_MAX ? w->frames
 						: BACKTRACE_INNER + w->frames % BACKTRACE_OUTER;
 	w->b->frames[at] = (struct backtrace_frame){pc, !is_interrupted};
+	if (w->tops)
+		w->tops[at] = (uint32_t)((uintptr_t)_Unwind_GetCFA(context) - w->bottom);
 	w->frames++;
 	return _URC_NO_REASON;
 }
@@ -95,9 +99,17 @@ static void walk_as_if_from(void *w) { _Unwind_Backtrace(walk_frame, w); }
 
 void backtrace_context(struct backtrace *b, const struct arch_saved *context)
 {
+	backtrace_context_tops(b, context, NULL);
+}
+
+void backtrace_context_tops(
+	struct backtrace *b, const struct arch_saved *context, uint32_t tops[BACKTRACE_MAX])
+{
 	struct walk w;
 
 	walk_start(&w, b, arch_saved_pc(context));
+	w.tops = tops;
+	w.bottom = (uintptr_t)context;
 	arch_call_as_if_from(context, walk_as_if_from, &w);
 	walk_end(&w);
 }

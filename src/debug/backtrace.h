@@ -39,6 +39,13 @@ void backtrace_here(struct backtrace *b);
 void backtrace_context(struct backtrace *b, const struct arch_saved *context);
 
 /*
+ * The same, and in tops[i], unless it is NULL, where the stack of frame i begins: how many bytes
+ * above `context`. Right as long as no frame is left out.
+ */
+void backtrace_context_tops(
+	struct backtrace *b, const struct arch_saved *context, uint32_t tops[BACKTRACE_MAX]);
+
+/*
  * In a signal handler: the stack of what the signal interrupted, from that instruction on. One
  * frame when the interrupted program counter is no code at all: nobody can unwind from there.
  */

@@ -21,6 +21,7 @@ static const size_t PAGE_BYTES_MAX = 64 << 20;
 
 const char PAGE_TEXT[] = "text/plain; charset=utf-8";
 const char PAGE_HTML[] = "text/html; charset=utf-8";
+const char PAGE_JSON[] = "application/json; charset=utf-8";
 const char PAGE_BINARY[] = "application/octet-stream";
 
 void page_error(struct page *p, int status, const char *text)
@@ -131,7 +132,10 @@ static const struct page_route {
 	const char *path;
 	page_maker *make;
 } routes[] = {
-	{"/debug/", make_index},
+	{"/debug/", page_live},
+	{"/debug/state.json", page_state},
+	{"/debug/goroutines.json", page_members},
+	{"/debug/goroutine", page_goroutine},
 	{"/debug/pprof/", make_index},
 	{"/debug/pprof/goroutine", page_profile},
 	{"/debug/pprof/threadcreate", page_profile},

@@ -12,6 +12,7 @@ struct page {
 	const char *type; // Content-Type
 	const char *file; // the name under which browsers keep it; NULL: they show it
 	bool is_pprof;    // says so in a header, as Go's errors do
+	char policy[300]; // Content-Security-Policy; "": none
 	struct bytes body;
 };
 
@@ -37,7 +38,7 @@ void page_error(struct page *p, int status, const char *text);
 
 // ---- for those who make pages ------------------------------------------------------------------
 
-extern const char PAGE_TEXT[], PAGE_HTML[], PAGE_BINARY[]; // types
+extern const char PAGE_TEXT[], PAGE_HTML[], PAGE_JSON[], PAGE_BINARY[]; // types
 
 // Whether the query has this key with a value. *number: that, 0 if it is none.
 bool page_query_number(const struct page_request *r, const char *key, int64_t *number);
@@ -57,9 +58,17 @@ page_maker page_profile;     // of those that tuza_pprof_write knows, by the pat
 page_maker page_cpu_profile; // ?seconds=30
 page_maker page_symbols;     // ?0x401000+0x401010
 
+// live.c, state.c, members.c
+page_maker page_live;      // the page for browsers
+page_maker page_state;     // ?ms=1000: what it shows, after having watched processors for so long
+page_maker page_members;   // ?group=HEX: the goroutines of a group that have waited longest
+page_maker page_goroutine; // ?id=7&all=1: one as dumps have it, with all frames
+
 // pages_process.c
 page_maker page_command_line;
 page_maker page_vars;
 page_maker page_metrics;
+// tuza_stats as a JSON object, for others.
+void page_append_statistics(struct bytes *b);
 
 #endif

@@ -6,6 +6,8 @@
  */
 #include "pprof/pages.h"
 
+#include "pprof/json.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <tuza/debug.h>
@@ -32,26 +34,8 @@ void page_command_line(struct page *p, const struct page_request *r)
 	read_command_line(&p->body);
 }
 
-static void append_json_text(struct bytes *b, const unsigned char *s, size_t n)
+void page_append_statistics(struct bytes *b)
 {
-	static const char hex[] = "0123456789abcdef";
-
-	bytes_text(b, "\"");
-	for (; n > 0; n--, s++) {
-		if (*s < ' ' || *s == '"' || *s == '\\') {
-			const char escaped[] = {'\\', 'u', '0', '0', hex[*s >> 4], hex[*s & 15]};
-
-			bytes_put(b, escaped, sizeof(escaped));
-		} else {
-			bytes_put(b, s, 1);
-		}
-	}
-	bytes_text(b, "\"");
-}
-
-void page_vars(struct page *p, const struct page_request *r)
-{
-	struct bytes words = {0}, *b = &p->body;
 	tuza_statistics s;
 	const struct {
 		const char *name;
@@ -74,9 +58,19 @@ void page_vars(struct page *p, const struct page_request *r)
 		{"stolen", &s.stolen},
 	};
 
-	(void)r;
 	tuza_stats(&s);
-	p->type = "application/json; charset=utf-8";
+	bytes_text(b, "{");
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		json_uint(b, numbers[i].name, *numbers[i].value);
+	bytes_text(b, "}");
+}
+
+void page_vars(struct page *p, const struct page_request *r)
+{
+	struct bytes words = {0}, *b = &p->body;
+
+	(void)r;
+	p->type = PAGE_JSON;
 	bytes_text(b, "{\n\"cmdline\": [");
 	read_command_line(&words);
 	bytes_put(&words, "", 1);
@@ -84,17 +78,12 @@ void page_vars(struct page *p, const struct page_request *r)
 		n = strnlen((const char *)words.data + at, words.length - at);
 		if (at > 0)
 			bytes_text(b, ",");
-		append_json_text(b, words.data + at, n);
+		json_string(b, (const char *)words.data + at, n);
 	}
 	bytes_free(&words);
-	bytes_text(b, "],\n\"tuza\": {");
-	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
-		bytes_text(b, i > 0 ? ",\"" : "\"");
-		bytes_text(b, numbers[i].name);
-		bytes_text(b, "\":");
-		bytes_number(b, *numbers[i].value);
-	}
-	bytes_text(b, "}\n}\n");
+	bytes_text(b, "],\n\"tuza\": ");
+	page_append_statistics(b);
+	bytes_text(b, "\n}\n");
 }
 
 void page_metrics(struct page *p, const struct page_request *r)

@@ -153,9 +153,14 @@ static void append_head(struct bytes *b, const struct page *p)
 	}
 	if (p->is_pprof)
 		bytes_text(b, "\r\nX-Go-Pprof: 1");
+	if (p->policy[0]) {
+		bytes_text(b, "\r\nContent-Security-Policy: ");
+		bytes_text(b, p->policy);
+	}
 	if (p->status == 405)
 		bytes_text(b, "\r\nAllow: GET");
-	bytes_text(b, "\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
+	bytes_text(b, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff"
+		      "\r\nConnection: close\r\n\r\n");
 }
 
 static void answer(tuza_conn *conn, const struct page *p)
