@@ -39,6 +39,12 @@ if(TUZA_HAVE_HTTP)
           DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endif()
 
+# The checker, which finds its modules from where it lies.
+install(PROGRAMS "${PROJECT_SOURCE_DIR}/tools/vet/tuza-vet" DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/vet/tuza_vet" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza/vet"
+        FILES_MATCHING PATTERN "*.py")
+install(FILES "${PROJECT_SOURCE_DIR}/tools/vet/clang-tidy" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")
+
 # gdb loads by itself what lies in its own share/gdb/auto-load under the library's path: that is so with PREFIX=/usr.
 install(FILES "${PROJECT_SOURCE_DIR}/tools/gdb/tuza-gdb.py" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")
 if(TUZA_SHARED)

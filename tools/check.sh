@@ -32,6 +32,7 @@ check "headers" tools/check_headers.sh
 check "exported symbols" tools/check_symbols.sh "$build"
 check "scripts" tools/check_scripts.sh
 check "cppcheck" tools/check_cppcheck.sh
+check "tuza-vet" tools/check_vet.sh "$build"
 check "clang-tidy" tools/check_tidy.sh "$build"
 
 [ -z "$failed" ] || {

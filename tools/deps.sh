@@ -48,6 +48,7 @@ need_for_test() {
 	need libc6-dbg test -d /usr/lib/debug/.build-id
 	need gdb has gdb
 	need pkg-config has pkg-config
+	need python3 has python3
 	need gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
 	need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
 	need qemu-user has qemu-aarch64

@@ -116,13 +116,14 @@ TUZA_MUST_USE tuza_context *tuza_context_with_timeout_cause(
  * Panics   "nil key" besides.
  * Go       context.WithValue   (X11)
  */
-TUZA_MUST_USE tuza_context *tuza_context_with_value(
-	tuza_context *parent, const void *key, void *value) TUZA_FREED_BY_(tuza_context_free);
+TUZA_MUST_USE tuza_context *tuza_context_with_value(tuza_context *parent, const void *key,
+	void *value) TUZA_FREED_BY_(tuza_context_free) TUZA_ADDRESS_ONLY_(2);
 
 // The same, but it owns the value: free_fn(value) is called when the last reference to the context
 // and to those derived from it is gone.
-TUZA_MUST_USE tuza_context *tuza_context_with_value_free(tuza_context *parent, const void *key,
-	void *value, void (*free_fn)(void *value)) TUZA_FREED_BY_(tuza_context_free);
+TUZA_MUST_USE tuza_context *tuza_context_with_value_free(
+	tuza_context *parent, const void *key, void *value, void (*free_fn)(void *value))
+	TUZA_FREED_BY_(tuza_context_free) TUZA_ADDRESS_ONLY_(2);
 
 /*
  * Has the values of its parent, but neither ends with it nor has its deadline: for work that has to
@@ -206,7 +207,7 @@ bool tuza_context_deadline(tuza_context *ctx, int64_t *deadline);
  * Panics   "nil key".
  * Go       Value   (X1)
  */
-void *tuza_context_value(tuza_context *ctx, const void *key);
+void *tuza_context_value(tuza_context *ctx, const void *key) TUZA_ADDRESS_ONLY_(2);
 
 /*
  * Writes how the context came about, such as "context.Background.WithCancel.WithValue", cut to

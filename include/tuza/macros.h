@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the public headers share: attributes and the counting of macro arguments. Everything here is
- * private to tuza's headers (names end in an underscore), except TUZA_MUST_USE.
+ * private to tuza's headers (names end in an underscore), except TUZA_MUST_USE and TUZA_IGNORE.
  */
 #ifndef TUZA_MACROS_H
 #define TUZA_MACROS_H
@@ -12,6 +12,15 @@
 
 // A result that must not be ignored.
 #define TUZA_MUST_USE __attribute__((warn_unused_result))
+/*
+ * For once it may be: TUZA_IGNORE(tuza_try(f, x, NULL)); // x->ended tells
+ * A cast to void does not say so to gcc, and to a reader it says nothing.
+ */
+#define TUZA_IGNORE(result)                                                                        \
+	do {                                                                                       \
+		__typeof__(result) tuza_ignored_ = (result);                                       \
+		(void)tuza_ignored_;                                                               \
+	} while (0)
 #define TUZA_NORETURN_ __attribute__((noreturn))
 #define TUZA_PRINTF_(at, first) __attribute__((format(printf, at, first)))
 
@@ -20,6 +29,13 @@
 #define TUZA_FREED_BY_(fn) __attribute__((malloc(fn, 1)))
 #else
 #define TUZA_FREED_BY_(fn)
+#endif
+
+// The argument number `n` is an address that is compared only: what lies there need not be set.
+#if defined(__GNUC__) && __GNUC__ >= 11 && !defined(__clang__)
+#define TUZA_ADDRESS_ONLY_(n) __attribute__((access(none, n)))
+#else
+#define TUZA_ADDRESS_ONLY_(n)
 #endif
 
 /*

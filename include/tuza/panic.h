@@ -53,12 +53,13 @@ typedef struct tuza_panic_info {
  * Returns  0 when fn returned; TUZA_EPANIC after a panic. The frames given up have run their
  *          TUZA_DEFERs, nothing else: a C++ destructor or foreign cleanup among them makes the
  *          panic fatal instead. Blocking sections that were begun in them are ended.
+ *          Where something else tells of the panic: TUZA_IGNORE(tuza_try(…)).
  * Panics   never because of fn; faults and fatal errors are not contained.
  * Blocks   as fn does.
  * Callable from  any goroutine or thread.
  * Go       recover()
  */
-int tuza_try(void (*fn)(void *), void *arg, tuza_panic_info *info);
+TUZA_MUST_USE int tuza_try(void (*fn)(void *), void *arg, tuza_panic_info *info);
 
 enum {
 	// Also SIGSEGV, SIGBUS and SIGFPE raised by the program's own code under fn; not by the C
@@ -67,7 +68,8 @@ enum {
 };
 
 // tuza_try with flags.
-int tuza_try_with(void (*fn)(void *), void *arg, unsigned flags, tuza_panic_info *info);
+TUZA_MUST_USE int tuza_try_with(
+	void (*fn)(void *), void *arg, unsigned flags, tuza_panic_info *info);
 
 /*
  * Defers f(x) until the enclosing block is left: by its end, return, break, continue, goto, panic
@@ -100,7 +102,10 @@ void tuza_defer_push_(tuza_defer_record *record);
 // Unlinks the record and makes its call: the cleanup of the block.
 void tuza_defer_run_(tuza_defer_record *record);
 
-#ifndef __cplusplus
+#if defined(TUZA_VET_) // what tuza-vet reads instead
+void tuza_vet_defer_(void);
+#define TUZA_DEFER2_(name, f, x) (tuza_vet_defer_(), (void)(f)(x))
+#elif !defined(__cplusplus)
 // The address of assembler that pretends to be f and stores its argument in the record; see
 // tuza_go_capture_.
 extern const uintptr_t tuza_defer_capture_;

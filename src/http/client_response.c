@@ -184,7 +184,7 @@ static void on_context_end(void *arg)
 // From now on the context's end is seen without anybody waiting.
 static void watch_context(struct tuza_http_response *t)
 {
-	if (!tuza_context_done(t->own))
+	if (tuza_context_done(t->own) == NULL)
 		return;
 	tuza_mutex_lock(&t->client->mutex);
 	t->references++;

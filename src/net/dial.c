@@ -225,7 +225,7 @@ static int dial_all(tuza_context *ctx, const struct network *network, const stru
 	for (int i = 0; i < RACERS; i++)
 		d.racers[i].dial = &d;
 	divide(all, &d);
-	if (d.racers[1].addresses.count == 0 && !tuza_context_done(ctx)) {
+	if (d.racers[1].addresses.count == 0 && tuza_context_done(ctx) == NULL) {
 		race(&d.racers[0]); // nothing can end it early
 	} else {
 		if (tuza_chan_try_new(sizeof(uint8_t), RACERS, &d.finished) != 0)

@@ -54,7 +54,7 @@ static void parallel_runner_main(void *loop)
 	struct parallel_runner r = {.loop = loop, .code = TUZA_EPANIC};
 
 	TUZA_DEFER(parallel_runner_end, &r);
-	(void)tuza_try(parallel_run, &r, NULL); // r.code tells
+	TUZA_IGNORE(tuza_try(parallel_run, &r, NULL)); // r.code tells
 }
 
 EXPORT int tuza_parallel(tuza_context *ctx, size_t n, size_t limit,

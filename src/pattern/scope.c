@@ -49,7 +49,7 @@ static void scope_main(void *member)
 
 	TUZA_DEFER(scope_member_end, m);
 	m->code = TUZA_EPANIC;
-	(void)tuza_try(scope_call, m, NULL); // m->code tells
+	TUZA_IGNORE(tuza_try(scope_call, m, NULL)); // m->code tells
 }
 
 static int scope_start(tuza_scope *s, const struct scope_member *m, size_t bytes)

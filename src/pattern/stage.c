@@ -128,7 +128,7 @@ static void stage_main(void *stage)
 
 	TUZA_DEFER(stage_end, s);
 	if (stages_can_tell(s->all))
-		(void)tuza_try(stage_loop, s, NULL); // s->working tells
+		TUZA_IGNORE(tuza_try(stage_loop, s, NULL)); // s->working tells
 	else
 		stage_loop(s);
 }

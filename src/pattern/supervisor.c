@@ -57,7 +57,7 @@ static void run_main(void *run)
 	struct supervised_run *r = run;
 
 	TUZA_DEFER(tuza_waitgroup_done, &r->running);
-	(void)tuza_try_with(run_call, r, r->supervisor->options.flags, &r->info);
+	TUZA_IGNORE(tuza_try_with(run_call, r, r->supervisor->options.flags, &r->info));
 }
 
 // Returns fn's code, or -ENOMEM when no goroutine could be had.

@@ -85,7 +85,7 @@ static void worker_main(void *pool)
 		return;
 	w.out = p->results ? (char *)w.in + in_bytes : NULL;
 	w.code = TUZA_EPANIC;
-	(void)tuza_try(worker_loop, &w, NULL); // w.code tells
+	TUZA_IGNORE(tuza_try(worker_loop, &w, NULL)); // w.code tells
 }
 
 EXPORT int tuza_worker_pool(tuza_context *ctx, size_t workers, tuza_chan *jobs, tuza_chan *results,

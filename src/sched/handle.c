@@ -92,7 +92,7 @@ static void handle_end(void *handle)
 static void handle_main(void *handle)
 {
 	TUZA_DEFER(handle_end, handle);
-	(void)tuza_try(handle_call, handle, NULL); // h->panicked tells
+	TUZA_IGNORE(tuza_try(handle_call, handle, NULL)); // h->panicked tells
 }
 
 // ---- the owner's side ----------------------------------------------------------------------

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// tuza-vet: ignore-file copylocks, what is copied are maps that were never used
 /*
  * Concurrent maps: sync.Map, which is also x/sync's syncmap (E5). After Go's sync/map_test.go.
  */

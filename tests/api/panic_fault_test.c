@@ -154,7 +154,7 @@ TEST(faults_of_many_goroutines_are_contained)
 static void read_null_inside_a_plain_try(void *arg)
 {
 	(void)arg;
-	tuza_try(read_null, NULL, NULL); // does not contain it: the outer one does
+	TUZA_IGNORE(tuza_try(read_null, NULL, NULL)); // does not contain it: the outer one does
 	sink = 2;
 }
 

@@ -203,7 +203,7 @@ static int fail_at_seven(tuza_context *ctx, const void *in, void *out, void *arg
 		return -EIO;
 	*(int *)out = 1;
 	// The others stay until the failure has ended their context: its cause is the failure's.
-	if (tuza_context_done(ctx))
+	if (tuza_context_done(ctx) != NULL)
 		tuza_recv(tuza_context_done(ctx), (int *)NULL);
 	CHECK_EQ(tuza_context_err(ctx), -ECANCELED);
 	CHECK_EQ(tuza_context_cause(ctx), -EIO);

@@ -18,7 +18,7 @@ static int program(void *arg)
 {
 	(void)arg;
 	// Not NULL, so that no compiler sees through it.
-	tuza_try_with(measure, (void *)(uintptr_t)16, TUZA_RECOVER_FAULTS, NULL);
+	TUZA_IGNORE(tuza_try_with(measure, (void *)(uintptr_t)16, TUZA_RECOVER_FAULTS, NULL));
 	dprintf(1, "contained\n");
 	return 0;
 }

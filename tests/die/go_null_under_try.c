@@ -17,7 +17,7 @@ static void start_null(void *arg)
 
 static int program(void *arg)
 {
-	tuza_try_with(start_null, arg, TUZA_RECOVER_FAULTS, NULL);
+	TUZA_IGNORE(tuza_try_with(start_null, arg, TUZA_RECOVER_FAULTS, NULL));
 	dprintf(1, "contained\n");
 	return 0;
 }

@@ -26,7 +26,7 @@ static void start(void *arg)
 
 static void worker(void)
 {
-	tuza_try_with(start, NULL, TUZA_RECOVER_FAULTS, NULL);
+	TUZA_IGNORE(tuza_try_with(start, NULL, TUZA_RECOVER_FAULTS, NULL));
 	dprintf(1, "contained\n");
 }
 

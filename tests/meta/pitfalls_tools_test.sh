@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The tools that examples/pitfalls names find the wrong versions: compilers when they are compiled,
-# the runtime's reports when they run. (ThreadSanitizer: pitfalls_race_test.sh. The leak check is
-# part of the examples themselves.)
+# the runtime's reports when they run. (ThreadSanitizer: pitfalls_race_test.sh. tuza-vet:
+# vet_test.sh. The leak check, metrics and panics that are joined are part of the examples themselves.)
 set -u
 
 dir=$(mktemp -d) || exit 1
@@ -63,6 +63,15 @@ if gcc -fanalyzer -c -x c /dev/null -o "$dir/object" 2>/dev/null &&
 	! grep -q 'Wanalyzer-malloc-leak' "$dir/log" || fail "it finds one in other examples, too"
 fi
 
+# A panic that nobody hears of; the example switches the warning off.
+sed 's/^#pragma GCC diagnostic ignored.*//' "$pitfalls/10_swallowed_panic.c" >"$dir/10_swallowed_panic.c"
+for compiler in gcc clang; do
+	if command -v $compiler >/dev/null; then
+		warns "$dir/10_swallowed_panic.c" wrong Wunused-result $compiler -Wall -c -o "$dir/object"
+		echo "$compiler finds the swallowed panic"
+	fi
+done
+
 # A lock that is kept on one way out.
 if command -v clang >/dev/null; then
 	warns "$pitfalls/14_lock_kept.c" withdraw_wrong "mutex 'lock' is " \
@@ -93,4 +102,54 @@ fi
 reports 01_deadlock "fatal error: all goroutines are asleep - deadlock!" "[chan send]:" "wrong("
 reports 02_nil_channel "all goroutines are asleep - deadlock!" "[chan send (nil chan)]:"
 reports 20_panic_in_goroutine "panic: an order of nothing" "risky(" "created by start_it"
+
+# A sleep instead of a wait: they are still there at the end.
+if [ -x "$built/18_sleep_to_wait" ]; then
+	TUZA_DEBUG=leakcheck "$built/18_sleep_to_wait" >"$dir/log" 2>&1
+	[ "$(grep -c '^fetch(' "$dir/log")" = 5 ] || fail "the leak check does not find five that sleep"
+	echo "the leak check finds who was not waited for"
+fi
+
+# build NAME SED: a copy of a pitfall, changed, against the library of this build.
+build() {
+	sed "$2" "$pitfalls/$1.c" >"$dir/$1.c"
+	"${CC:-cc}" -g -I"$TUZA_SOURCE_DIR/include" "$dir/$1.c" -o "$dir/program" \
+		"$TUZA_BUILD_DIR/libtuza.a" -pthread -ldl >"$dir/log" 2>&1
+}
+
+# A goroutine for each item: a dump shows a hundred of them at the same place.
+if build 08_unbounded_spawn 's/10 \* TUZA_MILLISECOND/TUZA_HOUR/'; then
+	for seconds in 0.1 1 5 20; do
+		timeout -s QUIT $seconds "$dir/program" 2>"$dir/log" >/dev/null
+		count=$(grep -c '^query(' "$dir/log")
+		[ "$count" -lt 100 ] || break
+	done
+	if [ "$count" = 100 ]; then
+		echo "a dump finds a hundred queries"
+	else
+		fail "a dump shows $count queries"
+	fi
+elif [ -e "$TUZA_BUILD_DIR/libtuza.a" ]; then
+	fail "08_unbounded_spawn is not built"
+fi
+
+# The order of a select's cases, looked at once: some seeds find it, and each does so again.
+if build 21_order_of_cases 's/JOBS = 1000/JOBS = 1/'; then
+	found=0
+	for seed in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		for turn in 1 2 3; do
+			TUZA_MAXPROCS=1 TUZA_DEBUG=chaos=$seed "$dir/program" >"$dir/turn$turn" 2>"$dir/log"
+		done
+		if ! cmp -s "$dir/turn1" "$dir/turn2" || ! cmp -s "$dir/turn2" "$dir/turn3"; then
+			fail "the seed $seed gives one schedule, then another"
+		fi
+		found=$((found + $(grep -c "wrong: some are done" "$dir/turn1")))
+	done
+	if [ $found = 0 ] || [ $found = 20 ]; then
+		fail "$found of 20 seeds find it"
+	fi
+	echo "$found of 20 seeds find who relies on the order of cases, again and again"
+elif [ -e "$TUZA_BUILD_DIR/libtuza.a" ]; then
+	fail "21_order_of_cases is not built"
+fi
 exit $failed

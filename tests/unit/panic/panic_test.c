@@ -295,7 +295,7 @@ static void exit_root(void *arg)
 {
 	(void)arg;
 	TUZA_DEFER(set_ended, 'e');
-	tuza_try(tried, NULL, NULL);
+	TUZA_IGNORE(tuza_try(tried, NULL, NULL));
 	note('!'); // only if the try returns
 }
 static const char *trace_exit(void (*fn)(void *))
