@@ -134,7 +134,7 @@ static int reap(tuza_process *p)
 {
 	tuza_process_state *s = &p->state;
 	struct sys_usage usage;
-	int status, n;
+	int status = 0, n;
 
 	*s = (tuza_process_state){.pid = p->pid, .exit_status = NO_STATUS};
 	for (;;) {

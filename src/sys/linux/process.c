@@ -232,7 +232,7 @@ int sys_spawn(const struct sys_spawn *s)
 	int error = pid > 0 ? read_failure(ends[0]) : 0;
 	sys_close(ends[0]);
 	if (error) {
-		int status;
+		int status = 0;
 		struct sys_usage usage;
 		sys_process_await(pid);
 		sys_process_reap(pid, &status, &usage);
@@ -273,7 +273,7 @@ static int64_t nanoseconds(const struct timeval *t)
 
 int sys_process_reap(int pid, int *status, struct sys_usage *usage)
 {
-	struct rusage r;
+	struct rusage r = {.ru_maxrss = 0};
 	long n = raw_syscall6(SYS_wait4, pid, (long)status, WNOHANG, (long)&r, 0, 0);
 
 	if (n <= 0)
