@@ -44,6 +44,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+// Whether a sanitizer slows this program down.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define TEST_SANITIZED 1
+#endif
+#endif
+#ifndef TEST_SANITIZED
+#define TEST_SANITIZED 0
+#endif
+
 #define TEST(sentence) TEST_DEFINE_(sentence, false)
 #define TEST_PLAIN(sentence) TEST_DEFINE_(sentence, true)
 

@@ -9,19 +9,7 @@
 
 #include <sys/resource.h>
 
-#ifdef __SANITIZE_THREAD__
-#define TEST_SLOW 1
-#endif
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define TEST_SLOW 1
-#endif
-#endif
-#ifdef TEST_SLOW
-enum { CHILDREN = 60 };
-#else
-enum { CHILDREN = 500 };
-#endif
+enum { CHILDREN = TEST_SANITIZED ? 60 : 500 };
 
 static atomic_int alive, done, wrong;
 
