@@ -21,6 +21,9 @@ extern "C" {
  *
  *   fd  any writable descriptor. What cannot be written is lost.
  *
+ * Threads that run others are asked for the stacks by SIGPROF: tuza_pprof_write tells when they are
+ * not.
+ *
  * Blocks   until it is written, in a blocking section: the other end of a pipe may be a goroutine.
  * Callable from  any goroutine or thread, at any time; one dump at a time. Others run on meanwhile.
  *          Not from a signal handler.

@@ -28,11 +28,18 @@ typedef struct tuza_listener tuza_listener; // tuza/net.h
  * Writes a profile of this moment.
  *
  *   fd     any writable descriptor.
- *   name   "goroutine": all goroutines, by their stacks and labels. One that runs on another thread
- *          is counted, but its stack cannot be had.
+ *   name   "goroutine": all goroutines, by their stacks and labels.
  *          "threadcreate": all threads of the process, by name; the scheduler's are "tuza".
+ *          "heap", "allocs": memory of tuza_malloc (tuza/malloc.h) that is in use; that there was.
+ *          "block", "mutex": who waited; for whom. See below: they are off at first.
  *   debug  0: for pprof, a protocol buffer in gzip's format. 1: text, a paragraph for each stack,
  *          the most frequent first. 2: as 1; of goroutines what tuza_dump writes.
+ *
+ * A goroutine that runs on another thread is shown where it was at that moment: the thread is asked
+ * by the signal SIGPROF, which is used for good from then on, and has 20 ms to answer. Not asked
+ * are threads that sleep in system calls that a signal would end early (poll, nanosleep; not read),
+ * nor any where the program has a handler of SIGPROF, under ThreadSanitizer or valgrind. Those
+ * goroutines are counted as "[running]" or "[in a blocking section]".
  *
  * Returns  0; -ENOENT: no profile has that name; -EBADF: the descriptor is negative; -EIO: it took
  *          not all of it; -ENOMEM.

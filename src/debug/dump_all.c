@@ -12,6 +12,7 @@
 #include "debug/dump.h"
 
 #include "base/atomic.h"
+#include "debug/ask.h"
 #include "debug/own_stack.h"
 #include "debug/snapshot.h"
 #include "sched/current.h"
@@ -80,6 +81,7 @@ struct report {
 	struct snapshot snapshot;
 	// while it is written
 	struct writer w;
+	struct ask_patience patience;
 	bool has_predecessor; // a goroutine stands above: a blank line separates
 };
 
@@ -113,14 +115,19 @@ static void write_snapshot(const struct arch_saved *caller, void *arg)
 static void write_fatal_one(const struct inspected *i, void *arg)
 {
 	struct report *r = arg;
-	struct backtrace b;
+	struct asked asked;
+	const struct backtrace *b = NULL;
 
 	if (i->is_current || i->id == r->skip_id)
 		return;
 	separate(r);
-	if (i->context)
-		backtrace_context(&b, i->context);
-	report_goroutine(&r->w, i, i->context ? &b : NULL, r->flags);
+	if (i->context) {
+		backtrace_context(&asked.b, i->context);
+		b = &asked.b;
+	} else if (inspect_runs(i) && ask_running(i, &r->patience, &asked, r->flags)) {
+		b = &asked.b;
+	}
+	report_goroutine(&r->w, i, b, r->flags);
 	writer_flush(&r->w);
 }
 

@@ -5,6 +5,7 @@
 #include "debug/snapshot.h"
 
 #include "base/atomic.h"
+#include "debug/ask.h"
 #include "debug/own_stack.h"
 #include "sys/sys.h"
 
@@ -49,6 +50,7 @@ void snapshot_free(struct snapshot *s)
 }
 
 struct taking {
+	struct ask_patience patience;
 	struct snapshot *snapshot;
 	snapshot_wants *wants;
 	void *arg;
@@ -79,12 +81,16 @@ static char *foreign_copy(char *to, const char *text, size_t bytes)
 // inspect_each's: the goroutine is held.
 static void add(const struct inspected *i, void *arg)
 {
-	const struct taking *t = arg;
+	struct taking *t = arg;
 	struct snapshot *s = t->snapshot;
+	struct asked asked;
 
 	if (t->wants && !t->wants(i, t->arg))
 		return;
-	const char *name = i->name ? i->name : "", *labels = i->labels ? i->labels : "";
+	bool is_asked = inspect_runs(i) && ask_running(i, &t->patience, &asked, 0);
+	const char *name = i->name ? i->name : "", *labels = is_asked    ? asked.labels
+							     : i->labels ? i->labels
+									 : "";
 	size_t name_bytes = foreign_bytes(name), labels_bytes = foreign_bytes(labels);
 	struct snapshot_record *r = snapshot_room(s, sizeof(*r) + name_bytes + labels_bytes);
 
@@ -100,6 +106,8 @@ static void add(const struct inspected *i, void *arg)
 		backtrace_context(&r->b, t->caller);
 	else if (i->context)
 		backtrace_context(&r->b, i->context);
+	else if (is_asked)
+		r->b = asked.b;
 	else
 		r->has_stack = false;
 	char *end = (char *)&r->b.frames[r->has_stack ? r->b.count : 0];

@@ -7,18 +7,16 @@
  * It is a thread and not a goroutine so that a profile may begin before tuza_run and end after it,
  * and so that goroutines that hog all processors do not keep it from the ring.
  *
- * The handler stays installed for good: a signal may arrive after its timer was deleted, and would
- * end the process by default.
- *
  * State: IDLE ─▶ CHANGING ─▶ RUNNING ─▶ CHANGING ─▶ IDLE; who swaps it to CHANGING owns all else.
  *
  * Go: src/runtime/cpuprof.go, src/runtime/pprof/pprof.go, profileWriter
  */
 #define _GNU_SOURCE
+#include "debug/profile_signal.h"
+#include "debug/unwind.h"
 #include "pprof/collect.h"
 #include "pprof/sampler.h"
 #include "pprof/samples.h"
-#include "pprof/unwind.h"
 
 #include "sched/current.h"
 #include "sched/timer.h"
@@ -92,15 +90,13 @@ static void fill(struct sample *s, const siginfo_t *info, const ucontext_t *cont
  *   2. load samples          (seq_cst)        2. load handlers      (seq_cst)
  * Not both may miss: a handler that sees the ring is seen, and waited for.
  */
-static void on_signal(int number, siginfo_t *info, void *context)
+static void on_signal(const siginfo_t *info, const ucontext_t *context)
 {
-	int saved_errno = errno;
 	struct samples *samples;
 
-	(void)number;
 	add_seq_cst(&cpu.handlers, 1);        // (cpu-handlers)
 	samples = load_seq_cst(&cpu.samples); // (cpu-handlers)
-	if (samples && info->si_code == SI_TIMER && info->si_value.sival_ptr == &cpu) {
+	if (samples) {
 		uint64_t position;
 		struct sample *s = samples_take(samples, &position);
 
@@ -110,27 +106,9 @@ static void on_signal(int number, siginfo_t *info, void *context)
 		}
 	}
 	sub_seq_cst(&cpu.handlers, 1); // (cpu-handlers)
-	errno = saved_errno;
 }
 
-// 0; -EBUSY: the program uses the signal itself.
-static int install_handler(void)
-{
-	struct sigaction action = {.sa_sigaction = on_signal}, found;
-
-	if (sigaction(SIGPROF, NULL, &found) != 0)
-		return -errno;
-	if (found.sa_flags & SA_SIGINFO)
-		return found.sa_sigaction == on_signal ? 0 : -EBUSY;
-	if (found.sa_handler != SIG_DFL && found.sa_handler != SIG_IGN)
-		return -EBUSY;
-	action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-	sigfillset(&action.sa_mask);
-	// A fault in the handler would be the runtime's own: it is to be reported.
-	sigdelset(&action.sa_mask, SIGSEGV);
-	sigdelset(&action.sa_mask, SIGBUS);
-	return sigaction(SIGPROF, &action, NULL) == 0 ? 0 : -errno;
-}
+static struct profile_signal cpu_signal = {.handle = on_signal};
 
 // ---- counting ----------------------------------------------------------------------------------
 
@@ -197,7 +175,7 @@ static void take_ring_from_handlers(void)
 static int start(int fd)
 {
 	struct samples *samples;
-	int error = install_handler();
+	int error = profile_signal_use(&cpu_signal);
 
 	if (error)
 		return error;
@@ -206,7 +184,7 @@ static int start(int fd)
 		return -ENOMEM;
 	samples_init(samples);
 	cpu.fd = fd;
-	cpu.sampler = (struct sampler){.period = PERIOD, .value = &cpu};
+	cpu.sampler = (struct sampler){.period = PERIOD, .value = &cpu_signal};
 	profile_init(&cpu.profile, &pprof_cpu_kind);
 	store_relaxed(&cpu.stop_word, 0);  // the thread is not there yet
 	store_relaxed(&cpu.ended_word, 0); // as above

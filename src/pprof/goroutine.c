@@ -5,10 +5,11 @@
  *
  * The runtime's own frames are left out after the counting, once per stack.
  *
- * A goroutine that runs on another thread is counted by what it does, without its stack: nothing
- * stops it to be asked. Plain threads that wait in tuza are no goroutines.
+ * A goroutine that runs on another thread is asked for its stack (debug/ask.h); if it does not
+ * answer it is counted by what it does. Plain threads that wait in tuza are no goroutines.
  */
 #include "base/atomic.h"
+#include "debug/ask.h"
 #include "pprof/collect.h"
 #include "pprof/frames.h"
 #include "sched/inspect.h"
@@ -28,6 +29,7 @@ static const struct profile_kind goroutine_kind = {
 struct looking {
 	struct profile *counted; // with all frames
 	const struct arch_saved *caller;
+	struct ask_patience patience;
 	struct bytes labels; // of the goroutine being looked at
 };
 
@@ -67,21 +69,27 @@ static void look(const struct inspected *i, void *arg)
 	static const uint64_t one = 1;
 	struct looking *l = arg;
 	struct profile_stack s = {.name = doing(i->state)};
-	struct backtrace b = {.count = 0};
+	struct asked a;
+	struct backtrace *b = &a.b;
 
 	if (i->g->flags & GOROUTINE_THREAD)
 		return;
-	if (i->entry) {
-		b.frames[0] = (struct backtrace_frame){(uintptr_t)i->entry, false};
-		b.count = 1;
-	} else if (i->is_current) {
-		frames_of_caller(&b, l->caller);
-	} else if (i->context) {
-		backtrace_context(&b, i->context);
-	}
-	s.frames = b.frames;
-	s.count = b.count;
+	b->count = 0;
 	s.labels = i->labels ? copy_labels(&l->labels, i->labels) : "";
+	if (i->entry) {
+		b->frames[0] = (struct backtrace_frame){(uintptr_t)i->entry, false};
+		b->count = 1;
+	} else if (i->is_current) {
+		frames_of_caller(b, l->caller);
+	} else if (i->context) {
+		backtrace_context(b, i->context);
+	} else if (ask_running(i, &l->patience, &a, 0)) {
+		s.labels = a.labels;
+	} else {
+		b->count = 0;
+	}
+	s.frames = b->frames;
+	s.count = b->count;
 	profile_add(l->counted, &s, &one);
 }
 

@@ -131,6 +131,32 @@ void inspect_each_unlocked(void (*fn)(const struct inspected *i, void *arg), voi
 	sub_seq_cst(&inspect_active, 1); // (scan)
 }
 
+int inspect_thread_of(const struct goroutine *g, bool unlocked)
+{
+	int id = 0, tries = 1000;
+	// The holder may be dead, or be the caller that it interrupted.
+	while (!lock_try(&rt.lock)) {
+		if (unlocked && --tries == 0)
+			return 0;
+		sys_yield();
+	}
+	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next) {
+		const struct machine *m = CONTAINER_OF(l, const struct machine, all);
+		if (load_relaxed(&m->current) == g)       // a glimpse
+			id = load_relaxed(&m->thread.id); // 0: it has just begun
+	}
+	lock_release(&rt.lock);
+	return id;
+}
+
+bool inspect_running_stack(const struct goroutine *g, struct stack_bounds *b)
+{
+	if (!g->stack)
+		return false;
+	*b = stack_bounds(g->stack, g->stack_class);
+	return true;
+}
+
 void inspect_current(struct inspected *i)
 {
 	struct goroutine *g = goroutine_current();

@@ -30,6 +30,12 @@ struct inspected {
 	const char *labels;        // `"k": "v", …` or ""
 };
 
+// Whether another thread runs it, in a blocking section or not.
+static inline bool inspect_runs(const struct inspected *i)
+{
+	return !i->is_current && !i->context && !i->entry && !(i->g->flags & GOROUTINE_THREAD);
+}
+
 /*
  * Calls fn for each user goroutine that lives, each held while fn looks at it; others run on. Plain
  * threads that wait in tuza are included with state WAITING (context NULL). fn must not park, and
@@ -41,6 +47,15 @@ void inspect_each(void (*fn)(const struct inspected *i, void *arg), void *arg);
 // The same for the fatal path (signal handler, panic): takes no lock that may be held, waits for
 // nothing.
 void inspect_each_unlocked(void (*fn)(const struct inspected *i, void *arg), void *arg);
+
+/*
+ * The id of the thread that runs a goroutine, in a blocking section or not; 0 if none does. A
+ * glimpse. `unlocked`: for inspect_each_unlocked's callback.
+ */
+int inspect_thread_of(const struct goroutine *g, bool unlocked);
+
+// The stack of the calling thread's goroutine; false if it has none of its own. In signal handlers.
+bool inspect_running_stack(const struct goroutine *g, struct stack_bounds *b);
 
 // Fills *i for the calling goroutine alone (is_current).
 void inspect_current(struct inspected *i);

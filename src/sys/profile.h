@@ -18,6 +18,22 @@ enum { SYS_THREAD_NAME_BYTES = 16 }; // with the final 0: Linux's TASK_COMM_LEN
 bool sys_thread_name_of(int id, char name[SYS_THREAD_NAME_BYTES]);
 
 /*
+ * Sends SIGPROF with `value` to a thread of this process, once. False when there is no such thread,
+ * or the limit of pending signals is reached. For signal handlers, too, as the next two.
+ */
+bool sys_thread_ask(int id, void *value);
+
+/*
+ * Whether a signal does a thread no harm: it runs, or sleeps in a system call that Linux starts
+ * again by itself (futex, read …). False for others, such as poll and nanosleep, which would end
+ * early: signal(7). A glimpse.
+ */
+bool sys_thread_may_be_asked(int id);
+
+// The calling thread's id.
+int sys_thread_id(void);
+
+/*
  * Sends SIGPROF, with `value` as its value, to a thread of this process for each `period` ns of CPU
  * time that it burns, for the first time after `first`.
  *

@@ -6,6 +6,7 @@
 #include "sys/profile.h"
 
 #include "sys/linux/syscall.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +54,8 @@ int sys_threads_each(void (*fn)(int id, void *arg), void *arg)
 	return (int)n;
 }
 
-bool sys_thread_name_of(int id, char name[SYS_THREAD_NAME_BYTES])
+// Reads a file about a thread; how many bytes, or a code.
+static long read_of_thread(int id, const char *file, char *buffer, size_t size)
 {
 	char path[64], digits[16];
 	size_t n = 0;
@@ -63,16 +65,70 @@ bool sys_thread_name_of(int id, char name[SYS_THREAD_NAME_BYTES])
 	char *at = stpcpy(path, "/proc/self/task/");
 	while (n > 0)
 		*at++ = digits[--n];
-	stpcpy(at, "/comm");
+	stpcpy(at, file);
 	long fd = raw_syscall6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	if (fd < 0)
-		return false;
-	long got = raw_syscall6(SYS_read, fd, (long)name, SYS_THREAD_NAME_BYTES, 0, 0, 0);
+		return fd;
+	long got = raw_syscall6(SYS_read, fd, (long)buffer, (long)size, 0, 0, 0);
 	raw_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	return got;
+}
+
+bool sys_thread_name_of(int id, char name[SYS_THREAD_NAME_BYTES])
+{
+	long got = read_of_thread(id, "/comm", name, SYS_THREAD_NAME_BYTES);
+
 	if (got <= 0)
 		return false;
 	name[got - 1] = 0; // a newline
 	return true;
+}
+
+// ---- asking a thread ---------------------------------------------------------------------------
+
+int sys_thread_id(void) { return (int)raw_syscall6(SYS_gettid, 0, 0, 0, 0, 0, 0); }
+
+bool sys_thread_ask(int id, void *value)
+{
+	long process = raw_syscall6(SYS_getpid, 0, 0, 0, 0, 0, 0);
+	siginfo_t info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_signo = SIGPROF;
+	info.si_code = SI_QUEUE;
+	info.si_pid = (pid_t)process;
+	info.si_value.sival_ptr = value;
+	return raw_syscall6(SYS_rt_tgsigqueueinfo, process, id, SIGPROF, (long)&info, 0, 0) == 0;
+}
+
+// Started again after a handler with SA_RESTART: signal(7). Those of sockets are not if they have a
+// time limit, so they are not here.
+static bool is_restarted(int call)
+{
+	static const int restarted[] = {SYS_futex, SYS_read, SYS_write, SYS_readv, SYS_writev,
+		SYS_pread64, SYS_pwrite64, SYS_openat, SYS_fsync, SYS_fdatasync, SYS_flock,
+		SYS_fcntl, SYS_wait4, SYS_waitid, SYS_getrandom, SYS_madvise, SYS_munmap,
+		SYS_mprotect, SYS_mmap, SYS_sched_yield};
+
+	for (size_t i = 0; i < COUNT_OF(restarted); i++)
+		if (restarted[i] == call)
+			return true;
+	return false;
+}
+
+bool sys_thread_may_be_asked(int id)
+{
+	char text[256];
+	// "running", or "202 0x7f … sp pc"; "-1 sp pc" in a fault.
+	long n = read_of_thread(id, "/syscall", text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return !sys_thread_sleeps(id); // this kernel does not tell
+	text[n] = 0;
+	if (text[0] < '0' || text[0] > '9')
+		return true;
+	text[strcspn(text, " ")] = 0;
+	return is_restarted(number_of(text));
 }
 
 // ---- CPU timers --------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 #include "test.h"
 
 #include "debug/backtrace.h"
-#include "pprof/unwind.h"
+#include "debug/unwind.h"
 #include "sys/profile.h"
 #include "sys/sys.h"
 

@@ -2,8 +2,8 @@
 /*
  * The stack of what a signal interrupted, wherever that was.
  */
-#ifndef TUZA_PPROF_UNWIND_H
-#define TUZA_PPROF_UNWIND_H
+#ifndef TUZA_DEBUG_UNWIND_H
+#define TUZA_DEBUG_UNWIND_H
 
 #ifndef _GNU_SOURCE
 #error "ucontext.h needs _GNU_SOURCE"

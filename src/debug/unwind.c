@@ -16,10 +16,10 @@
  * Format: Linux Standard Base, Exception Frames; DWARF 4, 6.4.
  */
 #define _GNU_SOURCE
-#include "pprof/unwind.h"
+#include "debug/unwind.h"
 
 #include "arch_signal.h"
-#include "pprof/unwind_table.h"
+#include "debug/unwind_table.h"
 #include "sys/profile.h"
 #include "sys/sys.h"
 

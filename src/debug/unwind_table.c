@@ -8,7 +8,7 @@
  * constant. Lengths in them are checked all the same.
  */
 #define _GNU_SOURCE
-#include "pprof/unwind_table.h"
+#include "debug/unwind_table.h"
 
 #include <dlfcn.h>
 

@@ -3,8 +3,8 @@
  * What the unwind tables say about one instruction. Everything here may be called in a signal
  * handler.
  */
-#ifndef TUZA_PPROF_UNWIND_TABLE_H
-#define TUZA_PPROF_UNWIND_TABLE_H
+#ifndef TUZA_DEBUG_UNWIND_TABLE_H
+#define TUZA_DEBUG_UNWIND_TABLE_H
 
 #include "base/compiler.h"
 
