@@ -415,16 +415,15 @@ void idle_fire_timers(int64_t now)
 		struct processor *owner = processor_at(i);
 		if (timer_heap_earliest(&owner->timers) > now)
 			continue;
-		struct goroutine *list = timer_heap_run(&owner->timers, now);
-		if (list)
-			ready_list_by(list, EVENT_BY_TIMER);
+		schedule_submit_overdue(timer_heap_run(&owner->timers, now));
 	}
 }
 
 /*
  * Becomes the timekeeper if there is none, or none that polls although somebody should. Returns
- * until when to sleep; *polls: in the kernel's poller. While all processors are busy nobody sleeps
- * there: they look themselves, and what it would wake for would have to wait.
+ * until when to sleep; *polls: in the kernel's poller. While all processors are busy nobody keeps
+ * time nor polls: they look themselves, and what a sleeper would wake for would have to wait. The
+ * monitor sees to it that somebody does look.
  */
 static int64_t become_timekeeper(struct machine *m, bool *polls)
 {
@@ -432,11 +431,12 @@ static int64_t become_timekeeper(struct machine *m, bool *polls)
 	*polls = false;
 	lock_acquire(&rt.lock);
 	if (link_is_linked(&m->idle)) {
+		bool may = load_relaxed(&rt.idle_processor_count) != 0; // changed under rt.lock
 		// (poll-idle) read after the machine stopped looking; changed under rt.lock only
-		bool poll = poller_is_wanted() && load_relaxed(&poller.machine) == NULL &&
-			    load_relaxed(&rt.idle_processor_count) != 0; // under rt.lock
+		bool poll = may && poller_is_wanted() && load_relaxed(&poller.machine) == NULL;
 		if (poll || rt.timekeeper == NULL || rt.timekeeper == m) {
-			until = earliest_timer();
+			if (may)
+				until = earliest_timer();
 			if (until != INT64_MAX || poll) {
 				rt.timekeeper = m;
 				// (idle-wake) an exchange, so that whoever starts an earlier timer

@@ -245,6 +245,15 @@ static int64_t earliest(void)
 	return when;
 }
 
+// Nobody keeps time while all processors are busy, and they may be so with one goroutine each.
+static int64_t shortened_for_timers(int64_t delay)
+{
+	if (load_relaxed(&rt.idle_processor_count) != 0) // hint
+		return delay;
+	int64_t left = clock_after(earliest(), LATE_TIMER_NS) - clock_now();
+	return left >= delay ? delay : left > LATE_TIMER_NS ? left : LATE_TIMER_NS;
+}
+
 // ---- events that nobody asks for ------------------------------------------------------------
 
 // Somebody waits for a descriptor, nobody polls, and there is a processor to do it with.
@@ -474,6 +483,8 @@ void monitor_run(const uint32_t *until)
 			delay = LOOK_FIRST_NS;
 		if (delay > LOOK_MOST_UNPOLLED_NS && is_unpolled())
 			delay = LOOK_MOST_UNPOLLED_NS;
+		if (delay > LATE_TIMER_NS)
+			delay = shortened_for_timers(delay);
 	}
 }
 

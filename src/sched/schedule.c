@@ -50,6 +50,38 @@ void schedule_submit_global(struct goroutine *g)
 		idle_wake();
 }
 
+void schedule_submit_overdue(struct goroutine *list)
+{
+	struct goroutine *first = NULL, **end = &first, *last = NULL;
+	struct machine *m = machine_here();
+	uint32_t count = 0;
+	while (list) {
+		struct goroutine *g = list;
+		list = g->next;
+		if (unlikely(g->flags & GOROUTINE_THREAD)) {
+			ready(g);
+			continue;
+		}
+		if (events_are_on())
+			events_readied(m, g, EVENT_BY_TIMER);
+		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
+		*end = last = g;
+		end = &g->next;
+		count++;
+	}
+	if (!first)
+		return;
+	lock_acquire(&rt.lock);
+	*end = rt.global_head;
+	rt.global_head = first;
+	if (!rt.global_tail)
+		rt.global_tail = last;
+	store_seq_cst(&rt.global_count, rt.global_count + count); // (idle-wake) published here
+	lock_release(&rt.lock);
+	if (load_seq_cst(&rt.idle_processor_count) != 0) // (idle-wake)
+		idle_wake();
+}
+
 // The ring is full: half of it and g go to the global queue in one batch. Go: runqputslow
 static NOINLINE void overflow(struct processor *p, struct goroutine *g)
 {

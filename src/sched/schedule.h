@@ -47,6 +47,10 @@ void schedule_submit(struct processor *p, struct goroutine *g, bool next);
 // The same on behalf of somebody without a processor.
 void schedule_submit_global(struct goroutine *g);
 
+// Puts a list of goroutines whose timers were due a while ago before all others of the global
+// queue: behind a long queue they would be as late as the queue is long.
+void schedule_submit_overdue(struct goroutine *list);
+
 // Appends a list (linked by next, `count` long) to the global queue.
 void schedule_put_global(struct goroutine *first, struct goroutine *last, uint32_t count);
 

@@ -9,8 +9,12 @@
  *
  * Invariants, under a heap's lock:
  *   slots[i].when <= slots[c].when for each child c of i, 4i + 1 to 4i + 4
- *   slots[i].timer->index == i + 1 and slots[i].timer->heap is this heap
+ *   slots[i].timer->index == i + 1 and slots[i].timer->heap is this heap, unless slots[i] is final
  *   earliest == slots[0].when, or INT64_MAX when the heap is empty
+ *
+ * A final slot holds a timer that nobody will stop or start again, as a sleeping goroutine's: it
+ * does not know its position. With a million sleepers each move of one would otherwise miss the
+ * cache and the TLB, as each timer is on a stack of its own.
  *
  * Which heap: a timer that is started goes to the heap of the calling machine's processor; one that
  * is restarted while it runs stays where it is. t->heap changes under the lock of the heap that it
@@ -62,11 +66,17 @@ int64_t clock_after(int64_t now, int64_t d)
 
 // ---- the heap: all of these need its lock --------------------------------------------------
 
+static ALWAYS_INLINE struct timer_slot slot_of(struct timer *t, int64_t when)
+{
+	return (struct timer_slot){when, (uintptr_t)t};
+}
+
 static ALWAYS_INLINE void slot_put(struct timer_heap *h, uint32_t i, struct timer_slot slot)
 {
 	h->slots[i] = slot;
 	// Under the lock; without it only 0 means something.
-	store_relaxed(&slot.timer->index, i + 1);
+	if (!(slot.timer & TIMER_SLOT_FINAL))
+		store_relaxed(&timer_slot_timer(slot)->index, i + 1);
 }
 
 // Puts `slot` into the hole at i or where its time belongs between i and the root.
@@ -116,7 +126,8 @@ static void heap_remove(struct timer_heap *h, uint32_t i)
 	struct timer_slot last = h->slots[--h->count];
 
 	// (timer-out) pairs with timer_stop, which may free the timer now: the last touch.
-	store_release(&h->slots[i].timer->index, 0);
+	if (!(h->slots[i].timer & TIMER_SLOT_FINAL))
+		store_release(&timer_slot_timer(h->slots[i])->index, 0);
 	if (i < h->count)
 		sift(h, i, last);
 }
@@ -216,8 +227,9 @@ static struct goroutine **fire_batch(
 {
 	*more = false;
 	for (int fired = 0; h->count && h->slots[0].when <= now; fired++) {
-		struct timer *t = h->slots[0].timer;
-		int64_t due = t->when;
+		struct timer_slot slot = h->slots[0];
+		struct timer *t = timer_slot_timer(slot);
+		int64_t due = slot.when;
 
 		if (fired == FIRE_BATCH) {
 			*more = true;
@@ -232,7 +244,7 @@ static struct goroutine **fire_batch(
 			t->when = next_tick(due, t->period, now);
 		// A `fire` that could not do its work has set a later time itself.
 		if (t->when > due)
-			sift_down(h, 0, (struct timer_slot){t->when, t});
+			sift_down(h, 0, (struct timer_slot){t->when, slot.timer});
 		else
 			heap_remove(h, 0);
 	}
@@ -298,6 +310,32 @@ static struct timer_heap *timer_lock(struct timer *t)
 			return h;
 		lock_release(&h->lock);
 	}
+}
+
+int timer_start_final(struct timer *t, int64_t when)
+{
+	struct timer_heap *h = timer_heap_current();
+	bool is_earlier;
+
+	if (when == INT64_MAX) // as in timer_restart
+		when--;
+	lock_acquire(&h->lock);
+	while (unlikely(h->count == h->capacity)) {
+		uint32_t capacity = h->capacity;
+		lock_release(&h->lock);
+		int error = heap_grow(h, capacity);
+		if (error)
+			return error;
+		lock_acquire(&h->lock);
+	}
+	t->when = when;
+	sift_up(h, h->count++, (struct timer_slot){when, (uintptr_t)t | TIMER_SLOT_FINAL});
+	is_earlier = earliest_update(h);
+	lock_release(&h->lock);
+	// *t may be gone, as in timer_restart.
+	if (is_earlier)
+		timer_became_earliest(when);
+	return 0;
 }
 
 int timer_start(struct timer *t, int64_t when)
@@ -368,9 +406,9 @@ bool timer_restart(
 	t->when = when;
 	t->period = period;
 	if (t->index != 0)
-		sift(h, t->index - 1, (struct timer_slot){when, t});
+		sift(h, t->index - 1, slot_of(t, when));
 	else
-		sift_up(h, h->count++, (struct timer_slot){when, t});
+		sift_up(h, h->count++, slot_of(t, when));
 	is_earlier = earliest_update(h);
 	lock_release(&h->lock);
 	// *t may be gone: it was on the stack of a goroutine that another machine has woken.

@@ -42,6 +42,12 @@ int64_t clock_after(int64_t now, int64_t d);
 MUST_USE int timer_start(struct timer *t, int64_t when);
 
 /*
+ * The same for a new timer that fires once and that nobody will stop or start again. Until it has
+ * fired nothing may be done to it.
+ */
+MUST_USE int timer_start_final(struct timer *t, int64_t when);
+
+/*
  * Stops it. After the return `fire` is not running and will not run, so *t may be freed.
  *
  * Returns  true when it was running and had not fired (a periodic one: was running).

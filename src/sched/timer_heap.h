@@ -9,9 +9,16 @@
 #include "sched/timer.h"
 
 struct timer_slot {
-	int64_t when; // a copy, so that sifting stays in the array
-	struct timer *timer;
+	int64_t when;    // a copy, so that sifting stays in the array
+	uintptr_t timer; // its address; TIMER_SLOT_FINAL: it does not know its place
 };
+
+#define TIMER_SLOT_FINAL ((uintptr_t)1)
+
+static ALWAYS_INLINE struct timer *timer_slot_timer(struct timer_slot slot)
+{
+	return (struct timer *)(slot.timer & ~TIMER_SLOT_FINAL);
+}
 
 struct timer_heap {
 	// any thread, atomic: when of the root, INT64_MAX if empty; written under the lock

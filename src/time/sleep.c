@@ -31,7 +31,7 @@ static bool sleep_commit(struct goroutine *g, void *arg)
 	int error;
 
 	s->g = g;
-	error = timer_start(&s->timer, s->until);
+	error = timer_start_final(&s->timer, s->until);
 	if (likely(error == 0))
 		return true; // g may be running again: *s is gone
 	s->error = error;

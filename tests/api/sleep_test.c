@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <time.h>
+#include <tuza/sync.h>
 
 #define MS TUZA_MILLISECOND
 
@@ -52,6 +53,47 @@ TEST(sleep_takes_at_least_its_duration)
 		tuza_sleep(d);
 		CHECK(tuza_now() - before >= d);
 	}
+}
+
+static void burn_ten_microseconds(atomic_int *ran)
+{
+	int64_t until = tuza_now() + 10 * TUZA_MICROSECOND;
+
+	while (tuza_now() < until)
+		;
+	atomic_fetch_add(ran, 1);
+}
+
+enum { QUEUE = 30000, SLEEPERS = 200 };
+
+static void sleep_and_look(tuza_waitgroup *wg, tuza_duration d, atomic_int *ran, atomic_int *late)
+{
+	tuza_sleep(d);
+	if (atomic_load(ran) > QUEUE / 2)
+		atomic_fetch_add(late, 1);
+	tuza_waitgroup_done(wg);
+}
+
+// Goroutines that are due come before thousands that were started and have not run yet. Not each of
+// them: the kernel may let the thread wait that has the timer.
+TEST(sleepers_do_not_wait_for_a_long_queue)
+{
+	static atomic_int ran, late;
+	tuza_waitgroup wg = {0};
+
+	atomic_store(&ran, 0);
+	atomic_store(&late, 0);
+	tuza_waitgroup_add(&wg, SLEEPERS);
+	for (int i = 0; i < SLEEPERS; i++)
+		TUZA_GO(sleep_and_look, &wg, (i % 20 + 1) * MS / 4, &ran, &late);
+	tuza_yield();
+	for (int i = 0; i < QUEUE; i++)
+		TUZA_GO(burn_ten_microseconds, &ran);
+	tuza_waitgroup_wait(&wg);
+	if (!CHECK(atomic_load(&late) < SLEEPERS / 2))
+		printf("  late: %d of %d\n", atomic_load(&late), SLEEPERS);
+	while (atomic_load(&ran) < QUEUE)
+		tuza_sleep(MS);
 }
 
 static void note(atomic_int *ran) { *ran = 1; }

@@ -337,7 +337,7 @@ static void check_heaps(void)
 		CLAIM(h->lock.word == 0);
 		CLAIM(h->earliest == (h->count ? h->slots[0].when : INT64_MAX));
 		for (uint32_t k = 0; k < h->count; k++)
-			CLAIM(h->slots[k].timer == &timer && timer.heap == h &&
+			CLAIM(h->slots[k].timer == (uintptr_t)&timer && timer.heap == h &&
 				timer.index == k + 1 && h->slots[k].when == timer.when);
 	}
 	CLAIM(held <= 1);
