@@ -6,6 +6,7 @@
 #   make run        tuza-check, which checks URLs, on a small site of its own
 #   make tour       every example, with what it shows
 #   make test       every test: plain, under the sanitizers, under valgrind, and the CPU layer for aarch64
+#   make test-race  the tests under ThreadSanitizer, and programs of users as docs/RACES.md shows them
 #   make check      format, linters, layers, barrier labels, exported symbols, headers
 #   make format     lets clang-format have its way
 #   make bench      the benchmarks, beside Go's where there is a `go` (bench/README.md)
@@ -24,7 +25,7 @@ CTEST = ctest --parallel $(JOBS) --preset
 # One after the other: the tests want the machine for themselves, and each step uses all of it.
 .NOTPARALLEL:
 
-.PHONY: all run tour format test test-release test-debug test-asan test-tsan test-valgrind test-aarch64 \
+.PHONY: all run tour format test test-release test-debug test-asan test-tsan test-race test-valgrind test-aarch64 \
 	test-aarch64-arch check bench coverage install deps deps-build deps-test clean
 
 all: configure-release
@@ -58,6 +59,10 @@ test-asan: deps-test configure-asan
 test-tsan: deps-test configure-tsan
 	@$(CMAKE_BUILD) tsan
 	@$(CTEST) tsan
+
+test-race: test-tsan configure-release
+	@$(CMAKE_BUILD) release --target libraries apps
+	@$(CTEST) release --tests-regex '^meta/.*race_test'
 
 test-valgrind: deps-test configure-release
 	@$(CMAKE_BUILD) release

@@ -39,8 +39,8 @@ if(TUZA_HAVE_HTTP)
           DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endif()
 
-# The checker, which finds its modules from where it lies.
-install(PROGRAMS "${PROJECT_SOURCE_DIR}/tools/vet/tuza-vet" DESTINATION "${CMAKE_INSTALL_BINDIR}")
+# The checker finds its modules from where it lies.
+install(PROGRAMS "${PROJECT_SOURCE_DIR}/tools/vet/tuza-vet" "${PROJECT_SOURCE_DIR}/tools/tuza-chaos" DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/vet/tuza_vet" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza/vet"
         FILES_MATCHING PATTERN "*.py")
 install(FILES "${PROJECT_SOURCE_DIR}/tools/vet/clang-tidy" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")

@@ -14,6 +14,8 @@ WEAK void __tsan_acquire(void *address);
 WEAK void __tsan_release(void *address);
 WEAK void __tsan_read_range(void *address, unsigned long bytes);
 WEAK void __tsan_write_range(void *address, unsigned long bytes);
+WEAK void __tsan_func_entry(void *call);
+WEAK void __tsan_func_exit(void);
 WEAK void *__tsan_get_current_fiber(void);
 WEAK void *__tsan_create_fiber(unsigned flags);
 WEAK void __tsan_destroy_fiber(void *fiber);
@@ -33,16 +35,26 @@ static ALWAYS_INLINE void race_release(const void *p)
 	if (race_is_on())
 		__tsan_release((void *)(uintptr_t)p);
 }
-// The library reads or writes the user's bytes on behalf of the calling goroutine.
+/*
+ * The library reads or writes the user's bytes on behalf of the calling goroutine. The detector's
+ * stacks have instrumented functions only; they are told of the call of this one, or the report
+ * would not name the line with the send.
+ */
 static ALWAYS_INLINE void race_read(const void *p, size_t bytes)
 {
-	if (race_is_on() && p && bytes)
+	if (race_is_on() && p && bytes) {
+		__tsan_func_entry(__builtin_return_address(0));
 		__tsan_read_range((void *)(uintptr_t)p, bytes);
+		__tsan_func_exit();
+	}
 }
 static ALWAYS_INLINE void race_write(const void *p, size_t bytes)
 {
-	if (race_is_on() && p && bytes)
+	if (race_is_on() && p && bytes) {
+		__tsan_func_entry(__builtin_return_address(0));
 		__tsan_write_range((void *)(uintptr_t)p, bytes);
+		__tsan_func_exit();
+	}
 }
 
 #endif

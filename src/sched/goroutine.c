@@ -240,10 +240,10 @@ static ALWAYS_INLINE void capture_simple(struct goroutine *g, void (*fn)(void *)
 	g->capture.gpr[0] = (uint64_t)(uintptr_t)arg;
 }
 
-struct goroutine *goroutine_new(void (*fn)(void *), void *arg)
+struct goroutine *goroutine_new(void (*fn)(void *), void *arg, uintptr_t pc)
 {
 	struct machine *m = machine_here();
-	struct goroutine *g = prepare((struct spawner){m, m->processor}, 0);
+	struct goroutine *g = prepare((struct spawner){m, m->processor}, pc);
 	if (!g)
 		return NULL;
 	if (events_are_for(EVENTS_FOR_TOOLS))

@@ -107,14 +107,13 @@ EXPORT tuza_goroutine *tuza_spawn(void (*fn)(void *), void *arg)
 		fatal("go of nil func value");
 	runtime_ensure_started();
 	h = malloc(sizeof(*h));
-	g = h ? goroutine_new(handle_main, h) : NULL;
+	g = h ? goroutine_new(handle_main, h, (uintptr_t)__builtin_return_address(0)) : NULL;
 	errno = saved_errno;
 	if (unlikely(!g)) {
 		free(h);
 		return NULL;
 	}
 	*h = (struct tuza_goroutine){.fn = fn, .arg = arg};
-	g->creation_pc = (uintptr_t)__builtin_return_address(0);
 	g->capture.gpr[1] = (uintptr_t)fn; // for dumps
 	// (handle) pairs with the load in inspect.c: the function is seen.
 	store_release(&g->handle, h);

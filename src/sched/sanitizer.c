@@ -18,6 +18,7 @@
 #include "sched/machine.h"
 #include "sched/runtime.h"
 #include "sched/stack.h"
+#include "sched/upcalls.h"
 #include "sys/valgrind.h"
 
 #include <pthread.h>
@@ -74,6 +75,23 @@ void sanitizer_leave(struct machine *m, struct goroutine *g, bool for_good)
 	}
 }
 
+// Until the program names it: reports say which of a dump's goroutines it is. (snprintf would be
+// seen, and its buffer, on a stack that all goroutines share, be a race.)
+static void name_fiber(struct goroutine *g)
+{
+	static const char prefix[] = "goroutine ";
+	char name[sizeof prefix + 20], *at = name + sizeof name;
+
+	if (g->extra && goroutine_extra_name(g)[0] != 0)
+		return; // it was started with one
+	*--at = 0;
+	for (uint64_t id = g->id; *at == 0 || id > 0; id /= 10)
+		*--at = (char)('0' + id % 10);
+	for (size_t i = sizeof prefix - 1; i > 0; i--)
+		*--at = prefix[i - 1];
+	__tsan_set_fiber_name(g->tsan_fiber, at);
+}
+
 void sanitizer_enter(struct machine *m, struct goroutine *g, bool first)
 {
 	struct stack_bounds b = stack_bounds(g->stack, g->stack_class);
@@ -86,8 +104,10 @@ void sanitizer_enter(struct machine *m, struct goroutine *g, bool first)
 		__tsan_switch_to_fiber(g->tsan_fiber, TSAN_NO_SYNC);
 		// Pairs with sanitizer_machine_started: the thread's variables, errno among them.
 		__tsan_acquire(m);
-		if (first)
+		if (first) {
 			__tsan_acquire(g->stack);
+			name_fiber(g);
+		}
 	}
 }
 
@@ -113,8 +133,14 @@ void sanitizer_machine_started(struct machine *m)
 
 void sanitizer_goroutine_created(struct goroutine *g)
 {
-	if (race_is_on())
-		g->tsan_fiber = __tsan_create_fiber(0);
+	if (!race_is_on())
+		return;
+	// As if the go statement were a call, its line stands in "created by".
+	if (g->creation_pc)
+		__tsan_func_entry((void *)g->creation_pc);
+	g->tsan_fiber = __tsan_create_fiber(0);
+	if (g->creation_pc)
+		__tsan_func_exit();
 }
 
 void sanitizer_goroutine_freed(struct goroutine *g)

@@ -20,7 +20,7 @@ NORETURN void goroutine_finish(void);
  * A new goroutine that will run fn(arg): RUNNABLE, in no queue; pass it to ready() or ready_list().
  * NULL: out of memory.
  */
-MUST_USE struct goroutine *goroutine_new(void (*fn)(void *), void *arg);
+MUST_USE struct goroutine *goroutine_new(void (*fn)(void *), void *arg, uintptr_t pc);
 
 /*
  * The same for a caller that holds a runtime lock: NULL when no descriptor is at hand. Then

@@ -290,7 +290,7 @@ EXPORT int tuza_run(int (*fn)(void *), void *arg)
 	pthread_mutex_unlock(&start_mutex);
 
 	struct main_call call = {.fn = fn, .arg = arg};
-	struct goroutine *g = goroutine_new(main_goroutine, &call);
+	struct goroutine *g = goroutine_new(main_goroutine, &call, 0);
 	if (!g)
 		fatal("tuza: out of memory for the main goroutine");
 	g->id = 1;
