@@ -157,9 +157,8 @@ static const char *answer_end(const char *at, const char *end)
 }
 
 // "200/5 400": statuses, with the X-Body of those that have one.
-static void describe_answers(const struct answer *a, char *words, size_t room)
+static void describe_answers(const char *at, const char *end, char *words, size_t room)
 {
-	const char *at = a->bytes, *end = a->bytes + a->length;
 	size_t n = 0;
 	words[0] = '\0';
 	while (at && at < end && n + 32 < room) {

@@ -28,22 +28,23 @@ struct question {
 // Sends the bytes at once and reads until the other side has closed the connection.
 static void ask(struct question *q)
 {
-	struct answer *a = calloc(1, sizeof *a);
+	enum { ROOM = 16384 };
+	char *bytes = calloc(1, ROOM);
+	size_t have = 0;
 	tuza_conn *conn;
 	ssize_t n = -1;
 
 	if (CHECK_EQ(tuza_dial(tuza_context_background(), q->network, q->address, &conn), 0)) {
 		tuza_conn_set_deadline(conn, tuza_now() + TOO_LONG);
 		(void)!tuza_conn_write(conn, q->entry->bytes, q->entry->count);
-		while ((n = tuza_conn_read(
-				conn, a->bytes + a->length, sizeof a->bytes - 1 - a->length)) > 0)
-			a->length += (size_t)n;
+		while ((n = tuza_conn_read(conn, bytes + have, ROOM - 1 - have)) > 0)
+			have += (size_t)n;
 		if (!CHECK(n != TUZA_EIOTIMEOUT))
 			printf("  %s: %s does not end\n", q->address, q->entry->name);
 		tuza_conn_close(conn);
 	}
-	describe_answers(a, q->words, sizeof q->words);
-	free(a);
+	describe_answers(bytes, bytes + have, q->words, sizeof q->words);
+	free(bytes);
 	tuza_waitgroup_done(q->asked);
 }
 
