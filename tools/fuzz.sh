@@ -18,7 +18,7 @@ sanitize=-fsanitize=fuzzer,address,undefined
 clang -std=gnu11 -O1 -g -Wall -Wextra -DLLHTTP_STRICT_MODE=1 -fno-sanitize-recover=all $sanitize \
 	-Iinclude -Isrc -isystem /usr/share/include/llhttp -o "$out/request_fuzz" \
 	tests/fuzz/request_fuzz.c src/http/head_scan.c src/http/head_parse.c src/http/chunked.c \
-	src/http/text.c "$llhttp/api.c" "$llhttp/http.c" "$out/llhttp.o" -Wno-unused-parameter
+	src/http/trailer.c src/http/text.c "$llhttp/api.c" "$llhttp/http.c" "$out/llhttp.o" -Wno-unused-parameter
 printf 'POST /a?b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;x\r\nhello\r\n0\r\nT: x\r\n\r\n' \
 	>"$out/corpus/chunked"
 printf 'GET http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello' \

@@ -122,6 +122,17 @@ int64_t tuza_http_content_length(const tuza_http_request *r);
 TUZA_MUST_USE ssize_t tuza_http_body_read(tuza_http_request *r, void *bytes, size_t count);
 
 /*
+ * A trailer: a header behind a chunked body. There are none before the body was read to its end.
+ * Those that would say what the message is (Content-Length, Transfer-Encoding, Host, Trailer) are
+ * left out.
+ *
+ * Returns  as tuza_http_header and tuza_http_header_at.
+ * Go       Request.Trailer
+ */
+const char *tuza_http_trailer(const tuza_http_request *r, const char *name);
+const char *tuza_http_trailer_at(const tuza_http_request *r, size_t i, const char **value);
+
+/*
  * The request's context. It ends when the client goes away, when the server is closed, or when the
  * handler returns.
  *
@@ -162,6 +173,18 @@ int tuza_http_set_header(tuza_http_writer *w, const char *name, const char *valu
 int tuza_http_add_header(tuza_http_writer *w, const char *name, const char *value);
 
 /*
+ * Sets a trailer, a header behind the body, in place of one with its name; value NULL removes it.
+ * May be called until the handler returns; the answer is chunked then. Those that are set before
+ * the head is sent are announced in it (Trailer).
+ *
+ * Returns  0; -EALREADY when the head was sent and the answer is not chunked; -EOPNOTSUPP for a
+ *          client of HTTP/1.0; -EINVAL for a name or value that may not be, names besides that say
+ *          what the message is (Content-…, Transfer-Encoding, Host, Connection …); -ENOMEM.
+ * Go       http.TrailerPrefix
+ */
+int tuza_http_set_trailer(tuza_http_writer *w, const char *name, const char *value);
+
+/*
  * Writes the next part of the answer's body. Up to 4 KiB are kept until the handler returns, and
  * the answer has a Content-Length; from then on it is sent as it comes, chunked.
  *
@@ -182,6 +205,26 @@ ssize_t tuza_http_printf(tuza_http_writer *w, const char *format, ...) TUZA_PRIN
 
 // Sends what was kept. 0 or a code of tuza_http_write. Go: Flusher.Flush
 int tuza_http_flush(tuza_http_writer *w);
+
+/*
+ * Takes the connection over, for another protocol: the server does not touch it any more, nor does
+ * it close it, count it or wait for it. To be called before anything is written. The handler may
+ * return, and another goroutine go on with the connection.
+ *
+ *   conn   set to the connection, without deadlines, for tuza_conn_close; else to NULL.
+ *   bytes  set to what had come already, behind the head and what was read of the body; lives until
+ *          the handler returns.
+ *   count  their number.
+ *
+ * From then on everything that reads the body or writes to `w` returns -EALREADY. The request's
+ * context ends when the handler returns or the server is closed. tuza_http_server_free waits for
+ * the handler.
+ *
+ * Returns  0; -EALREADY when something was written, or the second time.
+ * Go       http.Hijacker
+ */
+TUZA_MUST_USE int tuza_http_hijack(
+	tuza_http_writer *w, tuza_conn **conn, const void **bytes, size_t *count);
 
 /*
  * Answers with a status and its words as plain text, `text` (NULL: those of the status) and a
@@ -264,7 +307,7 @@ void tuza_http_mux_serve(tuza_http_writer *w, tuza_http_request *r, void *arg);
 // One answered request, for the access log. The strings live during the call.
 typedef struct tuza_http_access {
 	const char *remote, *method, *target;
-	int status;        // 0: the connection was lost before anything was sent
+	int status;        // 0: nothing was sent; the connection was lost, or taken over
 	int64_t bytes;     // of the body
 	int64_t started;   // tuza_now
 	int64_t duration;  // ns, until all was handed to the system

@@ -79,14 +79,20 @@ static ssize_t read_chunked(tuza_http_request *r, void *bytes, size_t count)
 	struct body *b = &r->body;
 	for (;;) {
 		size_t used;
+		bool are_trailers = b->chunked.in_trailers;
+		const char *piece = in->bytes + in->next;
 		enum chunked_result result =
-			chunked_step(&b->chunked, in->bytes + in->next, in->end - in->next, &used);
+			chunked_step(&b->chunked, piece, in->end - in->next, &used);
 		in->next += used;
 		if (result == CHUNKED_BAD)
 			return -EBADMSG;
+		if (are_trailers && !text_append(&r->trailers, piece, used))
+			return -ENOMEM;
+		if (result == CHUNKED_TRAILERS)
+			continue;
 		if (result == CHUNKED_END) {
-			b->done = true;
-			return 0;
+			b->done = trailers_end(r);
+			return b->done ? 0 : -EBADMSG;
 		}
 		if (result == CHUNKED_DATA) {
 			size_t most = b->chunked.left < count ? (size_t)b->chunked.left : count;

@@ -3,7 +3,7 @@
  * By hand rather than by llhttp, which lets a lone LF end some of these lines: the server must know
  * of each byte what it was taken for.
  *
- * RFC 9112, section 7.1. Extensions mean nothing to us and trailers are dropped.
+ * RFC 9112, section 7.1. Extensions mean nothing to us.
  */
 #include "http/chunked.h"
 
@@ -102,8 +102,14 @@ static int after(struct chunked *d, unsigned char c)
 enum chunked_result chunked_step(struct chunked *d, const char *bytes, size_t count, size_t *used)
 {
 	size_t i = 0;
-	while (i < count && d->state != DATA && d->state != END && d->state != BAD)
+	while (i < count && d->state != DATA && d->state != END && d->state != BAD) {
 		d->state = after(d, (unsigned char)bytes[i++]);
+		if (d->state == TRAILER_START && !d->in_trailers) {
+			d->in_trailers = true;
+			*used = i;
+			return CHUNKED_TRAILERS;
+		}
+	}
 	*used = i;
 	switch (d->state) {
 	case DATA:

@@ -11,6 +11,8 @@
  *		case CHUNKED_MORE: …            // all was used
  *		case CHUNKED_DATA: …            // data follows: take n <= d.left bytes of it and
  *		                                // chunked_took(&d, n)
+ *		case CHUNKED_TRAILERS: …        // once: what is used from here on are
+ *		                                // trailers, an empty line at their end
  *		case CHUNKED_END: …             // what follows `used` is no part of the body
  *		case CHUNKED_BAD: …             // for good
  *		}
@@ -24,6 +26,7 @@
 enum chunked_result {
 	CHUNKED_MORE,
 	CHUNKED_DATA,
+	CHUNKED_TRAILERS,
 	CHUNKED_END,
 	CHUNKED_BAD,
 };
@@ -34,6 +37,7 @@ struct chunked {
 	uint32_t digits;  // of the size so far
 	uint32_t line;    // bytes of extensions in this line
 	uint32_t trailer; // bytes of trailers
+	bool in_trailers; // the last chunk was seen
 	uint64_t left;    // of this chunk
 };
 

@@ -13,6 +13,7 @@
 #include <tuza/panic.h>
 #include <tuza/time.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,9 +241,14 @@ static bool answer(struct connection *c)
 
 	bool panicked = tuza_try(call_handler, x, &x->panic) != 0;
 	request_end(r);
-	if (panicked) {
+	if (panicked)
 		server_log(c->server, "http: panic serving %s: %s\n%s", connection_remote(c),
 			x->panic.message, x->panic.stack);
+	if (c->hijacked) {
+		log_access(c, r->head.method, r->head.target);
+		return false;
+	}
+	if (panicked) {
 		w->close = true;
 		if (w->framing != FRAMING_OPEN || tuza_http_error(w, 500, NULL) != 0) {
 			log_access(c, r->head.method, r->head.target);
@@ -280,6 +286,32 @@ static bool serve_one(struct connection *c)
 	return goes_on;
 }
 
+// ---- handing it over ---------------------------------------------------------------------------
+
+EXPORT int tuza_http_hijack(
+	tuza_http_writer *w, tuza_conn **conn, const void **bytes, size_t *count)
+{
+	struct exchange *x = w->exchange;
+	struct connection *c = x->connection;
+	tuza_http_server *server = c->server;
+	*conn = NULL;
+	if (c->hijacked || w->framing != FRAMING_OPEN || w->written > 0)
+		return -EALREADY;
+	request_stop_watching(&x->request);
+	tuza_mutex_lock(&server->lock);
+	list_remove(&c->link);
+	server->hijacked++;
+	tuza_cond_broadcast(&server->fewer); // a shutdown waits for it no longer
+	tuza_mutex_unlock(&server->lock);
+	c->hijacked = true;
+	w->error = x->request.body.error = -EALREADY;
+	(void)tuza_conn_set_deadline(c->conn, 0);
+	*conn = c->conn;
+	*bytes = x->input->bytes + x->input->next;
+	*count = x->input->end - x->input->next;
+	return 0;
+}
+
 // ---- all of it ---------------------------------------------------------------------------------
 
 static void connection_end(struct connection *c)
@@ -289,9 +321,13 @@ static void connection_end(struct connection *c)
 		request_end(&c->exchange->request);
 	give_back_exchange(c);
 	give_back_input(c);
-	(void)tuza_conn_close(c->conn);
+	if (!c->hijacked)
+		(void)tuza_conn_close(c->conn);
 	tuza_mutex_lock(&server->lock);
-	list_remove(&c->link);
+	if (c->hijacked)
+		server->hijacked--;
+	else
+		list_remove(&c->link);
 	server->count--;
 	tuza_cond_broadcast(&server->fewer);
 	tuza_mutex_unlock(&server->lock); // the server may be gone from here on

@@ -54,6 +54,7 @@ struct connection {
 	struct exchange *exchange; // owner only; NULL unless a head is complete
 	int64_t accepted;
 	uint32_t state; // any goroutine, atomic
+	bool hijacked;  // owner only: conn is the handler's, and link in no list
 	bool has_remote;
 	char remote[TUZA_ADDRESS_TEXT];
 };
@@ -72,7 +73,8 @@ struct tuza_http_server {
 	tuza_mutex lock;
 	// guarded by lock
 	struct link connections, listeners;
-	size_t count;
+	size_t count;    // of connections, those included whose
+	size_t hijacked; // handler has taken them over and goes on
 	tuza_cond fewer; // connections
 };
 
@@ -92,6 +94,7 @@ struct tuza_http_request {
 	struct head head;
 	struct arena arena;
 	struct body body;
+	struct text trailers; // as they came; from the body's end on pairs of strings
 
 	// by the mux
 	const char *pattern;
@@ -117,15 +120,16 @@ struct tuza_http_writer {
 	struct exchange *exchange;
 	int status;
 	enum framing_kind framing;
-	bool close;          // the connection ends with this answer
-	bool continued;      // 100 was sent
-	bool has_length;     // the handler has set Content-Length
-	int64_t length;      // that
-	int64_t written;     // of the body by the handler
-	int error;           // that every write returns
-	struct text headers; // lines, each with its CR LF
-	struct text head;    // scratch
-	size_t kept;         // bytes in output
+	bool close;           // the connection ends with this answer
+	bool continued;       // 100 was sent
+	bool has_length;      // the handler has set Content-Length
+	int64_t length;       // that
+	int64_t written;      // of the body by the handler
+	int error;            // that every write returns
+	struct text headers;  // lines, each with its CR LF
+	struct text trailers; // the same
+	struct text head;     // scratch
+	size_t kept;          // bytes in output
 	char output[OUTPUT_BYTES];
 };
 
@@ -162,9 +166,22 @@ void request_end(tuza_http_request *r);
 // The body was read to its end, or failed: from now on the client's leaving can be noticed.
 void request_body_over(tuza_http_request *r);
 
+// Nobody watches the connection for it any more.
+void request_stop_watching(tuza_http_request *r);
+
 // Reads what the handler left of the body. False: too much, or a failure; what follows cannot be
 // understood.
 bool body_skip(tuza_http_request *r);
+
+// ---- trailer.c ---------------------------------------------------------------------------------
+
+// The trailers have come, all of them. False: names that are none.
+MUST_USE bool trailers_end(tuza_http_request *r);
+
+// ---- headers.c ---------------------------------------------------------------------------------
+
+// "Trailer: …\r\n", which tells of those that the answer will have. False: no memory.
+MUST_USE bool trailers_announce(tuza_http_writer *w);
 
 // ---- response.c --------------------------------------------------------------------------------
 

@@ -34,7 +34,9 @@ void exchange_free(void *exchange)
 {
 	struct exchange *x = exchange;
 	arena_reset(&x->request.arena);
+	text_reset(&x->request.trailers, 0);
 	text_reset(&x->writer.headers, 0);
+	text_reset(&x->writer.trailers, 0);
 	text_reset(&x->writer.head, 0);
 	free(x->request.head.fields);
 	free(x);

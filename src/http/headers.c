@@ -119,6 +119,56 @@ EXPORT ssize_t tuza_http_printf(tuza_http_writer *w, const char *format, ...)
 	return n;
 }
 
+// ---- trailers ----------------------------------------------------------------------------------
+
+// Go: golang.org/x/net/http/httpguts, ValidTrailerHeader
+static bool may_be_trailer(const char *name, size_t length)
+{
+	static const char *const names[] = {"Authorization", "Cache-Control", "Connection", "Date",
+		"Expect", "Host", "Keep-Alive", "Location", "Max-Forwards", "Pragma",
+		"Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Realm",
+		"Retry-After", "Set-Cookie", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+		"Vary", "Www-Authenticate"};
+	if (strncasecmp(name, "Content-", 8) == 0 || strncasecmp(name, "If-", 3) == 0)
+		return false;
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (same_word(name, length, names[i], strlen(names[i])))
+			return false;
+	return is_token(name, length);
+}
+
+EXPORT int tuza_http_set_trailer(tuza_http_writer *w, const char *name, const char *value)
+{
+	size_t length = strlen(name);
+	if (w->error)
+		return w->error;
+	if (!may_be_trailer(name, length) || (value && !is_value(value, strlen(value))))
+		return -EINVAL;
+	if (w->exchange->request.head.minor == 0)
+		return -EOPNOTSUPP;
+	if (w->framing != FRAMING_OPEN && w->framing != FRAMING_CHUNKED)
+		return -EALREADY;
+	remove_header(&w->trailers, name, length);
+	if (value && !text_printf(&w->trailers, "%s: %s\r\n", name, value))
+		return -ENOMEM;
+	return 0;
+}
+
+bool trailers_announce(tuza_http_writer *w)
+{
+	if (w->trailers.length == 0)
+		return true;
+	const char *at = w->trailers.bytes, *end = at + w->trailers.length;
+	bool fits = text_append(&w->head, "Trailer", 7);
+	for (const char *before = ": "; at < end; before = ", ") {
+		const char *colon = memchr(at, ':', (size_t)(end - at));
+		fits = fits && text_append(&w->head, before, 2) &&
+		       text_append(&w->head, at, (size_t)(colon - at));
+		at = (const char *)memchr(colon, '\n', (size_t)(end - colon)) + 1;
+	}
+	return fits && text_append(&w->head, "\r\n", 2);
+}
+
 // ---- short answers -----------------------------------------------------------------------------
 
 // Forgets a body that was begun and what described it.
@@ -132,6 +182,7 @@ static int begin_anew(tuza_http_writer *w, int status)
 		return error;
 	w->kept = 0;
 	w->written = 0;
+	w->trailers.length = 0;
 	for (size_t i = 0; i < COUNT_OF(about_body); i++)
 		(void)put_header(w, about_body[i], NULL, true);
 	return put_header(w, "Content-Type", "text/plain; charset=utf-8", true);

@@ -85,6 +85,8 @@ EXPORT tuza_context *tuza_http_context(tuza_http_request *r)
 	if (r->context)
 		return r->context;
 	r->context = tuza_context_with_cancel(r->exchange->connection->server->context);
+	if (r->exchange->connection->hijacked)
+		return r->context;
 	if (r->body.error)
 		tuza_context_cancel(r->context);
 	else if (r->body.done)
@@ -110,20 +112,26 @@ void request_begin(tuza_http_request *r)
 	memset(&r->body, 0, sizeof r->body);
 	r->body.left = h->length;
 	r->body.done = h->length == 0;
+	r->trailers.length = 0;
 	r->pattern = NULL;
 	r->wilds = 0;
 	r->context = NULL;
 	r->watcher = NULL;
 }
 
+void request_stop_watching(tuza_http_request *r)
+{
+	if (!r->watcher)
+		return;
+	(void)tuza_conn_set_read_deadline(r->exchange->connection->conn, 1); // long past
+	(void)tuza_join(r->watcher);
+	(void)tuza_conn_set_read_deadline(r->exchange->connection->conn, 0);
+	r->watcher = NULL;
+}
+
 void request_end(tuza_http_request *r)
 {
-	if (r->watcher) {
-		(void)tuza_conn_set_read_deadline(r->exchange->connection->conn, 1); // long past
-		(void)tuza_join(r->watcher);
-		(void)tuza_conn_set_read_deadline(r->exchange->connection->conn, 0);
-		r->watcher = NULL;
-	}
+	request_stop_watching(r);
 	if (r->context) {
 		tuza_context_free(r->context);
 		r->context = NULL;

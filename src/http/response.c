@@ -61,6 +61,8 @@ static enum framing_kind choose_framing(const tuza_http_writer *w, bool last, in
 {
 	if (has_no_body(w->status))
 		return FRAMING_NONE;
+	if (w->trailers.length > 0) // of a client that knows chunks
+		return FRAMING_CHUNKED;
 	if (w->has_length) {
 		*length = w->length;
 		return FRAMING_LENGTH;
@@ -92,7 +94,8 @@ static bool make_head(tuza_http_writer *w, bool last)
 	if (w->framing == FRAMING_LENGTH && !no_length)
 		fits = fits && text_printf(&w->head, "Content-Length: %lld\r\n", (long long)length);
 	else if (w->framing == FRAMING_CHUNKED)
-		fits = fits && text_append(&w->head, "Transfer-Encoding: chunked\r\n", 28);
+		fits = fits && text_append(&w->head, "Transfer-Encoding: chunked\r\n", 28) &&
+		       trailers_announce(w);
 	if (w->close)
 		fits = fits && text_append(&w->head, "Connection: close\r\n", 19);
 	else if (x->request.head.minor == 0)
@@ -105,7 +108,7 @@ static bool make_head(tuza_http_writer *w, bool last)
 // A piece of up to PIECE_BYTES, what is kept before it, and the head if it is not sent yet.
 static int send_part(tuza_http_writer *w, const char *more, size_t count, bool last)
 {
-	struct iovec pieces[6];
+	struct iovec pieces[8];
 	char size[24];
 	int n = 0;
 	size_t body = w->kept + count;
@@ -129,8 +132,13 @@ static int send_part(tuza_http_writer *w, const char *more, size_t count, bool l
 			pieces[n++] = (struct iovec){(void *)(uintptr_t)more, count};
 		if (chunk && body > 0)
 			pieces[n++] = (struct iovec){(void *)(uintptr_t) "\r\n", 2};
-		if (chunk && last)
+		if (chunk && last && w->trailers.length > 0) {
+			pieces[n++] = (struct iovec){(void *)(uintptr_t) "0\r\n", 3};
+			pieces[n++] = (struct iovec){w->trailers.bytes, w->trailers.length};
+			pieces[n++] = (struct iovec){(void *)(uintptr_t) "\r\n", 2};
+		} else if (chunk && last) {
 			pieces[n++] = (struct iovec){(void *)(uintptr_t) "0\r\n\r\n", 5};
+		}
 	}
 	w->kept = 0;
 	return n ? send_pieces(w, pieces, n) : 0;
@@ -185,6 +193,7 @@ void writer_begin(tuza_http_writer *w)
 	w->length = w->written = 0;
 	w->error = 0;
 	w->headers.length = 0;
+	w->trailers.length = 0;
 	w->kept = 0;
 }
 

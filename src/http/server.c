@@ -208,9 +208,9 @@ EXPORT int tuza_http_server_shutdown(tuza_http_server *server, tuza_context *ctx
 	begin_end(server);
 	for (struct link *l = server->connections.next; l != &server->connections; l = l->next)
 		end_if_idle(CONTAINER_OF(l, struct connection, link));
-	while (server->count > 0 && error == 0)
+	while (server->count > server->hijacked && error == 0)
 		error = tuza_cond_wait_ctx(&server->fewer, &server->lock, ctx);
-	if (server->count == 0)
+	if (server->count == server->hijacked)
 		error = 0;
 	tuza_mutex_unlock(&server->lock);
 	return error;
@@ -244,7 +244,7 @@ EXPORT void tuza_http_server_free(tuza_http_server *server)
 EXPORT size_t tuza_http_server_connections(tuza_http_server *server)
 {
 	tuza_mutex_lock(&server->lock);
-	size_t count = server->count;
+	size_t count = server->count - server->hijacked;
 	tuza_mutex_unlock(&server->lock);
 	return count;
 }

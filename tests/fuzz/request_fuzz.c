@@ -5,9 +5,10 @@
  *
  *	how the bytes were cut into pieces on their way changes nothing
  *	what was accepted has one meaning: strings without control characters, one host, one
- *	length
+ *	length, trailers of names and values alone
  */
 #include "http/chunked.h"
+#include "http/connection.h"
 #include "http/head.h"
 
 #include <stdio.h>
@@ -91,10 +92,29 @@ static size_t parse(const char *bytes, size_t count)
 	return (size_t)n;
 }
 
+// What comes behind the last chunk.
+static void check_trailers(const char *bytes, size_t count)
+{
+	tuza_http_request r = {.body.done = true, .head.chunked = true};
+	const char *name, *value;
+	size_t all = 0;
+	MUST(text_append(&r.trailers, bytes, count));
+	if (trailers_end(&r))
+		for (size_t i = 0; (name = tuza_http_trailer_at(&r, i, &value)); i++) {
+			MUST(is_token(name, strlen(name)));
+			check_text(value, strlen(value));
+			MUST(tuza_http_trailer(&r, name) != NULL);
+			all += strlen(name) + strlen(value);
+		}
+	MUST(all < count);
+	text_reset(&r.trailers, 0);
+}
+
 // The decoded bytes in `to`; how it ended.
 static enum chunked_result decode(
 	const char *bytes, size_t count, size_t step, char *to, size_t *length, size_t *used)
 {
+	size_t trailers = 0;
 	struct chunked d = {0};
 	enum chunked_result result = CHUNKED_MORE;
 	size_t at = 0, have = 0;
@@ -106,6 +126,10 @@ static enum chunked_result decode(
 			result = chunked_step(&d, bytes + at, have - at, &n);
 			at += n;
 			*used = at;
+			if (result == CHUNKED_TRAILERS)
+				trailers = at;
+			if (result == CHUNKED_END)
+				check_trailers(bytes + trailers, at - trailers);
 			if (result == CHUNKED_END || result == CHUNKED_BAD)
 				return result;
 			if (result == CHUNKED_DATA) {
