@@ -148,7 +148,7 @@ function drawProfile() {
 	drawFlame();
 	drawTop();
 }
-function showProfile(title, profile, blob, name) {
+function showProfile(title, profile, blob, name, hint) {
 	flame.profile = profile;
 	flame.type = profile.types.length - 1;
 	$('flame-type').replaceChildren(...profile.types.map((t, i) => el('option', {value: i, selected: i === flame.type}, t[0])));
@@ -158,10 +158,10 @@ function showProfile(title, profile, blob, name) {
 	$('flame-save').download = name + '.pb.gz';
 	for (const id of ['flame-bar', 'flame', 'flame-hover', 'flame-top']) $(id).hidden = !profile.samples.length;
 	$('report').hidden = true;
-	put($('flame-note'), profile.samples.length ? '' : `${title}: nothing was counted.`);
+	put($('flame-note'), profile.samples.length ? '' : `${title}: nothing was counted.${hint}`);
 	if (profile.samples.length) drawProfile();
 }
-async function take(button, title, url, name, seconds) {
+async function take(title, url, name, seconds, hint) {
 	const buttons = document.querySelectorAll('#take-cpu, #takers button');
 	const end = Date.now() + seconds * 1e3;
 	const clock = setInterval(() => put($('flame-note'), `${title}: ${Math.max(0, Math.ceil((end - Date.now()) / 1e3))} s …`), 200);
@@ -171,7 +171,7 @@ async function take(button, title, url, name, seconds) {
 		clearInterval(clock);
 		if (!answer.ok) throw new Error(await answer.text());
 		const blob = await answer.blob();
-		showProfile(title, decodeProfile(await gunzip(blob)), blob, name);
+		showProfile(title, decodeProfile(await gunzip(blob)), blob, name, hint);
 	} catch (e) {
 		clearInterval(clock);
 		put($('flame-note'), `${title}: ${e.message}`);
@@ -180,11 +180,19 @@ async function take(button, title, url, name, seconds) {
 }
 $('take-cpu').onclick = () => {
 	const s = Number($('seconds').value);
-	return take($('take-cpu'), `CPU profile of ${s} s`, '/debug/pprof/profile?seconds=' + s, 'cpu', s);
+	return take(`CPU profile of ${s} s`, '/debug/pprof/profile?seconds=' + s, 'cpu', s, '');
 };
-const goroutines = el('button', {type: 'button'}, 'Goroutines');
-goroutines.onclick = () => take(goroutines, 'Goroutines by stack', '/debug/pprof/goroutine', 'goroutine', 0);
-$('takers').append(goroutines);
+// Button, title, name, and what to do when nothing was counted.
+for (const [text, title, name, hint] of [
+	['Goroutines', 'Goroutines by stack', 'goroutine', ''],
+	['Heap', 'Memory in use', 'heap', ' It counts what the program gets by tuza_malloc.'],
+	['Block', 'Waiting, by who waited', 'block', ' tuza_set_block_profile_rate turns it on.'],
+	['Mutex', 'Waiting, by who kept others waiting', 'mutex', ' tuza_set_mutex_profile_fraction turns it on.'],
+]) {
+	const b = el('button', {type: 'button'}, text);
+	b.onclick = () => take(title, '/debug/pprof/' + name, name, 0, hint);
+	$('takers').append(b);
+}
 $('flame-type').onchange = () => { flame.type = Number($('flame-type').value); drawProfile(); };
 $('flame-search').oninput = drawFlame;
 $('flame-reset').onclick = () => { flame.zoom = flame.root; $('flame-search').value = ''; drawFlame(); };

@@ -286,12 +286,13 @@ function show(s) {
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 async function poll() {
 	for (let first = true;; first = false) {
-		if (paused || document.hidden) { await sleep(200); continue; }
+		if (!first && (paused || document.hidden)) { await sleep(200); continue; }
 		try {
 			const answer = await fetch('/debug/state.json?ms=' + (first ? 0 : 1000));
 			if (!answer.ok) throw new Error(answer.status);
 			show(await answer.json());
-			status('live', 'live');
+			if (first) fulfil(new URLSearchParams(location.hash.slice(1)));
+			if (!paused) status('live', 'live');
 			// Looking is not to take more than a twentieth of the time.
 			const took = latest.s.look ? latest.s.look.took_ns / 1e6 : 0;
 			if (took > 50) await sleep(Math.min(20 * took - 1000, 30e3));
@@ -299,6 +300,15 @@ async function poll() {
 			status('lost', 'no answer');
 			await sleep(2000);
 		}
+	}
+}
+// /debug/#paused&open&profile=2: one look, the first place opened, and a CPU profile of 2 s at once.
+function fulfil(wishes) {
+	if (wishes.has('paused')) $('pause').onclick();
+	if (wishes.has('open') && rows.size) [...rows.values()][0].button.click();
+	if (wishes.has('profile')) {
+		$('seconds').append(el('option', {selected: true}, String(Number(wishes.get('profile')) || 1)));
+		$('take-cpu').onclick();
 	}
 }
 $('pause').onclick = () => {
