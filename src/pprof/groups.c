@@ -14,6 +14,8 @@
 #include "pprof/groups.h"
 
 #include "base/atomic.h"
+#include "debug/ask.h"
+#include "debug/unwind_table.h"
 #include "sched/current.h"
 #include "sched/timer.h"
 #include "sys/valgrind.h"
@@ -29,6 +31,7 @@ enum {
 	KEPT_LOOKS = 30, // that a group outlives its last goroutine: it may come back
 	// Frames walked in one look, about 0.2 s: what lies beyond is `unknown`.
 	FRAMES_WALKED_MAX = 600000,
+	ASKED_MAX = 64, // threads interrupted in one look
 };
 
 struct shape {
@@ -59,9 +62,8 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 static bool is_of(
 	const struct group *g, uint64_t hash, const struct group *key, const struct backtrace *b)
 {
-	if (g->hash != hash || g->creation_pc != key->creation_pc ||
-		g->without_stack != key->without_stack || g->frame_count != b->count ||
-		g->elided != b->elided)
+	if (g->hash != hash || g->creation_pc != key->creation_pc || g->doing != key->doing ||
+		g->frame_count != b->count || g->elided != b->elided)
 		return false;
 	for (uint32_t i = 0; i < b->count; i++)
 		if (g->frames[i].pc != b->frames[i].pc)
@@ -72,7 +74,7 @@ static bool is_of(
 // The group of this stack, made if there is none; NULL: there are too many, or no memory.
 static struct group *group_get(const struct group *key, const struct backtrace *b)
 {
-	uint64_t hash = mix(mix(key->creation_pc, key->without_stack), b->elided);
+	uint64_t hash = mix(mix(key->creation_pc, key->doing), b->elided);
 	struct group *g;
 
 	for (uint32_t i = 0; i < b->count; i++)
@@ -87,7 +89,7 @@ static struct group *group_get(const struct group *key, const struct backtrace *
 		return NULL;
 	g->hash = hash;
 	g->creation_pc = key->creation_pc;
-	g->without_stack = key->without_stack;
+	g->doing = key->doing;
 	g->frame_count = b->count;
 	g->elided = b->elided;
 	memcpy(g->frames, b->frames, b->count * sizeof(g->frames[0]));
@@ -233,6 +235,8 @@ struct looking {
 	groups_visit *visit;
 	void *arg;
 	uint32_t frames; // walked
+	uint32_t asked;
+	struct ask_patience patience;
 };
 
 void group_copy_text(char to[GROUP_TEXT_BYTES], const char *text)
@@ -269,7 +273,7 @@ static void count(struct group *g, const struct inspected *i)
 		group_copy_text(g->name, i->name);
 	if (g->labels[0] == 0 && i->labels)
 		group_copy_text(g->labels, i->labels);
-	if (g->without_stack != GOROUTINE_DEAD)
+	if (g->doing != GOROUTINE_RUNNABLE)
 		return;
 	if (i->state == GOROUTINE_WAITING) {
 		g->waiting++;
@@ -282,28 +286,36 @@ static void count(struct group *g, const struct inspected *i)
 
 static NOINLINE struct group *group_not_started(const struct inspected *i)
 {
-	struct group key = {.creation_pc = i->creation_pc};
+	struct group key = {.creation_pc = i->creation_pc, .doing = GOROUTINE_RUNNABLE};
 	struct backtrace b = {
 		.count = 1, .frames = {{.pc = (uintptr_t)i->entry, .is_return = false}}};
 
 	return group_get(&key, &b);
 }
 
-// Of one that cannot be held: what it does stands for its stack.
-static NOINLINE struct group *group_without_stack(const struct inspected *i)
+/*
+ * One that runs is asked where it is. Where in the innermost function is another place in each
+ * look, so the function as a whole stands for it.
+ */
+static NOINLINE struct group *group_of_running(struct looking *l, const struct inspected *i)
 {
-	struct backtrace none = {.count = 0};
 	struct group key = {.creation_pc = i->creation_pc,
-		.without_stack =
-			i->state == GOROUTINE_BLOCKED ? GOROUTINE_BLOCKED : GOROUTINE_RUNNING};
+		.doing = i->state == GOROUTINE_BLOCKED ? GOROUTINE_BLOCKED : GOROUTINE_RUNNING};
+	struct unwind_row row;
+	struct asked a;
 
-	return group_get(&key, &none);
+	if (i->is_current || l->asked >= ASKED_MAX || !ask_running(i, &l->patience, &a, 0))
+		a.b.count = a.b.elided = 0;
+	l->asked++;
+	if (a.b.count > 0 && unwind_table_find(a.b.frames[0].pc, &row))
+		a.b.frames[0] = (struct backtrace_frame){row.function, false};
+	return group_get(&key, &a.b);
 }
 
 static NOINLINE struct group *group_by_walk(
 	struct looking *l, const struct inspected *i, uint32_t depth)
 {
-	struct group key = {.creation_pc = i->creation_pc};
+	struct group key = {.creation_pc = i->creation_pc, .doing = GOROUTINE_RUNNABLE};
 	uint32_t tops[BACKTRACE_MAX];
 	struct backtrace b;
 	struct group *g;
@@ -327,7 +339,7 @@ static struct group *group_of(struct looking *l, const struct inspected *i)
 	if (i->entry)
 		return group_not_started(i);
 	if (!i->context || i->is_current || depth == 0)
-		return group_without_stack(i);
+		return group_of_running(l, i);
 	g = group_by_shape(i, depth);
 	return g ? g : group_by_walk(l, i, depth);
 }

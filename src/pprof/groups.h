@@ -30,14 +30,14 @@ struct group {
 	struct group *next; // of its bucket
 	uint64_t hash;      // its name for the page, too
 	uintptr_t creation_pc;
-	enum goroutine_state without_stack; // GOROUTINE_DEAD: it has one; else what they do
-	char *text;                         // creator and frames as JSON, malloc'ed when asked for
-	bool is_own;                        // with text: of the library's own goroutines
-	uint32_t look;                      // in which it was seen last
+	enum goroutine_state doing; // RUNNING or BLOCKED; else they wait or could run: RUNNABLE
+	char *text;                 // creator and frames as JSON, malloc'ed when asked for
+	bool is_own;                // with text: of the library's own goroutines
+	uint32_t look;              // in which it was seen last
 
 	// this look
 	uint32_t count;
-	uint32_t waiting, runnable; // of those with a stack
+	uint32_t waiting, runnable;
 	enum wait_reason reason;
 	int64_t oldest; // ns
 	uint32_t ages[GROUP_AGES];
@@ -56,7 +56,7 @@ struct group {
 	int64_t first_seen;
 
 	uint32_t frame_count, elided;
-	struct backtrace_frame frames[]; // innermost first
+	struct backtrace_frame frames[]; // innermost first; none: they could not be asked
 };
 
 // A goroutine and the machine that runs it.

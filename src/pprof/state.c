@@ -156,9 +156,9 @@ static const char *suspicion_name(enum suspicion s)
 
 static const char *reason_of(const struct group *g)
 {
-	if (g->without_stack == GOROUTINE_BLOCKED)
+	if (g->doing == GOROUTINE_BLOCKED)
 		return "in a blocking section";
-	if (g->without_stack == GOROUTINE_RUNNING)
+	if (g->doing == GOROUTINE_RUNNING)
 		return "running";
 	if (g->waiting == 0)
 		return "runnable";

@@ -236,6 +236,7 @@ static int nil_channel_comes_first(void *arg)
 	tuza_chan_close(c);
 	tuza_chan_release(c);
 	stop_server(&s);
+	WAIT_UNTIL(tuza_num_goroutine() <= 2); // the server's connections have ended
 	return 0;
 }
 
