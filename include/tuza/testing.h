@@ -122,6 +122,43 @@ void tuza_leak_snapshot_free(tuza_leak_snapshot *s);
 #define TUZA_LEAK_CHECK(...)                                                                       \
 	TUZA_DEFER(tuza_leak_scope_end_, tuza_leak_scope_begin_(TUZA_LEAK_OPTIONS_(__VA_ARGS__)))
 
+// ---- leaked for ever ---------------------------------------------------------------------------
+
+/*
+ * Looks for goroutines that can never go on, in a program that runs on: those that wait for a
+ * channel, lock, condition, group, semaphore or join that nobody who may still run can reach. All
+ * are reported that were found: "found leaked goroutines:", and each as in a dump, with "(leaked)".
+ *
+ * A look at all of the process's memory, in which whatever may be a pointer counts as one. So no
+ * goroutine is reported that could go on, as long as the program's pointers lie in its memory as
+ * they are and at addresses divisible by 8; pointers that do not are to be made known by
+ * tuza_leak_root_add. Some leaks are missed: what a global variable, or a stale pointer, leads to
+ * may be used. docs/LEAKS.md has all of it.
+ *
+ *   fd  where the report is written; negative: nowhere.
+ *
+ * Returns  how many are leaked; -EBUSY: the program has a handler of SIGURG; -EAGAIN: the runtime
+ *          was in the midst of changes, again and again; -ENOMEM.
+ * Blocks   All threads stand still meanwhile, for about a second per GB in use. System calls under
+ *          way are interrupted by SIGURG, and restarted where Linux does that (signal(7)). The
+ *          report is written in a blocking section, when all run again.
+ * Callable from  any goroutine or thread. Not from a signal handler.
+ * Go       the goroutineleak profile   (O11)
+ */
+int tuza_leak_scan(int fd);
+
+/*
+ * Makes a pointer known to the scan that it cannot find: one that only the kernel has (in an epoll
+ * event, an io_uring request), or another process, or that is stored with other bits in it. What it
+ * points to counts as reachable until the same pointer is removed, as often as it was added.
+ *
+ * Panics   "tuza: out of memory".
+ * Blocks   never.
+ * Callable from  any goroutine or thread.
+ */
+void tuza_leak_root_add(const void *pointer);
+void tuza_leak_root_remove(const void *pointer);
+
 // ---- how TUZA_LEAK_CHECK works: private ------------------------------------------------------
 
 struct tuza_leak_scope *tuza_leak_scope_begin_(const tuza_leak_options *options);

@@ -408,6 +408,16 @@ void chan_unlink_waiter(void *waiting)
 	lock_release(&w->chan->lock);
 }
 
+bool chan_each_awaited(const void *waiting, void (*fn)(const void *channel, void *arg), void *arg)
+{
+	const struct chan_waiter *w = waiting;
+
+	if (!w || !link_is_linked(&w->link))
+		return false;
+	fn(w->chan, arg);
+	return true;
+}
+
 EXPORT void tuza_chan_send(tuza_chan *c, const void *v)
 {
 	if (unlikely(!c))

@@ -433,6 +433,17 @@ void select_unlink_waiters(void *waiting)
 	free(s->allocated);
 }
 
+bool select_each_awaited(const void *waiting, void (*fn)(const void *channel, void *arg), void *arg)
+{
+	const struct slow *s = waiting;
+
+	if (!s || load_relaxed(&s->selection.state) != PARKED) // nobody runs
+		return false;
+	for (size_t i = 0; i < s->selection.order_count; i++)
+		fn(s->order[i], arg);
+	return true;
+}
+
 static NOINLINE int select_slow(
 	tuza_select_case *cases, size_t n, const struct overview *o, bool ordered)
 {

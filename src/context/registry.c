@@ -86,6 +86,19 @@ void registry_remove(tuza_context *ctx)
 	lock_release(&s->lock);
 }
 
+bool context_each_hidden(void (*fn)(const void *low, size_t bytes, void *arg), void *arg)
+{
+	for (size_t i = 0; i < SHARDS; i++)
+		if (load_relaxed(&shards[i].lock.word) != 0) // nobody runs
+			return false;
+	fn(shards, sizeof(shards), arg);
+	for (size_t i = 0; i < SHARDS; i++)
+		for (struct link *l = shards[i].contexts.next; l && l != &shards[i].contexts;
+			l = l->next)
+			fn(l, sizeof(*l), arg);
+	return true;
+}
+
 void context_forget_waits(void)
 {
 	struct canceller *expiring = NULL, *next;

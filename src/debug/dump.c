@@ -39,6 +39,8 @@ static void write_header(struct writer *w, const struct inspected *i)
 	writer_number(w, i->id);
 	writer_text(w, " [");
 	writer_text(w, state_text(i));
+	if (i->is_leaked)
+		writer_text(w, " (leaked)");
 	if (!i->is_current && i->waiting_ns >= MINUTE) {
 		writer_text(w, ", ");
 		writer_number(w, (uint64_t)(i->waiting_ns / MINUTE));

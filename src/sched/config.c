@@ -241,11 +241,10 @@ static bool debug_value(const char *words, const char *key, char *value, size_t 
 	return found;
 }
 
-static enum leakcheck read_leakcheck(void)
+static enum leakcheck read_leakcheck(const char *key)
 {
 	char value[16];
-	if (!debug_value(getenv("TUZA_DEBUG"), "leakcheck", value, sizeof value) ||
-		strcmp(value, "0") == 0)
+	if (!debug_value(getenv("TUZA_DEBUG"), key, value, sizeof value) || strcmp(value, "0") == 0)
 		return LEAKCHECK_OFF;
 	return strcmp(value, "fatal") == 0 ? LEAKCHECK_FATAL : LEAKCHECK_REPORT;
 }
@@ -270,7 +269,8 @@ void config_read(void)
 						   : automatic_maxprocs(config.cpu_count, groups);
 	uint32_t class = stack_class_of(parse_bytes(getenv("TUZA_STACK_BYTES")));
 	config.stack_class = class ? class : STACK_CLASS_DEFAULT;
-	config.leakcheck = read_leakcheck();
+	config.leakcheck = read_leakcheck("leakcheck");
+	config.leakscan = read_leakcheck("leakscan");
 	read_chaos();
 	find_memory_limit(groups);
 }

@@ -5,7 +5,8 @@
  *	TUZA_MAXPROCS     how many goroutines run at once
  *	TUZA_STACK_BYTES  default stack, with an optional k, m or g
  *	TUZA_TRACEBACK    none, single, all, system, crash: what the end of a program prints
- *	TUZA_DEBUG        words with commas between: leakcheck, leakcheck=fatal, chaos, chaos=SEED
+ *	TUZA_DEBUG        words with commas between: leakcheck, leakcheck=fatal, leakscan,
+ *	                  leakscan=fatal, chaos, chaos=SEED
  */
 #ifndef TUZA_SCHED_CONFIG_H
 #define TUZA_SCHED_CONFIG_H
@@ -25,6 +26,7 @@ struct config {
 	uint32_t stack_class;
 	int cpu_count;
 	enum leakcheck leakcheck;
+	enum leakcheck leakscan;
 	bool chaos;          // see chaos.h
 	uint64_t chaos_seed; // 0: any
 };

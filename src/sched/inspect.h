@@ -18,6 +18,7 @@ struct inspected {
 	int64_t waiting_ns; // how long it has been waiting, 0 if it is not
 	bool locked_to_thread;
 	bool is_current; // it is the caller
+	bool is_leaked;  // a scan has found so (debug/leak_scan.c); inspection does not tell
 	/*
 	 * The saved context of a goroutine that is not running, for arch_call_as_if_from; NULL if
 	 * it runs on another thread or has not started. The goroutine is held (cannot resume)

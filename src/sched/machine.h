@@ -25,6 +25,9 @@ void *schedule_entered(void *machine, void *unused);
 // false on the fatal path.
 void machine_each_plain(bool locked, void (*fn)(struct goroutine *g, void *arg), void *arg);
 
+// Whether that list is not being changed: for one who has stopped all threads.
+bool machine_plain_list_is_steady(void);
+
 // The record of the calling plain thread, made on first use.
 struct machine *machine_attach(void);
 

@@ -33,6 +33,7 @@
 #include "sched/stack.h"
 #include "sched/start.h"
 #include "sched/upcalls.h"
+#include "sys/memory.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -493,6 +494,7 @@ static void *monitor_main(void *unused)
 	(void)unused;
 	sigset_t all;
 	sigfillset(&all);
+	sigdelset(&all, sys_stop_signal());
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	sys_thread_name("tuza-monitor");
 	sys_thread_self(&monitor_thread); // read by monitor_stop after the end

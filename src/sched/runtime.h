@@ -138,6 +138,7 @@ struct runtime {
 	uint64_t epoch;
 	uint32_t has_ended;  // atomic: it ran before, and dropped goroutines perhaps
 	bool in_run;         // inside tuza_run
+	int run_thread;      // the thread that called it, or did last
 	uint32_t target_set; // atomic: by tuza_gomaxprocs, so the monitor leaves it alone
 
 	CACHE_ALIGNED struct lock lock;

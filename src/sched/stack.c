@@ -285,6 +285,15 @@ size_t stack_slots_in_use(void)
 	return n;
 }
 
+void stack_each_arena(void (*fn)(const char *low, size_t bytes, void *arg), void *arg)
+{
+	for (uint32_t class = STACK_CLASS_MIN; class <= STACK_CLASS_MAX; class ++)
+		for (int i = 0; i < ARENAS; i++)
+			if (arenas[class][i].base)
+				fn(arenas[class][i].base, (size_t)arenas[class][i].slots << class,
+					arg);
+}
+
 void stack_abandon_all(void) { memset(arenas, 0, sizeof arenas); }
 
 void stack_release_all(void)

@@ -71,6 +71,9 @@ size_t stack_scavenge(size_t max);
 // Bytes of stack memory reserved for live and cached slots, for statistics.
 size_t stack_slots_in_use(void);
 
+// Calls fn for the addresses of each arena. Takes no lock: for one who has stopped all threads.
+void stack_each_arena(void (*fn)(const char *low, size_t bytes, void *arg), void *arg);
+
 // Leaves all arenas mapped and forgets them: somebody may still stand on a stack in them.
 void stack_abandon_all(void);
 

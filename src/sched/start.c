@@ -249,8 +249,10 @@ static void main_goroutine(void *call)
 {
 	struct main_call *c = call;
 	int result = c->fn(c->arg);
+	if (config.leakscan != LEAKCHECK_OFF && leak_scan_at_end() > 0)
+		c->is_failed = config.leakscan == LEAKCHECK_FATAL;
 	if (config.leakcheck != LEAKCHECK_OFF && leak_check_at_end() > 0)
-		c->is_failed = config.leakcheck == LEAKCHECK_FATAL;
+		c->is_failed |= config.leakcheck == LEAKCHECK_FATAL;
 	// A panic that is being printed elsewhere must win over this end.
 	panic_settle();
 	c->result = result;
@@ -286,6 +288,7 @@ EXPORT int tuza_run(int (*fn)(void *), void *arg)
 	if (monitors)
 		start_locked(true);
 	rt.in_run = true;
+	rt.run_thread = m->thread.id;
 	store_relaxed(&rt.main_done, 0); // before the goroutine exists
 	pthread_mutex_unlock(&start_mutex);
 

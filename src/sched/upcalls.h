@@ -38,12 +38,33 @@ void panic_settle(void);
 size_t leak_check_at_end(void);
 
 /*
+ * debug/leak_scan.c: the same if TUZA_DEBUG has leakscan. Reports those that can never go on.
+ * Returns how many, or a code.
+ */
+int leak_scan_at_end(void);
+
+/*
  * chan/chan.c, chan/select.c: a goroutine is dropped while it waits; its waiter (goroutine.waiting)
  * leaves the queues of channels that live on. Nobody runs goroutines any more; plain threads may
  * use the channels.
  */
 void chan_unlink_waiter(void *waiting);
 void select_unlink_waiters(void *waiting);
+
+/*
+ * chan/chan.c, chan/select.c: calls fn for each channel that a goroutine waits for (`waiting` is
+ * goroutine.waiting). False: somebody has woken it. Both take no lock: for one who has stopped all
+ * threads.
+ */
+bool chan_each_awaited(const void *waiting, void (*fn)(const void *channel, void *arg), void *arg);
+bool select_each_awaited(
+	const void *waiting, void (*fn)(const void *channel, void *arg), void *arg);
+
+/*
+ * context/registry.c: calls fn for all memory by which the runtime, and not the program, knows the
+ * contexts. False, and nothing was called: a lock is held. As above.
+ */
+bool context_each_hidden(void (*fn)(const void *low, size_t bytes, void *arg), void *arg);
 
 // context/registry.c: the same for those that wait with a context.
 void context_forget_waits(void);

@@ -22,6 +22,12 @@
 
 static struct waitqueue buckets[WAITQUEUE_BUCKETS];
 
+const void *waitqueue_memory(size_t *bytes)
+{
+	*bytes = sizeof(buckets);
+	return buckets;
+}
+
 static struct waitqueue *waitqueue_of(const void *address)
 {
 	// Fibonacci hashing of the 8-byte unit: its top bits depend on all of it.

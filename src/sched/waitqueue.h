@@ -74,6 +74,9 @@ void waitqueue_push_at(struct queued **head, const void *address, struct queued 
 struct queued *waitqueue_pop_at(struct queued **head);
 struct goroutine *waitqueue_take_all_at(struct queued **head);
 
+// The memory of all buckets: it points at waiters, and makes nobody known to the program.
+const void *waitqueue_memory(size_t *bytes);
+
 // Removes the waiter of a goroutine that is dropped (struct queued *) from whatever bucket it is
 // in.
 void waitqueue_unlink(void *waiting);

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scan for leaked goroutines, for those who show them: tuza_leak_scan, the profile.
+ */
+#ifndef TUZA_DEBUG_LEAK_SCAN_H
+#define TUZA_DEBUG_LEAK_SCAN_H
+
+#include "debug/scan.h"
+#include "debug/snapshot.h"
+
+/*
+ * Finds them, one scan at a time. Returns as scan_leaked_take. Needs: a plain thread or a blocking
+ * section. Owns/frees  scan_leaked_free, also after a failure.
+ */
+MUST_USE int leak_scan_take(struct scan_leaked *l);
+
+// For snapshot_take and inspect_each: those that `leaked`, a struct scan_leaked, has.
+bool leak_scan_wants(const struct inspected *i, void *leaked);
+
+#endif
