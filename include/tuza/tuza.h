@@ -33,5 +33,6 @@
 #include <tuza/sync.h>
 #include <tuza/testing.h>
 #include <tuza/time.h>
+#include <tuza/trace.h>
 
 #endif

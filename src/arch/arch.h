@@ -90,6 +90,14 @@ void arch_call_as_if_from(const struct arch_saved *sp, void (*fn)(void *), void 
  *
  *   uintptr_t arch_saved_pc(const struct arch_saved *sp)
  *       Where the context saved at `sp` will continue.
+ *   uintptr_t arch_saved_fp(const struct arch_saved *sp)
+ *       Its frame pointer. Its stack pointer will be behind the saved context.
+ *   void arch_here(struct arch_here *here)
+ *       Program counter, stack and frame pointer at this place of the function that it is part of,
+ *       for a walk by the unwind tables.
+ *   uint64_t arch_ticks(void)
+ *       A counter of the CPU that only grows, at one rate. The same on all CPUs where
+ *       sys_ticks_are_steady (sys/clock.h).
  *   void arch_relax(void)
  *       A hint to the CPU that this is a spin loop.
  *   void *arch_tls_machine(void), void arch_tls_machine_set(void *machine)

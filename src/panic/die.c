@@ -171,8 +171,10 @@ void die_with_stacks(bool all, unsigned report_flags)
 		report_chaos(&w);
 		writer_flush(&w);
 	}
-	if (level == TRACEBACK_NONE)
+	if (level == TRACEBACK_NONE) {
+		trace_at_death(report_flags & REPORT_INTERRUPTED);
 		die_now();
+	}
 	if (level >= TRACEBACK_SYSTEM)
 		report_flags |= REPORT_RUNTIME_FRAMES;
 	if (!all || dying_depth > 1) {
@@ -185,6 +187,7 @@ void die_with_stacks(bool all, unsigned report_flags)
 	}
 	if (dying_depth == 1 && (all || level >= TRACEBACK_ALL))
 		report_all(STDERR_FILENO, report_flags, shown);
+	trace_at_death(report_flags & REPORT_INTERRUPTED);
 	die_now();
 }
 

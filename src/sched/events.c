@@ -11,6 +11,8 @@
 #include "sched/latency.h"
 #include "sched/machine.h"
 #include "sched/sanitizer.h"
+#include "sched/schedule.h"
+#include "sched/upcalls.h"
 
 CACHE_ALIGNED uint32_t events_on;
 
@@ -21,50 +23,76 @@ NOINLINE void events_spawned(struct machine *m, struct goroutine *g)
 {
 	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_goroutine_created(g);
+	if (events_are_for(EVENTS_FOR_TRACE))
+		trace_spawned(m, g, true);
 	if (events_are_for(EVENTS_FOR_LATENCY))
 		latency_begin(m->processor, g);
 }
 
 NOINLINE void events_readied(struct machine *m, struct goroutine *g, enum event_cause cause)
 {
-	(void)cause;
 	if (events_are_for(EVENTS_FOR_BLOCK))
 		contention_readied(g);
+	if (events_are_for(EVENTS_FOR_TRACE) && m) {
+		if (g->flags & GOROUTINE_STARTED)
+			trace_readied(m, g, cause);
+		else
+			trace_spawned(m, g, cause == EVENT_BY_GOROUTINE);
+	}
 	if (events_are_for(EVENTS_FOR_LATENCY))
 		latency_begin(m ? m->processor : NULL, g);
 }
 
 NOINLINE void events_entering(struct machine *m, struct goroutine *g, bool first)
 {
+	if (events_are_for(EVENTS_FOR_TRACE))
+		trace_entering(m, g);
 	if (events_are_for(EVENTS_FOR_LATENCY))
 		latency_end(m->processor, g);
 	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_enter(m, g, first);
 }
 
+static void trace_leaving(struct machine *m, struct goroutine *g, void *(*entry)(void *, void *))
+{
+	if (entry == schedule_parked)
+		trace_parking(m, g);
+	else if (entry == schedule_unblocked)
+		trace_blocking_ended(m, g);
+	else
+		trace_yielding(m, g);
+}
+
 NOINLINE void events_leaving(struct machine *m, struct goroutine *g, void *(*entry)(void *, void *))
 {
-	(void)entry;
+	if (events_are_for(EVENTS_FOR_TRACE))
+		trace_leaving(m, g, entry);
 	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_leave(m, g, false);
 }
 
 NOINLINE void events_ended(struct machine *m, struct goroutine *g)
 {
+	if (events_are_for(EVENTS_FOR_TRACE))
+		trace_ended(m, g);
 	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_leave(m, g, true);
 }
 
 NOINLINE void events_blocking_began(struct machine *m, struct goroutine *g)
 {
-	(void)m;
-	(void)g;
+	if (events_are_for(EVENTS_FOR_TRACE))
+		trace_blocking_began(m, g);
 }
 
 NOINLINE void events_blocking_ended(struct machine *m, struct goroutine *g)
 {
-	(void)m;
-	(void)g;
+	if (events_are_for(EVENTS_FOR_TRACE))
+		trace_blocking_ended(m, g);
 }
 
-NOINLINE void events_processor_idles(struct processor *p) { (void)p; }
+NOINLINE void events_processor_idles(struct processor *p)
+{
+	if (events_are_for(EVENTS_FOR_TRACE))
+		trace_processor_idles(p);
+}

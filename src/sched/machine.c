@@ -86,6 +86,7 @@ static void *thread_main(void *machine)
 		// No memory for a signal stack: as if the thread could not be started.
 		give_up_processor(m);
 	}
+	trace_machine_ends(m);
 	arch_tls_machine_set(NULL);
 	lock_acquire(&rt.lock);
 	list_remove(&m->all);
@@ -206,6 +207,7 @@ static void plain_thread_ends(void *record)
 	struct plain_thread *t = record;
 	// Runs the user's destructors: may use tuza, and even wait.
 	goroutine_extra_end(&t->goroutine);
+	trace_machine_ends(&t->machine);
 	arch_tls_machine_set(NULL);
 	lock_acquire(&plain_lock);
 	list_remove(&t->all);

@@ -104,7 +104,8 @@ struct machine {
 	size_t asan_stack_bytes;
 	struct arch_landing exit_landing;
 	sys_thread thread;
-	uint64_t epoch; // of the runtime that it belongs to
+	uint64_t epoch;             // of the runtime that it belongs to
+	struct trace_writer *trace; // trace/record.c: where it notes events; NULL: none yet
 
 	// any thread, atomic
 	uint32_t leave;       // set at the end of the runtime: leave at the next entry

@@ -106,6 +106,7 @@ static void start_locked(bool monitored)
 	// A program of a few microseconds needs no second thread: the first soft work does not ask
 	// for one (idle.c).
 	rt.soft_wake_after = clock_now() + SOFT_START_NS;
+	trace_start_of_run();
 	if (!monitored && monitor_start() != 0)
 		fatal("tuza: cannot start a thread: %s",
 			"the limit of threads or memory is reached");
@@ -193,6 +194,7 @@ static void stop_locked(void)
 			break;
 	race_acquire(&rt.ending); // pairs with sanitizer_leave: what dropped goroutines did is done
 	join_ended();
+	trace_end_of_run();
 	goroutine_unlink_all();
 	context_forget_waits();
 	faults_uninstall();

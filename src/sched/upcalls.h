@@ -85,6 +85,33 @@ void signals_deliver(void);
 // Whether the program waits for signals, so that it is not deadlocked. A hint.
 bool signals_are_awaited(void);
 
+/*
+ * trace/record.c: notes an event; see events.h. Of events_readied those that start are spawned;
+ * `by_current`: by the machine's goroutine, on its stack.
+ */
+struct machine;
+struct processor;
+void trace_spawned(struct machine *m, const struct goroutine *g, bool by_current);
+void trace_readied(struct machine *m, const struct goroutine *g, uint32_t cause);
+void trace_entering(struct machine *m, const struct goroutine *g);
+void trace_parking(struct machine *m, const struct goroutine *g);
+void trace_yielding(struct machine *m, const struct goroutine *g);
+void trace_ended(struct machine *m, const struct goroutine *g);
+void trace_blocking_began(struct machine *m, const struct goroutine *g);
+void trace_blocking_ended(struct machine *m, const struct goroutine *g);
+void trace_processor_idles(const struct processor *p);
+// The machine's thread, or a plain one that has used tuza, ends.
+void trace_machine_ends(struct machine *m);
+
+/*
+ * trace/trace.c: the runtime starts, before there are processors, and ends, when nobody runs any
+ * more: the trace that the environment asks for. And the process ends by a panic, a fatal error or
+ * SIGQUIT: in a signal handler, perhaps.
+ */
+void trace_start_of_run(void);
+void trace_end_of_run(void);
+void trace_at_death(bool in_signal_handler);
+
 // sched/goroutine_extra.c: inherits the creator's labels; runs the destructors of locals on the
 // ending goroutine; frees.
 int goroutine_extra_inherit(struct goroutine *child, const struct goroutine *creator);

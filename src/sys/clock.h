@@ -11,6 +11,9 @@
 // The time now. About 20 ns, no system call. Callable from signal handlers.
 int64_t sys_clock_now(void);
 
+// Whether arch_ticks() counts alike on all CPUs, at all times: the kernel's clock hangs on it, too.
+bool sys_ticks_are_steady(void);
+
 // Sleeps the calling thread until sys_clock_now() >= when. Signals do not cut it short; errno is
 // left alone.
 void sys_clock_sleep_until(int64_t when);

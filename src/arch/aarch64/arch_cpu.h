@@ -32,6 +32,11 @@ typedef struct {
 	uint64_t half[2];
 } arch_fpr;
 
+// Where a function stands: see arch_here in arch.h.
+struct arch_here {
+	uintptr_t pc, sp, fp;
+};
+
 // What arch_park leaves on the stack, lowest address first.
 struct arch_saved {
 	uint64_t fpcr;
@@ -49,6 +54,37 @@ _Static_assert(offsetof(struct arch_saved, fp) == ARCH_SAVED_FP, "switch.S");
 _Static_assert(offsetof(struct arch_saved, pc) == ARCH_SAVED_PC, "switch.S");
 
 static inline uintptr_t arch_saved_pc(const struct arch_saved *sp) { return sp->pc; }
+static inline uintptr_t arch_saved_fp(const struct arch_saved *sp) { return sp->fp; }
+
+// The numbers that unwind tables use.
+enum {
+	ARCH_UNWIND_FP = 29,
+	ARCH_UNWIND_SP = 31,
+};
+
+static ALWAYS_INLINE void arch_here(struct arch_here *here)
+{
+	__asm__ volatile("adr %0, .\n\t"
+			 "mov %1, sp\n\t"
+			 "mov %2, x29"
+			 : "=r"(here->pc), "=r"(here->sp), "=r"(here->fp));
+}
+
+// A return address as it lies on the stack, without a signature (xpaclri).
+static ALWAYS_INLINE uintptr_t arch_return_address_of(uintptr_t saved)
+{
+	register uintptr_t x30 __asm__("x30") = saved;
+
+	__asm__("hint #7" : "+r"(x30));
+	return x30;
+}
+
+static ALWAYS_INLINE uint64_t arch_ticks(void)
+{
+	uint64_t ticks;
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+	return ticks;
+}
 
 // A hint to the CPU that this is a spin loop. (`yield` does nothing on most; `isb` waits a few
 // nanoseconds.)

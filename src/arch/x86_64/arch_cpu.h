@@ -27,6 +27,11 @@
 // What an argument can use of a vector register: long double travels on the stack here.
 typedef uint64_t arch_fpr;
 
+// Where a function stands: see arch_here in arch.h.
+struct arch_here {
+	uintptr_t pc, sp, fp;
+};
+
 // What arch_park leaves on the stack, lowest address first.
 struct arch_saved {
 	uint32_t mxcsr;
@@ -45,6 +50,26 @@ _Static_assert(offsetof(struct arch_saved, rbp) == ARCH_SAVED_RBP, "switch.S");
 _Static_assert(offsetof(struct arch_saved, pc) == ARCH_SAVED_PC, "switch.S");
 
 static inline uintptr_t arch_saved_pc(const struct arch_saved *sp) { return sp->pc; }
+static inline uintptr_t arch_saved_fp(const struct arch_saved *sp) { return sp->rbp; }
+
+// The numbers that unwind tables use.
+enum {
+	ARCH_UNWIND_FP = 6, // rbp
+	ARCH_UNWIND_SP = 7,
+};
+
+static ALWAYS_INLINE void arch_here(struct arch_here *here)
+{
+	__asm__ volatile("leaq 0(%%rip), %0\n\t"
+			 "movq %%rsp, %1\n\t"
+			 "movq %%rbp, %2"
+			 : "=r"(here->pc), "=r"(here->sp), "=r"(here->fp));
+}
+
+// A return address as it lies on the stack, without a signature.
+static ALWAYS_INLINE uintptr_t arch_return_address_of(uintptr_t saved) { return saved; }
+
+static ALWAYS_INLINE uint64_t arch_ticks(void) { return __builtin_ia32_rdtsc(); }
 
 // A hint to the CPU that this is a spin loop.
 static inline void arch_relax(void) { __asm__ volatile("pause" ::: "memory"); }

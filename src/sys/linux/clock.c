@@ -6,7 +6,11 @@
  */
 #include "sys/clock.h"
 
+#include "sys/files.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <time.h>
 
 enum { NS_PER_SECOND = 1000000000 };
@@ -17,6 +21,20 @@ int64_t sys_clock_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t); // cannot fail for this clock
 	return (int64_t)t.tv_sec * NS_PER_SECOND + t.tv_nsec;
+}
+
+bool sys_ticks_are_steady(void)
+{
+	static const char path[] =
+		"/sys/devices/system/clocksource/clocksource0/current_clocksource";
+	char name[32] = "";
+	int fd = sys_open(path, O_RDONLY, 0);
+
+	if (fd < 0)
+		return false;
+	ssize_t n = sys_read(fd, name, sizeof(name) - 1);
+	sys_close(fd);
+	return n > 0 && (strcmp(name, "tsc\n") == 0 || strcmp(name, "arch_sys_counter\n") == 0);
 }
 
 void sys_clock_sleep_until(int64_t when)

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Execution traces: what each goroutine and processor did, and when, for `go tool trace` or
+ * Perfetto. docs/TRACING.md shows what to do with them.
+ *
+ *	int fd = open("run.trace", O_WRONLY | O_CREAT | O_TRUNC, 0666);
+ *	tuza_trace_start(fd);
+ *	…
+ *	tuza_trace_stop();
+ *
+ *	$ go tool trace run.trace
+ *
+ * TUZA_TRACE=run.trace in the environment does the same for a whole run, and writes the file also
+ * when the program panics, deadlocks or gets SIGQUIT. A flight recorder keeps the last seconds all
+ * the time, to be written when something has gone wrong.
+ *
+ * While nothing is traced this costs nothing; else some 20 ns for each time that a goroutine is made
+ * runnable or run, and some 50 to 100 where it stops, for the stack.
+ */
+#ifndef TUZA_TRACE_H
+#define TUZA_TRACE_H
+
+#include <tuza/macros.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum tuza_trace_format {
+	TUZA_TRACE_GO,       // for `go tool trace` of Go 1.23 and later, and gotraceui
+	TUZA_TRACE_PERFETTO, // protocol buffers for https://ui.perfetto.dev
+} tuza_trace_format;
+
+typedef struct tuza_trace_options {
+	tuza_trace_format format;
+	// Of memory, for what happens, 16 bytes an event; then the oldest are forgotten, and the
+	// trace begins later. 0: 64 MiB.
+	size_t max_bytes;
+} tuza_trace_options;
+
+/*
+ * Starts a trace: from now on all events of goroutines and processors are noted, in memory.
+ *
+ *   fd  where tuza_trace_stop writes; it belongs to the trace until then.
+ *
+ * Returns  0; -EBUSY: a trace is under way; -EBADF; -ENOMEM.
+ * Blocks   while another trace is being written.
+ * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
+ * Go       trace.Start   (O40)
+ */
+TUZA_MUST_USE int tuza_trace_start(int fd);
+
+// The same with options; NULL: none.
+TUZA_MUST_USE int tuza_trace_start_with(int fd, const tuza_trace_options *options);
+
+/*
+ * Ends the trace and writes it. Does nothing when none is under way.
+ *
+ * Returns  0; -EIO: the descriptor took not all of it; -ENOMEM.
+ * Blocks   until it is written, in a blocking section: about a second for 5 million events.
+ * Callable from  as tuza_trace_start.
+ * Go       trace.Stop
+ */
+int tuza_trace_stop(void);
+
+/*
+ * Whether anything is noted at the moment: what is worth noting may cost something to find out.
+ *
+ * Callable from  anywhere.
+ * Go       trace.IsEnabled
+ */
+bool tuza_trace_is_on(void);
+
+// ---- flight recorder ---------------------------------------------------------------------------
+
+typedef struct tuza_flight_recorder_options {
+	int64_t age;      // ns: older events are not written; 0: all that there is room for
+	size_t max_bytes; // as tuza_trace_options; 0: 10 MiB
+	tuza_trace_format format;
+	// Where it is written when the program ends by a panic, a deadlock, another fatal error or
+	// SIGQUIT; NULL: nowhere. Copied.
+	const char *path;
+} tuza_flight_recorder_options;
+
+/*
+ * Keeps what happens from now on, the latest events always, for tuza_flight_recorder_write. A trace
+ * may be made at the same time.
+ *
+ *   options  NULL: none.
+ *
+ * Returns  0; -EBUSY: there is one already; -ENAMETOOLONG; -ENOMEM.
+ * Blocks   while something is being written.
+ * Callable from  as tuza_trace_start.
+ * Go       trace.NewFlightRecorder(…).Start   (O42)
+ */
+TUZA_MUST_USE int tuza_flight_recorder_start(const tuza_flight_recorder_options *options);
+
+// Forgets it all. Does nothing when there is none.
+void tuza_flight_recorder_stop(void);
+
+bool tuza_flight_recorder_is_on(void);
+
+/*
+ * Writes what it has; it goes on.
+ *
+ * Returns  0; -ENOENT: there is no recorder; -EBADF; -EIO: the descriptor took not all of it;
+ *          -ENOMEM.
+ * Blocks   until it is written, in a blocking section.
+ * Callable from  as tuza_trace_start.
+ * Go       (*FlightRecorder).WriteTo
+ */
+int tuza_flight_recorder_write(int fd);
+
+// ---- annotations -------------------------------------------------------------------------------
+
+/*
+ * What the program does, in its own words: tasks, which may pass from goroutine to goroutine (a
+ * request), regions, which are parts of one goroutine's time, and remarks. Without a trace each
+ * costs a look at a word.
+ *
+ *	uint64_t task = tuza_trace_task_begin(0, "request");
+ *	tuza_trace_region_begin(task, "query");
+ *	tuza_trace_log(task, "sql", "%d rows", rows);
+ *	tuza_trace_region_end(task, "query");
+ *	tuza_trace_task_end(task);
+ */
+
+/*
+ * Begins a task.
+ *
+ *   parent  the task of which it is a part; 0: none.
+ *   type    of what kind it is; copied, and cut to 1,023 bytes. There should be few.
+ *
+ * Returns  its number, never 0, also when nothing is traced.
+ * Blocks   never.
+ * Callable from  any goroutine; on a plain thread, and in a blocking section, nothing is noted.
+ * Go       trace.NewTask
+ */
+uint64_t tuza_trace_task_begin(uint64_t parent, const char *type);
+void tuza_trace_task_end(uint64_t task);
+
+/*
+ * Between these two the calling goroutine does something that has a name. They nest: the end must be
+ * that of the innermost one, by the same goroutine.
+ *
+ *   task  0: none.
+ *
+ * Go       trace.StartRegion, trace.WithRegion
+ */
+void tuza_trace_region_begin(uint64_t task, const char *type);
+void tuza_trace_region_end(uint64_t task, const char *type);
+
+/*
+ * A remark, of a category. There is room for 16,000 different ones.
+ *
+ * Go       trace.Logf
+ */
+void tuza_trace_log(uint64_t task, const char *category, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#ifdef __cplusplus
+}
+#endif
+#endif

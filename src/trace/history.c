@@ -1,0 +1,611 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Makes one consistent story of what the machines noted.
+ *
+ * Twice all events are gone through in the order of their times. The first time tells how things
+ * were at the beginning: a goroutine whose first event is that it was made ready had waited, one
+ * that parks had run, and so on. The second time they are replayed.
+ *
+ * Events may be missing (before the beginning, or without memory), and clocks of two CPUs may
+ * differ by some nanoseconds, so that a goroutine starts before it is made ready. So an event that
+ * does not fit makes the step happen that it needs, or is left out: what is told is always
+ * possible. Goroutines that did nothing are told of, too: whoever lives now and occurs in no event
+ * was all the time what it is now.
+ */
+#include "trace/history.h"
+
+#include "sched/inspect.h"
+#include "sched/machine.h"
+#include "sched/stack.h"
+#include "sys/sys.h"
+#include "trace/history_table.h"
+
+#include <errno.h>
+#include <string.h>
+
+// ---- how things were at the beginning --------------------------------------------------------
+
+static bool is_by_goroutine(enum trace_kind kind)
+{
+	return kind >= TRACE_PARK && kind <= TRACE_LAST_BY;
+}
+
+static enum history_state state_before(enum trace_kind kind)
+{
+	switch (kind) {
+	case TRACE_CREATED:
+		return HISTORY_NONE;
+	case TRACE_READY:
+		return HISTORY_WAITING;
+	case TRACE_RUN:
+		return HISTORY_RUNNABLE;
+	case TRACE_UNBLOCK:
+	case TRACE_UNBLOCK_NO:
+		return HISTORY_BLOCKED;
+	default:
+		return HISTORY_RUNNING;
+	}
+}
+
+// The first event on a processor tells whose it is, unless its thread has had another one before.
+static void see_processor(
+	struct history *h, uint32_t thread, uint32_t processor, enum trace_kind kind)
+{
+	struct told_thread *t = &h->p->threads[thread];
+
+	if (processor >= PROCESSOR_SLOTS || h->p->processors[processor].is_known)
+		return;
+	struct told_processor *p = &h->p->processors[processor];
+
+	p->is_known = true;
+	p->first = NOBODY;
+	// Whoever lets it idle only looked for something to do, or is not even its owner.
+	if (kind == TRACE_IDLE || t->is_known || t->first_processor != TRACE_NO_PROCESSOR)
+		return;
+	p->first = thread;
+	t->first_processor = processor;
+}
+
+static bool see_event(struct history *h, const struct trace_event *e, uint32_t thread)
+{
+	struct told_thread *t = &h->p->threads[thread];
+	enum trace_kind kind = trace_kind_of(e);
+	bool is_new;
+
+	if (kind != TRACE_UNBLOCK) // that is the processor that it got
+		see_processor(h, thread, trace_processor(e), kind);
+	if (kind == TRACE_ENTRY || kind == TRACE_MORE || kind == TRACE_IDLE)
+		return true;
+	struct told_goroutine *g = history_goroutine(h->p, trace_id(e), &is_new);
+
+	if (!g)
+		return false;
+	is_new = !g->is_seen;
+	g->is_seen = true;
+	if (is_new)
+		g->first = (uint8_t)state_before(kind);
+	if (kind == TRACE_RUN || is_by_goroutine(kind)) {
+		if (is_new && !t->is_known && g->first >= HISTORY_RUNNING) {
+			t->first = g->id;
+			g->thread = thread;
+		} else if (is_new && g->first == HISTORY_RUNNING) {
+			g->first = HISTORY_RUNNABLE;
+		}
+		t->is_known = true;
+	}
+	if (kind == TRACE_UNBLOCK)
+		see_processor(h, thread, trace_processor(e), kind);
+	return true;
+}
+
+// A goroutine that lives: how it always was, if it will occur in no event. inspect_each's.
+static void see_living(const struct inspected *i, void *history)
+{
+	static const uint8_t states[] = {
+		[GOROUTINE_RUNNABLE] = HISTORY_RUNNABLE,
+		[GOROUTINE_RUNNING] = HISTORY_RUNNABLE, // as good as: what it runs on is not known
+		[GOROUTINE_WAITING] = HISTORY_WAITING,
+		[GOROUTINE_BLOCKED] = HISTORY_BLOCKED,
+	};
+	struct history *h = history;
+	struct machine *m = machine_current();
+	bool is_new;
+
+	if (i->g->flags & GOROUTINE_THREAD || (size_t)i->state >= COUNT_OF(states))
+		return;
+	struct told_goroutine *g = history_goroutine(h->p, i->id, &is_new);
+
+	if (!g || !is_new)
+		return;
+	g->first = states[i->state];
+	if (g->first == HISTORY_BLOCKED)
+		g->first = HISTORY_WAITING; // its thread is not known either
+	if (i->context && m && m->trace)
+		g->stack = stack_number_of(&m->trace->walker, i->context, i->stack.top);
+}
+
+static bool see_all(struct history *h)
+{
+	const struct trace_event *e;
+	uint32_t thread;
+	uint64_t ticks;
+
+	merge_begin(h);
+	while ((e = merge_next(h, &thread, &ticks)) != NULL)
+		if (!see_event(h, e, thread))
+			return false;
+	return true;
+}
+
+// ---- telling ---------------------------------------------------------------------------------
+
+struct telling {
+	struct history *h;
+	void (*fn)(const struct step *s, void *arg);
+	void *arg;
+	int64_t time;
+};
+
+static void tell(struct telling *t, struct step s)
+{
+	s.time = t->time;
+	t->fn(&s, t->arg);
+}
+
+static struct told_thread *thread_at(const struct telling *t, uint32_t thread)
+{
+	return &t->h->p->threads[thread];
+}
+
+static struct told_processor *processor_at_(const struct telling *t, uint32_t processor)
+{
+	return &t->h->p->processors[processor];
+}
+
+// ---- goroutines that stop and start ------------------------------------------------------------
+
+static void processor_stops(struct telling *t, uint32_t thread);
+
+static void goroutine_stops(struct telling *t, struct told_goroutine *g, enum step_kind kind,
+	enum history_state state, uint32_t detail, uint32_t stack)
+{
+	tell(t, (struct step){.kind = kind,
+			.goroutine = g->id,
+			.thread = g->thread,
+			.processor = thread_at(t, g->thread)->processor,
+			.detail = detail,
+			.stack = stack});
+	thread_at(t, g->thread)->goroutine = 0;
+	g->thread = NOBODY;
+	g->state = (uint8_t)state;
+}
+
+static void goroutine_is_ready(
+	struct telling *t, struct told_goroutine *g, uint32_t thread, uint32_t cause)
+{
+	tell(t, (struct step){.kind = STEP_READY,
+			.goroutine = g->id,
+			.thread = thread,
+			.by = thread_at(t, thread)->goroutine,
+			.processor = thread_at(t, thread)->processor,
+			.detail = cause,
+			.sequence = ++g->sequence});
+	g->state = HISTORY_RUNNABLE;
+}
+
+static void goroutine_starts(struct telling *t, struct told_goroutine *g, uint32_t thread)
+{
+	tell(t, (struct step){.kind = STEP_STARTS,
+			.goroutine = g->id,
+			.thread = thread,
+			.processor = thread_at(t, thread)->processor,
+			.entry = g->entry,
+			.sequence = ++g->sequence});
+	g->state = HISTORY_RUNNING;
+	g->thread = thread;
+	thread_at(t, thread)->goroutine = g->id;
+}
+
+static struct told_goroutine *running_on(const struct telling *t, uint32_t thread)
+{
+	uint64_t id = thread_at(t, thread)->goroutine;
+
+	return id ? history_find(t->h->p, id) : NULL;
+}
+
+// Whatever runs or is blocked on the thread does so no more.
+static void thread_is_free(struct telling *t, uint32_t thread)
+{
+	struct told_goroutine *g = running_on(t, thread);
+
+	if (!g)
+		return;
+	if (g->state == HISTORY_BLOCKED && thread_at(t, thread)->processor != TRACE_NO_PROCESSOR)
+		processor_stops(t, thread);
+	if (g->state == HISTORY_BLOCKED)
+		goroutine_stops(t, g, STEP_UNBLOCKS_LATE, HISTORY_RUNNABLE, 0, 0);
+	else
+		goroutine_stops(t, g, STEP_YIELDS, HISTORY_RUNNABLE, 1, 0);
+}
+
+// ---- processors --------------------------------------------------------------------------------
+
+static void processor_stops(struct telling *t, uint32_t thread)
+{
+	struct told_thread *m = thread_at(t, thread);
+
+	tell(t, (struct step){
+			.kind = STEP_PROCESSOR_STOPS, .thread = thread, .processor = m->processor});
+	processor_at_(t, m->processor)->thread = NOBODY;
+	m->processor = TRACE_NO_PROCESSOR;
+}
+
+// The thread loses its processor, which thread `by` takes.
+static void processor_is_taken(struct telling *t, uint32_t from, uint32_t by)
+{
+	struct told_thread *m = thread_at(t, from);
+	const struct told_goroutine *g = running_on(t, from);
+	uint32_t processor = m->processor;
+
+	if (from == by || !g || g->state != HISTORY_BLOCKED) {
+		if (!g || g->state != HISTORY_BLOCKED)
+			thread_is_free(t, from);
+		processor_stops(t, from);
+		return;
+	}
+	struct told_processor *p = processor_at_(t, processor);
+
+	tell(t, (struct step){.kind = STEP_PROCESSOR_STOLEN,
+			.thread = by,
+			.from = from,
+			.processor = processor,
+			.sequence = ++p->sequence});
+	p->thread = NOBODY;
+	m->processor = TRACE_NO_PROCESSOR;
+}
+
+// The thread has this processor from now on.
+static void thread_has(struct telling *t, uint32_t thread, uint32_t processor)
+{
+	struct told_thread *m = thread_at(t, thread);
+
+	if (m->processor == processor || processor >= PROCESSOR_SLOTS)
+		return;
+	if (m->processor != TRACE_NO_PROCESSOR)
+		processor_is_taken(t, thread, thread);
+	struct told_processor *p = processor_at_(t, processor);
+
+	if (p->thread != NOBODY)
+		processor_is_taken(t, p->thread, thread);
+	tell(t, (struct step){.kind = STEP_PROCESSOR_STARTS,
+			.thread = thread,
+			.processor = processor,
+			.sequence = ++p->sequence});
+	p->thread = thread;
+	m->processor = processor;
+}
+
+static void tell_idle(struct telling *t, uint32_t by, uint32_t processor)
+{
+	if (processor >= PROCESSOR_SLOTS)
+		return;
+	struct told_processor *p = processor_at_(t, processor);
+	const struct told_goroutine *g = p->thread != NOBODY ? running_on(t, p->thread) : NULL;
+
+	// Of another's that runs something the note comes too late.
+	if (p->thread != NOBODY && (p->thread == by || (g && g->state == HISTORY_BLOCKED)))
+		processor_is_taken(t, p->thread, by);
+}
+
+// ---- events ------------------------------------------------------------------------------------
+
+static void tell_created(struct telling *t, const struct trace_event *e, uint32_t thread)
+{
+	const struct trace_event *entry = merge_more(t->h, TRACE_ENTRY);
+	struct told_goroutine *g = history_find(t->h->p, trace_id(e)), *by;
+
+	// Goroutine 1 there is once in each run.
+	if (g->state != HISTORY_NONE)
+		return;
+	g->sequence = 0;
+	g->is_ready = g->owes_ready = false;
+	by = running_on(t, thread);
+	if (!by || by->state == HISTORY_RUNNING)
+		thread_has(t, thread, trace_processor(e));
+	g->state = HISTORY_RUNNABLE;
+	g->entry = entry ? trace_number(entry) : 0;
+	tell(t, (struct step){.kind = STEP_CREATED,
+			.goroutine = g->id,
+			.thread = thread,
+			.processor = thread_at(t, thread)->processor,
+			.by = by ? by->id : 0,
+			.state = by ? (enum history_state)by->state : HISTORY_NONE,
+			.stack = trace_number(e),
+			.entry = g->entry});
+}
+
+static void tell_ready(
+	struct telling *t, struct told_goroutine *g, uint32_t thread, const struct trace_event *e)
+{
+	const struct told_goroutine *by = running_on(t, thread);
+
+	if (g->owes_ready) { // it has run already
+		g->owes_ready = false;
+		return;
+	}
+	if (g->state == HISTORY_RUNNING) {
+		g->is_ready = true; // it parks in a moment
+		return;
+	}
+	if (g->state != HISTORY_WAITING)
+		return;
+	if (!by || by->state == HISTORY_RUNNING)
+		thread_has(t, thread, trace_processor(e));
+	goroutine_is_ready(t, g, thread, trace_detail(e));
+}
+
+static void tell_run(
+	struct telling *t, struct told_goroutine *g, uint32_t thread, uint32_t processor)
+{
+	thread_is_free(t, thread);
+	if (g->thread != NOBODY)
+		thread_is_free(t, g->thread);
+	thread_has(t, thread, processor);
+	if (thread_at(t, thread)->processor == TRACE_NO_PROCESSOR)
+		return;
+	if (g->state == HISTORY_WAITING) {
+		goroutine_is_ready(t, g, thread, EVENT_BY_SCHEDULER);
+		g->owes_ready = true;
+	}
+	g->is_ready = false;
+	if (g->state == HISTORY_RUNNABLE)
+		goroutine_starts(t, g, thread);
+}
+
+static void tell_unblock(
+	struct telling *t, struct told_goroutine *g, uint32_t thread, const struct trace_event *e)
+{
+	struct told_thread *m = thread_at(t, thread);
+	uint32_t processor = trace_processor(e);
+
+	if (g->state != HISTORY_BLOCKED || g->thread != thread)
+		return;
+	if (processor != TRACE_NO_PROCESSOR && processor == m->processor) {
+		g->state = HISTORY_RUNNING;
+		tell(t, (struct step){.kind = STEP_UNBLOCKS,
+				.goroutine = g->id,
+				.thread = thread,
+				.processor = processor,
+				.entry = g->entry});
+		return;
+	}
+	if (m->processor != TRACE_NO_PROCESSOR)
+		processor_stops(t, thread);
+	goroutine_stops(t, g, STEP_UNBLOCKS_LATE, HISTORY_RUNNABLE, 0, 0);
+	if (processor != TRACE_NO_PROCESSOR)
+		tell_run(t, g, thread, processor);
+}
+
+static void tell_annotation(
+	struct telling *t, const struct told_goroutine *g, const struct trace_event *e)
+{
+	const struct trace_event *more = merge_more(t->h, TRACE_MORE);
+	struct step s = {.goroutine = g->id, .thread = g->thread};
+
+	if (!more)
+		return;
+	s.id = trace_id(more);
+	s.name = trace_number(more);
+	more = merge_more(t->h, TRACE_MORE);
+	if (more) {
+		s.parent = trace_id(more);
+		s.text = trace_number(more);
+	}
+	struct told_region r = {s.goroutine, s.id, s.name};
+
+	switch (trace_kind_of(e)) {
+	case TRACE_TASK:
+		s.kind = trace_detail(e) ? STEP_TASK_ENDS : STEP_TASK_BEGINS;
+		break;
+	case TRACE_REGION:
+		s.kind = trace_detail(e) ? STEP_REGION_ENDS : STEP_REGION_BEGINS;
+		if (!(trace_detail(e) ? region_ends : region_begins)(t->h->p, r))
+			return;
+		break;
+	default:
+		s.kind = STEP_LOG;
+		break;
+	}
+	s.stack = trace_number(e);
+	s.processor = thread_at(t, g->thread)->processor;
+	tell(t, s);
+}
+
+// An event by the goroutine itself, which so runs on the thread.
+static void tell_by(
+	struct telling *t, struct told_goroutine *g, uint32_t thread, const struct trace_event *e)
+{
+	if (g->state != HISTORY_RUNNING && g->state != HISTORY_BLOCKED &&
+		thread_at(t, thread)->goroutine == 0)
+		tell_run(t, g, thread, trace_processor(e));
+	if (g->thread != thread)
+		return;
+	if (g->state != HISTORY_RUNNING) // notes in a blocking section have no place
+		return;
+	thread_has(t, thread, trace_processor(e));
+	if (g->thread != thread)
+		return;
+	uint32_t processor = thread_at(t, thread)->processor;
+
+	switch (trace_kind_of(e)) {
+	case TRACE_PARK:
+		goroutine_stops(
+			t, g, STEP_PARKS, HISTORY_WAITING, trace_detail(e), trace_number(e));
+		if (g->is_ready) {
+			g->is_ready = false;
+			goroutine_is_ready(t, g, thread, EVENT_BY_SCHEDULER);
+		}
+		break;
+	case TRACE_YIELD:
+		goroutine_stops(
+			t, g, STEP_YIELDS, HISTORY_RUNNABLE, trace_detail(e), trace_number(e));
+		break;
+	case TRACE_END:
+		goroutine_stops(t, g, STEP_ENDS, HISTORY_NONE, 0, 0);
+		regions_forget(t->h->p, g->id);
+		g->sequence = UINT64_MAX; // for good
+		break;
+	case TRACE_BLOCK:
+		g->state = HISTORY_BLOCKED;
+		tell(t, (struct step){.kind = STEP_BLOCKS,
+				.goroutine = g->id,
+				.thread = thread,
+				.processor = processor,
+				.stack = trace_number(e),
+				.sequence = ++processor_at_(t, processor)->sequence});
+		break;
+	default:
+		tell_annotation(t, g, e);
+		break;
+	}
+}
+
+static void tell_event(struct telling *t, const struct trace_event *e, uint32_t thread)
+{
+	enum trace_kind kind = trace_kind_of(e);
+	struct told_goroutine *g;
+
+	if (kind == TRACE_CREATED) {
+		tell_created(t, e, thread);
+		return;
+	}
+	if (kind == TRACE_IDLE) {
+		tell_idle(t, thread, trace_processor(e));
+		return;
+	}
+	g = history_find(t->h->p, trace_id(e));
+	if (kind == TRACE_ENTRY || kind == TRACE_MORE || !g || g->sequence == UINT64_MAX)
+		return;
+	if (kind == TRACE_READY)
+		tell_ready(t, g, thread, e);
+	else if (kind == TRACE_RUN)
+		tell_run(t, g, thread, trace_processor(e));
+	else if (kind == TRACE_UNBLOCK || kind == TRACE_UNBLOCK_NO)
+		tell_unblock(t, g, thread, e);
+	else
+		tell_by(t, g, thread, e);
+}
+
+// ---- the beginning -----------------------------------------------------------------------------
+
+static void tell_beginning(struct telling *t)
+{
+	struct history_private *p = t->h->p;
+
+	for (uint32_t i = 0; i < PROCESSOR_SLOTS; i++) {
+		uint32_t thread = p->processors[i].thread = p->processors[i].first;
+
+		if (!p->processors[i].is_known) {
+			p->processors[i].thread = NOBODY;
+			continue;
+		}
+		if (thread != NOBODY)
+			p->threads[thread].processor = i;
+		tell(t, (struct step){.kind = thread == NOBODY ? STEP_PROCESSOR_IS_IDLE
+							       : STEP_PROCESSOR_IS_RUNNING,
+				.processor = i,
+				.thread = thread == NOBODY ? 0 : thread});
+	}
+	for (size_t i = 0; i < p->capacity; i++) {
+		struct told_goroutine *g = &p->goroutines[i];
+
+		g->state = g->first;
+		if (g->id == 0 || g->state == HISTORY_NONE)
+			continue;
+		// Without a processor none runs.
+		if (g->state == HISTORY_RUNNING &&
+			(g->thread == NOBODY ||
+				p->threads[g->thread].processor == TRACE_NO_PROCESSOR)) {
+			g->state = HISTORY_RUNNABLE;
+			g->thread = NOBODY;
+		}
+		if (g->state == HISTORY_BLOCKED && g->thread == NOBODY)
+			g->state = HISTORY_RUNNABLE;
+		if (g->thread != NOBODY)
+			p->threads[g->thread].goroutine = g->id;
+		tell(t, (struct step){.kind = STEP_IS,
+				.goroutine = g->id,
+				.state = (enum history_state)g->state,
+				.thread = g->thread == NOBODY ? 0 : g->thread,
+				.processor = g->thread == NOBODY ? TRACE_NO_PROCESSOR
+								 : p->threads[g->thread].processor,
+				.stack = g->stack});
+	}
+}
+
+void history_tell(struct history *h, void (*fn)(const struct step *s, void *arg), void *arg)
+{
+	struct telling t = {h, fn, arg, h->begin};
+	const struct trace_event *e;
+	uint32_t thread;
+	uint64_t ticks;
+
+	tell_beginning(&t);
+	merge_begin(h);
+	while ((e = merge_next(h, &thread, &ticks)) != NULL) {
+		int64_t time = record_time(&h->record, ticks);
+
+		if (time > t.time)
+			t.time = time;
+		tell_event(&t, e, thread);
+	}
+}
+
+// ---- taking it -----------------------------------------------------------------------------
+
+static uint64_t ticks_since(const struct record *r, int64_t since)
+{
+	int64_t lasted = r->time_now - r->time_at_begin;
+
+	if (since <= r->time_at_begin || lasted <= 0)
+		return r->since;
+	double part = (double)(since - r->time_at_begin) / (double)lasted;
+	uint64_t ticks =
+		r->ticks_at_begin + (uint64_t)(part * (double)(r->ticks_now - r->ticks_at_begin));
+	return ticks > r->since ? ticks : r->since;
+}
+
+int history_take(struct history *h, int64_t since, enum trace_user ends, bool is_fatal)
+{
+	*h = (struct history){.is_fatal = is_fatal};
+	int error = history_table_make(h);
+
+	if (!error) {
+		// Who is made from here on occurs in an event.
+		if (is_fatal)
+			inspect_each_unlocked(see_living, h);
+		else
+			inspect_each(see_living, h);
+		record_pause(ends);
+		error = record_freeze(&h->record, is_fatal);
+	}
+	if (error) {
+		history_table_free(h);
+		return error;
+	}
+	h->p->since = ticks_since(&h->record, since);
+	h->begin = h->p->since ? record_time(&h->record, h->p->since) : h->record.time_at_begin;
+	h->end = h->record.time_now;
+	error = history_table_link(h);
+	if (!error && !see_all(h))
+		error = -ENOMEM;
+	if (error)
+		history_free(h);
+	return error;
+}
+
+void history_free(struct history *h)
+{
+	history_table_free(h);
+	record_thaw(&h->record);
+}

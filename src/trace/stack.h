@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Where goroutines stand, quickly: stacks as numbers (stack.c).
+ *
+ * A walk by the unwind tables takes most of a microsecond for each frame. But what the tables say
+ * of a program counter fits 16 bytes nearly always: the frame's size and where the caller's frame
+ * pointer lies. Each machine keeps that of the last thousand, and then a frame takes some 3 ns.
+ */
+#ifndef TUZA_TRACE_STACK_H
+#define TUZA_TRACE_STACK_H
+
+#include "arch/arch.h"
+#include "base/compiler.h"
+
+enum {
+	STACK_FRAMES_MAX = 40,
+	STACK_STEPS = 1024,  // known program counters of a machine
+	STACK_NUMBERS = 256, // known stacks of it
+	STACK_NUMBER_MAX = (1 << 24) - 1,
+};
+
+// How to come from a frame to its caller.
+struct stack_step {
+	uintptr_t pc; // 0: none
+	uint32_t cfa; // bytes from the stack or frame pointer to the frame's end
+	int16_t ra;   // of the return address, from there, in words
+	int16_t fp;   // of the caller's frame pointer, the same way
+};
+
+struct stack_known {
+	uint64_t hash;
+	uint32_t number;
+	uint32_t session;
+};
+
+struct stack_walker {
+	struct stack_step steps[STACK_STEPS];
+	struct stack_known known[STACK_NUMBERS];
+	uint32_t turn; // which one of several is forgotten next
+};
+
+/*
+ * The number of the calling stack, which ends at `top`; 0: none. In what the scheduler's hooks call:
+ * takes a lock only for stacks that this machine has not seen lately.
+ */
+uint32_t stack_number_here(struct stack_walker *w, const char *top);
+// The same for a goroutine that does not run.
+uint32_t stack_number_of(struct stack_walker *w, const struct arch_saved *context, const char *top);
+// That of a stack of one frame. `is_return`: the program counter is a return address.
+uint32_t stack_number_of_pc(struct stack_walker *w, uintptr_t pc, bool is_return);
+
+// Numbers are given out between these two, and what they stand for stays. 0 or -ENOMEM.
+MUST_USE int stacks_begin(void);
+void stacks_forget(void);
+
+// The frames behind a number, innermost first: addresses inside the calling instructions.
+uint32_t stack_frames(uint32_t number, const uintptr_t **pcs);
+uint32_t stack_count(void); // all numbers are below
+
+#endif

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Traces, the flight recorder, and what the environment asks for: who notes, and what becomes of
+ * it.
+ *
+ * All three share the record (record.h): each says how much is to be kept, and writes of it what
+ * is its own. Starting, ending and writing happen one at a time (`busy`).
+ *
+ * A file is written in a blocking section, on a stack of its own and under the lock of reports,
+ * since symbols are looked up. When the process ends by a panic or a signal (trace_at_death) that
+ * lock is the dying thread's already, others may hold whatever they like, and this is a signal
+ * handler, perhaps: memory comes from the system alone, and no lock is waited for for long.
+ */
+#include <tuza/trace.h>
+
+#include "debug/dump.h"
+#include "debug/own_stack.h"
+#include "sched/current.h"
+#include "sched/timer.h"
+#include "sched/upcalls.h"
+#include "sys/files.h"
+#include "sys/sys.h"
+#include "trace/output.h"
+#include "trace/texts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tuza/goroutine.h>
+
+static const size_t TRACE_BYTES = 64 << 20;
+static const size_t RECORDER_BYTES = 10 << 20;
+
+// All but the word guarded by it.
+static uint32_t busy; // atomic: 1 while somebody starts, ends or writes
+static struct {
+	int fd;
+	tuza_trace_format format;
+	int64_t since;
+} trace;
+static struct recorder {
+	tuza_flight_recorder_options options;
+	char path[PATH_MAX]; // "": none
+} recorder, by_environment;
+
+static void be_busy(void)
+{
+	uint32_t nobody = 0;
+
+	// (trace-busy) pairs with be_idle
+	while (!cas_acquire(&busy, &nobody, 1)) {
+		nobody = 0;
+		sys_sleep(1000000);
+	}
+}
+
+static void be_idle(void) { store_release(&busy, 0); } // (trace-busy) pairs with be_busy
+
+// ---- writing -----------------------------------------------------------------------------------
+
+struct writing {
+	int fd;
+	tuza_trace_format format;
+	int64_t since;
+	enum trace_user ends; // who wants no more; 0: nobody
+	bool is_fatal;
+	int result;
+};
+
+static void write_on_own_stack(const struct arch_saved *caller, void *arg)
+{
+	struct writing *w = arg;
+	struct history h;
+
+	(void)caller;
+	w->result = history_take(&h, w->since, w->ends, w->is_fatal);
+	if (w->result)
+		return;
+	w->result = w->format == TUZA_TRACE_PERFETTO ? perfetto_write(&h, w->fd)
+						     : go_format_write(&h, w->fd);
+	history_free(&h);
+}
+
+// Needs: to be busy, and a plain thread or a blocking section.
+static int write_it(struct writing w)
+{
+	report_lock(0);
+	own_stack_call(write_on_own_stack, &w);
+	report_unlock();
+	return w.result;
+}
+
+static bool is_on_goroutine(void)
+{
+	const struct goroutine *g = goroutine_current_or_null();
+
+	return g && !(g->flags & GOROUTINE_THREAD);
+}
+
+struct section {
+	bool is_goroutine;
+	int saved_errno;
+};
+
+// A blocking section around all that may wait: neither end returns at the end of tuza_run.
+static struct section section_begin(void)
+{
+	struct section s = {is_on_goroutine(), errno};
+
+	if (sys_page_bytes == 0)
+		sys_init(); // the runtime has not started
+	if (s.is_goroutine)
+		tuza_blocking_begin();
+	be_busy();
+	return s;
+}
+
+static void section_end(struct section s)
+{
+	be_idle();
+	errno = s.saved_errno;
+	if (s.is_goroutine)
+		tuza_blocking_end();
+}
+
+// Texts live as long as anybody notes. Needs: to be busy
+static void end_user(enum trace_user user)
+{
+	record_end(user);
+	if (!record_is_on(TRACE_FOR_ALL))
+		texts_forget();
+}
+
+// ---- traces ------------------------------------------------------------------------------------
+
+EXPORT int tuza_trace_start_with(int fd, const tuza_trace_options *options)
+{
+	static const tuza_trace_options none;
+
+	if (fd < 0)
+		return -EBADF;
+	if (!options)
+		options = &none;
+	struct section s = section_begin();
+	int error =
+		record_begin(TRACE_FOR_FILE, options->max_bytes ? options->max_bytes : TRACE_BYTES);
+	if (!error) {
+		trace.fd = fd;
+		trace.format = options->format;
+		trace.since = clock_now();
+	}
+	section_end(s);
+	return error;
+}
+
+EXPORT int tuza_trace_start(int fd) { return tuza_trace_start_with(fd, NULL); }
+
+EXPORT int tuza_trace_stop(void)
+{
+	struct section s = section_begin();
+	int result = 0;
+
+	if (record_is_on(TRACE_FOR_FILE)) {
+		result = write_it((struct writing){
+			.fd = trace.fd,
+			.format = trace.format,
+			.since = trace.since,
+			.ends = TRACE_FOR_FILE,
+		});
+		end_user(TRACE_FOR_FILE);
+	}
+	section_end(s);
+	return result;
+}
+
+EXPORT bool tuza_trace_is_on(void) { return events_are_for(EVENTS_FOR_TRACE); }
+
+// ---- flight recorder ---------------------------------------------------------------------------
+
+static int64_t recorder_since(const struct recorder *r)
+{
+	return r->options.age > 0 ? clock_now() - r->options.age : 0;
+}
+
+static int start_recorder(
+	struct recorder *r, enum trace_user user, const tuza_flight_recorder_options *options)
+{
+	if (options->path && strlen(options->path) >= sizeof(r->path))
+		return -ENAMETOOLONG;
+	int error = record_begin(user, options->max_bytes ? options->max_bytes : RECORDER_BYTES);
+	if (error)
+		return error;
+	r->options = *options;
+	r->options.path = NULL;
+	r->path[0] = 0;
+	if (options->path)
+		strcpy(r->path, options->path);
+	return 0;
+}
+
+EXPORT int tuza_flight_recorder_start(const tuza_flight_recorder_options *options)
+{
+	static const tuza_flight_recorder_options none;
+	struct section s = section_begin();
+	int error = start_recorder(&recorder, TRACE_FOR_RECORDER, options ? options : &none);
+
+	section_end(s);
+	return error;
+}
+
+EXPORT void tuza_flight_recorder_stop(void)
+{
+	struct section s = section_begin();
+
+	if (record_is_on(TRACE_FOR_RECORDER))
+		end_user(TRACE_FOR_RECORDER);
+	section_end(s);
+}
+
+EXPORT bool tuza_flight_recorder_is_on(void) { return record_is_on(TRACE_FOR_RECORDER); }
+
+EXPORT int tuza_flight_recorder_write(int fd)
+{
+	if (fd < 0)
+		return -EBADF;
+	struct section s = section_begin();
+	int result = -ENOENT;
+	if (record_is_on(TRACE_FOR_RECORDER))
+		result = write_it((struct writing){
+			.fd = fd,
+			.format = recorder.options.format,
+			.since = recorder_since(&recorder),
+		});
+	section_end(s);
+	return result;
+}
+
+// ---- files by name -----------------------------------------------------------------------------
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static void say_written(const char *path, int error)
+{
+	struct writer w;
+	char buffer[256];
+
+	writer_to_fd(&w, 2, buffer, sizeof(buffer));
+	writer_text(&w, error ? "tuza: no trace could be written to " : "tuza: trace written to ");
+	writer_text(&w, path);
+	writer_text(&w, "\n");
+	writer_flush(&w);
+}
+
+static void write_file(const struct recorder *r, struct writing w, bool on_own_stack)
+{
+	w.fd = sys_open(r->path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	w.format = r->options.format;
+	w.since = recorder_since(r);
+	w.result = w.fd < 0 ? w.fd : 0;
+	if (w.fd >= 0) {
+		if (on_own_stack)
+			own_stack_call(write_on_own_stack, &w);
+		else
+			write_on_own_stack(NULL, &w);
+		sys_close(w.fd);
+	}
+	if (w.result || w.is_fatal)
+		say_written(r->path, w.result);
+}
+
+// ---- the environment ---------------------------------------------------------------------------
+
+static void end_by_environment(void)
+{
+	struct section s = section_begin();
+
+	if (record_is_on(TRACE_FOR_ENVIRONMENT)) {
+		report_lock(0);
+		write_file(&by_environment, (struct writing){.ends = TRACE_FOR_ENVIRONMENT}, true);
+		report_unlock();
+		end_user(TRACE_FOR_ENVIRONMENT);
+	}
+	section_end(s);
+}
+
+void trace_start_of_run(void)
+{
+	static bool is_registered; // guarded by start_mutex
+	const char *path = getenv("TUZA_TRACE");
+
+	if (!path || !*path)
+		return;
+	be_busy();
+	int error = start_recorder(&by_environment, TRACE_FOR_ENVIRONMENT,
+		&(tuza_flight_recorder_options){
+			.max_bytes = TRACE_BYTES,
+			.path = path,
+			.format = ends_with(path, ".pftrace") || ends_with(path, ".perfetto")
+					  ? TUZA_TRACE_PERFETTO
+					  : TUZA_TRACE_GO,
+		});
+	be_idle();
+	if (error && error != -EBUSY)
+		say_written(path, error);
+	if (!error && !is_registered) // a program may end by exit
+		is_registered = atexit(end_by_environment) == 0;
+}
+
+void trace_end_of_run(void) { end_by_environment(); }
+
+void trace_at_death(bool in_signal_handler)
+{
+	static bool is_done;
+	static const enum trace_user users[] = {TRACE_FOR_ENVIRONMENT, TRACE_FOR_RECORDER};
+	const struct recorder *const recorders[] = {&by_environment, &recorder};
+
+	// Should it fail, the process comes here again.
+	if (exchange_relaxed(&is_done, true)) // one thread: the dying one
+		return;
+	for (size_t i = 0; i < COUNT_OF(users); i++)
+		if (record_is_on(users[i]) && recorders[i]->path[0])
+			write_file(recorders[i], (struct writing){.is_fatal = true},
+				!in_signal_handler);
+}
