@@ -14,8 +14,8 @@
  * when the program panics, deadlocks or gets SIGQUIT. A flight recorder keeps the last seconds all
  * the time, to be written when something has gone wrong.
  *
- * While nothing is traced this costs nothing; else some 20 ns for each time that a goroutine is made
- * runnable or run, and some 50 to 100 where it stops, for the stack.
+ * While nothing is traced this costs nothing; else some 20 ns for each time that a goroutine is
+ * made runnable or run, and some 50 to 100 where it stops, for the stack.
  */
 #ifndef TUZA_TRACE_H
 #define TUZA_TRACE_H
@@ -144,8 +144,8 @@ uint64_t tuza_trace_task_begin(uint64_t parent, const char *type);
 void tuza_trace_task_end(uint64_t task);
 
 /*
- * Between these two the calling goroutine does something that has a name. They nest: the end must be
- * that of the innermost one, by the same goroutine.
+ * Between these two the calling goroutine does something that has a name. They nest: the end must
+ * be that of the innermost one, by the same goroutine.
  *
  *   task  0: none.
  *

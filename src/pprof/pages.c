@@ -115,6 +115,10 @@ static void make_index(struct page *p, const struct page_request *r)
 		"these are on</li>\n"
 		"<li><a href=\"/debug/pprof/profile?seconds=5\">profile</a>: where CPU time goes "
 		"in the next seconds; for <code>go tool pprof</code></li>\n"
+		"<li><a href=\"/debug/pprof/trace?seconds=1\">trace</a>: what happens in the "
+		"next seconds; for <code>go tool trace</code>. <a "
+		"href=\"/debug/flightrecorder\">flightrecorder</a>: what has happened, once it is "
+		"on</li>\n"
 		"<li><a href=\"/debug/pprof/cmdline\">cmdline</a>: the program's command "
 		"line</li>\n"
 		"<li><a href=\"/debug/vars\">/debug/vars</a>, <a href=\"/metrics\">/metrics</a>: "
@@ -144,6 +148,8 @@ static const struct page_route {
 	{"/debug/pprof/mutex", page_profile},
 	{"/debug/pprof/allocs", page_profile},
 	{"/debug/pprof/profile", page_cpu_profile},
+	{"/debug/pprof/trace", page_trace},
+	{"/debug/flightrecorder", page_flight_recorder},
 	{"/debug/pprof/cmdline", page_command_line},
 	{"/debug/pprof/symbol", page_symbols},
 	{"/debug/vars", page_vars},

@@ -64,6 +64,10 @@ page_maker page_state;     // ?ms=1000: what it shows, after having watched proc
 page_maker page_members;   // ?group=HEX: the goroutines of a group that have waited longest
 page_maker page_goroutine; // ?id=7&all=1: one as dumps have it, with all frames
 
+// pages_trace.c
+page_maker page_trace; // ?seconds=1
+page_maker page_flight_recorder;
+
 // pages_process.c
 page_maker page_command_line;
 page_maker page_vars;

@@ -3,7 +3,7 @@
  * Noting events, and the chunks that they are in. See record.h.
  *
  * A chunk that is not full is its writer's. Full ones and free ones are in lists; only those are
- * unmapped or given to another, so whoever is late with an event after the end of a session still
+ * unmapped or given to another, so whoever is late with an event after the end of a epoch still
  * has where to put it. Whoever reads (record_freeze) reads the events that a chunk's count says are
  * complete, of the writers' chunks as well; as long as somebody reads none is written over.
  *
@@ -33,7 +33,7 @@ static struct {
 	uint64_t ticks_at_begin;
 	int64_t time_at_begin;
 	// any thread, atomic
-	uint32_t session; // changed under the lock
+	uint32_t epoch; // changed under the lock
 	uint64_t lost;
 	bool by_ticks; // constant while anybody notes
 } record = {.newest = &record.oldest, .writers = {&record.writers, &record.writers}};
@@ -53,7 +53,7 @@ int64_t record_time(const struct record *r, uint64_t ticks)
 // Needs: the lock
 static void keep_full(struct trace_chunk *c)
 {
-	bool is_old = c->session != record.session || record.users == 0;
+	bool is_old = c->epoch != record.epoch || record.users == 0;
 
 	if (is_old || c->count == 0) {
 		c->next = record.free;
@@ -108,7 +108,7 @@ static NOINLINE bool turn_page(struct trace_writer *w, uint64_t ticks)
 	}
 	struct trace_chunk *c = w->chunk = take_chunk();
 	if (c) {
-		c->session = record.session;
+		c->epoch = record.epoch;
 		c->thread = w->thread;
 		c->base = ticks;
 		c->last = UINT64_MAX;
@@ -164,10 +164,10 @@ static ALWAYS_INLINE struct trace_event *make_room(
 {
 	struct trace_chunk *c = w->chunk;
 
-	// Only writer, of the count; a late look at the session is an event too many.
+	// Only writer, of the count; a late look at the epoch is an event too many.
 	if (unlikely(!c || c->count + n > TRACE_CHUNK_EVENTS ||
 		     (ticks - c->base) >> TRACE_TIME_BITS ||
-		     c->session != load_relaxed(&record.session))) {
+		     c->epoch != load_relaxed(&record.epoch))) {
 		if (!may_turn)
 			return NULL;
 		if (!turn_page(w, ticks)) {
@@ -355,7 +355,7 @@ int record_begin(enum trace_user user, size_t bytes)
 	lock_acquire(&record.lock);
 	record.users |= user;
 	if (is_first) {
-		store_relaxed(&record.session, record.session + 1); // under the lock
+		store_relaxed(&record.epoch, record.epoch + 1); // under the lock
 		record.since = 0;
 		record.ticks_at_begin = record_ticks();
 		record.time_at_begin = clock_now();
@@ -371,9 +371,9 @@ int record_begin(enum trace_user user, size_t bytes)
 }
 
 // Forgets all that was noted. Needs: the lock. Returns chunks to be unmapped.
-static struct trace_chunk *end_session(void)
+static struct trace_chunk *end_epoch(void)
 {
-	store_relaxed(&record.session, record.session + 1); // under the lock
+	store_relaxed(&record.epoch, record.epoch + 1); // under the lock
 	*record.newest = record.free;
 	struct trace_chunk *chunks = record.oldest;
 	record.oldest = record.free = NULL;
@@ -418,7 +418,7 @@ void record_end(enum trace_user user)
 	record.users &= ~(uint32_t)user;
 	record.wants[user] = 0;
 	if (is_last)
-		chunks = end_session();
+		chunks = end_epoch();
 	else
 		chunks = want_less();
 	lock_release(&record.lock);
@@ -464,12 +464,12 @@ static size_t count_parts(void)
 	return n;
 }
 
-static void add_part(struct record *r, const struct trace_chunk *c, uint32_t session)
+static void add_part(struct record *r, const struct trace_chunk *c, uint32_t epoch)
 {
 	// (trace-count) pairs with publish
 	uint32_t count = load_acquire(&c->count);
 
-	if (count > 0 && c->session == session && (r->count + 1) * sizeof(*r->parts) <= r->bytes)
+	if (count > 0 && c->epoch == epoch && (r->count + 1) * sizeof(*r->parts) <= r->bytes)
 		r->parts[r->count++] = (struct record_part){c, count, c->thread};
 }
 
@@ -477,12 +477,12 @@ static void add_part(struct record *r, const struct trace_chunk *c, uint32_t ses
 static void add_parts(struct record *r)
 {
 	for (struct trace_chunk *c = record.oldest; c; c = c->next)
-		add_part(r, c, record.session);
+		add_part(r, c, record.epoch);
 	for (struct link *l = record.writers.next; l != &record.writers; l = l->next) {
 		const struct trace_writer *w = CONTAINER_OF(l, struct trace_writer, all);
 
 		if (w->chunk)
-			add_part(r, w->chunk, record.session);
+			add_part(r, w->chunk, record.epoch);
 	}
 }
 

@@ -53,7 +53,7 @@ struct trace_chunk {
 	struct trace_chunk *next; // guarded by the lock: the free or full one behind it
 	uint64_t base;            // ticks of the first event
 	uint64_t last;            // ticks; written when it is full
-	uint32_t session;
+	uint32_t epoch;
 	uint32_t thread; // the kernel's id of who writes
 	uint32_t count;  // atomic: events that are complete. Written by the owner
 	uint32_t unused;

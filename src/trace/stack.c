@@ -47,7 +47,7 @@ static struct tables {
 } * tables;
 static uint32_t stacks_used; // numbers below exist, from 1 on
 static uint32_t words_used;
-static uint32_t session = 1; // atomic; numbers of others are forgotten
+static uint32_t epoch = 1; // atomic; numbers of others are forgotten
 
 // ---- steps -----------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ static NOINLINE uint32_t learn_number(
 {
 	lock_acquire(&lock);
 	uint32_t number = number_locked(hash, pcs, count);
-	uint32_t now = session;
+	uint32_t now = epoch;
 	lock_release(&lock);
 	if (number)
 		*known = (struct stack_known){hash, number, now};
@@ -189,8 +189,8 @@ static uint32_t number_of(
 	if (count == 0)
 		return 0;
 	for (uint32_t i = 0; i < WAYS; i++)
-		// A session ends when nobody notes any more: a late look finds the old one.
-		if (known[i].hash == hash && known[i].session == load_relaxed(&session))
+		// A epoch ends when nobody notes any more: a late look finds the old one.
+		if (known[i].hash == hash && known[i].epoch == load_relaxed(&epoch))
 			return known[i].number;
 	return learn_number(&known[w->turn++ % WAYS], hash, pcs, count);
 }
@@ -254,7 +254,7 @@ int stacks_begin(void)
 	tables = t;
 	stacks_used = 1;
 	words_used = 0;
-	store_relaxed(&session, session + 1); // as in number_of
+	store_relaxed(&epoch, epoch + 1); // as in number_of
 	lock_release(&lock);
 	return 0;
 }
@@ -265,7 +265,7 @@ void stacks_forget(void)
 	struct tables *t = tables;
 	tables = NULL;
 	stacks_used = 0;
-	store_relaxed(&session, session + 1); // as in number_of
+	store_relaxed(&epoch, epoch + 1); // as in number_of
 	lock_release(&lock);
 	if (t)
 		sys_pages_free(t, sizeof(*t));

@@ -30,7 +30,7 @@ struct stack_step {
 struct stack_known {
 	uint64_t hash;
 	uint32_t number;
-	uint32_t session;
+	uint32_t epoch;
 };
 
 struct stack_walker {
@@ -40,8 +40,8 @@ struct stack_walker {
 };
 
 /*
- * The number of the calling stack, which ends at `top`; 0: none. In what the scheduler's hooks call:
- * takes a lock only for stacks that this machine has not seen lately.
+ * The number of the calling stack, which ends at `top`; 0: none. For what the scheduler's hooks
+ * call: takes a lock only for stacks that this machine has not seen lately.
  */
 uint32_t stack_number_here(struct stack_walker *w, const char *top);
 // The same for a goroutine that does not run.

@@ -215,7 +215,7 @@ TEST(a_trace_refuses_a_second_one_and_a_bad_descriptor)
 	close(fd);
 }
 
-// ---- flight recorder -----------------------------------------------------------------------------
+// ---- flight recorder ----------------------------------------------------------------------
 
 // O42
 TEST(the_recorder_is_written_again_and_again_beside_a_trace)
@@ -305,7 +305,7 @@ TEST(the_recorder_is_written_while_all_is_busy)
 	tuza_flight_recorder_stop();
 }
 
-// ---- beyond goroutines ---------------------------------------------------------------------------
+// ---- beyond goroutines ------------------------------------------------------------------------
 
 static int use_runtime(void *arg)
 {
