@@ -21,6 +21,7 @@
 #include <tuza/error.h>
 #include <tuza/goroutine.h>
 #include <tuza/io.h>
+#include <tuza/layer.h>
 #include <tuza/limiter.h>
 #include <tuza/malloc.h>
 #include <tuza/net.h>

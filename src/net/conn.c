@@ -7,6 +7,7 @@
 
 #include "io/io.h"
 #include "net/address.h"
+#include "net/layer.h"
 #include "sched/blocking.h"
 #include <tuza/error.h>
 #include <tuza/panic.h>
@@ -163,7 +164,9 @@ static int set_deadline(const void *handle, uint32_t directions, int64_t deadlin
 	struct conn *c = conn_begin(handle);
 	if (!c)
 		return TUZA_ECONNCLOSED;
-	int error = netpoll_set_deadline(c->poll, c->generation, directions, deadline);
+	int error = conn_is_layer(c)
+			    ? layer_set_deadline(c, directions, deadline)
+			    : netpoll_set_deadline(c->poll, c->generation, directions, deadline);
 	conn_end(c);
 	return (int)conn_result(error);
 }
@@ -193,7 +196,7 @@ EXPORT int tuza_listener_set_deadline(tuza_listener *l, int64_t deadline)
 int conn_address_text(const void *handle, bool remote, char *text, size_t bytes)
 {
 	tuza_address a;
-	struct conn *c = conn_begin(handle);
+	struct conn *c = conn_begin_lowest(handle);
 	if (!c)
 		return TUZA_ECONNCLOSED;
 	int error = c->kind->address(c, remote, &a);
@@ -218,7 +221,7 @@ EXPORT int tuza_listener_address(tuza_listener *l, char *text, size_t bytes)
 
 static int fd_of(const void *handle)
 {
-	struct conn *c = conn_begin(handle);
+	struct conn *c = conn_begin_lowest(handle);
 	if (!c)
 		return TUZA_ECONNCLOSED;
 	int fd = c->fd >= 0 ? c->fd : -EBADF;

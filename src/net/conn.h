@@ -14,6 +14,7 @@
 #define TUZA_NET_CONN_H
 
 #include "sched/netpoll.h"
+#include <tuza/layer.h>
 #include <tuza/net.h>
 #include <tuza/sync.h>
 
@@ -54,6 +55,12 @@ struct conn {
 	char *path;        // a listener's, to be removed; or NULL
 	struct pipe *pipe; // of a connection in memory
 	int side;          // of the pipe
+	tuza_layer *layer; // of a connection over another
+	struct {           // of a listener: what is made of each connection; open is NULL: nothing
+		int (*open)(void *arg, tuza_conn *under, tuza_conn **conn);
+		void (*free)(void *arg);
+		void *arg;
+	} accepts;
 
 	// one at a time reads (accepts), and one writes
 	tuza_mutex turn[2];
@@ -77,8 +84,17 @@ void conn_discard(struct conn *c);
 struct conn *conn_begin(const void *handle);
 void conn_end(struct conn *c);
 
+// Begins one on what lies under all layers: the socket or pipe.
+struct conn *conn_begin_lowest(const void *handle);
+
+bool conn_is_layer(const struct conn *c);
+
+// Whether the caller is a goroutine, which may be dropped, and no plain thread.
+bool conn_is_goroutine(void);
+
 // The caller's turn to read or write, within an operation.
 void conn_take_turn(struct conn *c, int turn);
+bool conn_try_turn(struct conn *c, int turn);
 void conn_pass_turn(struct conn *c, int turn);
 
 // Closes the connection and waits until all operations have ended. 0 or TUZA_ECONNCLOSED.

@@ -89,6 +89,9 @@ struct conn *conn_new(const struct conn_kind *kind)
 			c->fd = -1;
 			c->path = NULL;
 			c->pipe = NULL;
+			c->layer = NULL;
+			c->accepts.open = NULL;
+			c->accepts.free = NULL;
 			for (int turn = TURN_READ; turn <= TURN_WRITE; turn++) {
 				c->turn[turn] = (tuza_mutex){0};
 				c->turn_of_goroutine[turn] = false;
@@ -117,7 +120,7 @@ void *conn_open(struct conn *c)
 
 // ---- operations -------------------------------------------------------------------------------
 
-static bool is_goroutine(void)
+bool conn_is_goroutine(void)
 {
 	const struct goroutine *g = goroutine_current_or_null();
 	return g && !(g->flags & GOROUTINE_THREAD);
@@ -138,7 +141,7 @@ static struct conn *begin(const void *handle, bool closing)
 		tuza_panic("too many concurrent operations on a single file or socket "
 			   "(max 1048575)");
 	}
-	if (is_goroutine())
+	if (conn_is_goroutine())
 		add_relaxed(&c->goroutine_operations, 1); // read when no goroutine runs
 	race_acquire(c);
 	return c;
@@ -163,7 +166,7 @@ static void finish(struct conn *c)
 void conn_end(struct conn *c)
 {
 	race_release(c); // pairs with finish
-	if (is_goroutine())
+	if (conn_is_goroutine())
 		sub_relaxed(&c->goroutine_operations, 1); // as in begin
 	if (conn_word_end(&c->word))
 		finish(c);
@@ -198,7 +201,15 @@ int conn_close(const void *handle)
 void conn_take_turn(struct conn *c, int turn)
 {
 	tuza_mutex_lock(&c->turn[turn]);
-	c->turn_of_goroutine[turn] = is_goroutine();
+	c->turn_of_goroutine[turn] = conn_is_goroutine();
+}
+
+bool conn_try_turn(struct conn *c, int turn)
+{
+	if (!tuza_mutex_try_lock(&c->turn[turn]))
+		return false;
+	c->turn_of_goroutine[turn] = conn_is_goroutine();
+	return true;
 }
 
 void conn_pass_turn(struct conn *c, int turn)

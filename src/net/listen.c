@@ -87,21 +87,37 @@ EXPORT int tuza_listen(const char *network, const char *address, tuza_listener *
 	return 0;
 }
 
+// The connection that its users get: what was accepted, or a layer over it. NULL: it could not be
+// made.
+static tuza_conn *dress(struct conn *listener, struct conn *accepted)
+{
+	tuza_conn *plain = conn_open(accepted), *conn;
+	if (!listener->accepts.open)
+		return plain;
+	if (listener->accepts.open(listener->accepts.arg, plain, &conn) == 0)
+		return conn;
+	(void)tuza_conn_close(plain);
+	return NULL;
+}
+
 EXPORT int tuza_accept(tuza_listener *l, tuza_conn **conn)
 {
 	struct conn *accepted, *c = conn_begin(l);
 	*conn = NULL;
 	if (!c)
 		return TUZA_ECONNCLOSED;
-	conn_take_turn(c, TURN_READ);
-	int error = socket_accept(c, &accepted);
-	conn_pass_turn(c, TURN_READ);
+	int error;
+	do {
+		conn_take_turn(c, TURN_READ);
+		error = socket_accept(c, &accepted);
+		conn_pass_turn(c, TURN_READ);
+		if (error)
+			break;
+		socket_set_defaults(accepted);
+		*conn = dress(c, accepted);
+	} while (!*conn);
 	conn_end(c);
-	if (error)
-		return (int)conn_result(error);
-	socket_set_defaults(accepted);
-	*conn = conn_open(accepted);
-	return 0;
+	return (int)conn_result(error);
 }
 
 EXPORT int tuza_listener_close(tuza_listener *l) { return conn_close(l); }

@@ -161,6 +161,8 @@ static void socket_destroy(struct conn *c)
 	tuza_blocking_end();
 	netpoll_closed(c->poll);
 	free(c->path);
+	if (c->accepts.free)
+		c->accepts.free(c->accepts.arg);
 }
 
 static const struct conn_kind socket_kind = {
@@ -240,7 +242,7 @@ void socket_set_defaults(struct conn *c)
 
 EXPORT int tuza_conn_set_nodelay(tuza_conn *conn, bool on)
 {
-	struct conn *c = conn_begin(conn);
+	struct conn *c = conn_begin_lowest(conn);
 	if (!c)
 		return TUZA_ECONNCLOSED;
 	int error = is_tcp(c) ? sys_set_option(c->fd, IPPROTO_TCP, TCP_NODELAY, on) : -ENOTSUP;
@@ -250,7 +252,7 @@ EXPORT int tuza_conn_set_nodelay(tuza_conn *conn, bool on)
 
 EXPORT int tuza_conn_set_keepalive(tuza_conn *conn, int64_t idle, int64_t interval, int probes)
 {
-	struct conn *c = conn_begin(conn);
+	struct conn *c = conn_begin_lowest(conn);
 	if (!c)
 		return TUZA_ECONNCLOSED;
 	int error = is_tcp(c) ? set_keepalive(c, idle, interval, probes) : -ENOTSUP;
