@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # What `make install` puts where: headers, libraries, programs, gdb's extension, the pkg-config files and the CMake
-# package (targets tuza::tuza and tuza::static, tuza::http and tuza::http_static). Both describe paths relative to
+# package (targets tuza::tuza and tuza::static, tuza::http and tuza::http_static, tuza::tls and tuza::tls_static). Both describe paths relative to
 # themselves, so the tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -36,6 +36,11 @@ install(FILES "${PROJECT_BINARY_DIR}/tuza.pc" DESTINATION "${CMAKE_INSTALL_LIBDI
 if(TUZA_HAVE_HTTP)
   configure_file("${PROJECT_SOURCE_DIR}/cmake/tuza-http.pc.in" "${PROJECT_BINARY_DIR}/tuza-http.pc" @ONLY)
   install(FILES "${PROJECT_BINARY_DIR}/tuza-http.pc"
+          DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endif()
+if(TUZA_HAVE_TLS)
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/tuza-tls.pc.in" "${PROJECT_BINARY_DIR}/tuza-tls.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/tuza-tls.pc"
           DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endif()
 

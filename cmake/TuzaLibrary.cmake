@@ -11,7 +11,7 @@
 #
 # libbacktrace (in gcc's own directory) goes into both when it is there, so users link nothing more.
 file(GLOB_RECURSE tuza_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.c")
-list(FILTER tuza_sources EXCLUDE REGEX "/src/(arch/[^/]+|http)/")
+list(FILTER tuza_sources EXCLUDE REGEX "/src/(arch/[^/]+|http|tls)/")
 file(GLOB_RECURSE tuza_cpu_sources CONFIGURE_DEPENDS
      "${PROJECT_SOURCE_DIR}/src/arch/${TUZA_CPU}/*.c"
      "${PROJECT_SOURCE_DIR}/src/arch/${TUZA_CPU}/*.S")

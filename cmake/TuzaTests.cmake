@@ -6,6 +6,7 @@
 #   unit/**/X_test.c   white box: links the plain objects as they are needed
 #   api/ blocks/ go/ stress/   black box: links libtuza.a, runs once per TUZA_MAXPROCS
 #   http/X_test.c      black box too: links libtuza-http.a besides, runs with 1 and 4 processors
+#   tls/X_test.c       the same with libtuza-tls.a, and with libtuza-http.a for those that include it
 #   fault/X_fault.c    the n-th allocation or system call fails; links the plain objects
 #   model/X_model.c    all interleavings of a protocol; stands alone
 #   die/X.c            must end as its first comment says (tools/run_die.sh)
@@ -19,7 +20,7 @@
 # Sources next to the harness (tests/*.c) are linked into every test.
 include(CheckLanguage)
 
-set(TUZA_TEST_KINDS "unit;api;blocks;go;http;stress;fault;model;die;meta;examples;memcheck"
+set(TUZA_TEST_KINDS "unit;api;blocks;go;http;tls;stress;fault;model;die;meta;examples;memcheck"
     CACHE STRING "The kinds of tests that this build has")
 set(TUZA_TEST_EXCLUDE "" CACHE STRING "Tests whose paths match are not built")
 set(TUZA_TEST_DEBUG "" CACHE STRING "TUZA_DEBUG of the api tests, such as chaos")
@@ -190,6 +191,27 @@ foreach(source IN LISTS sources)
   endforeach()
 endforeach()
 
+set(sources "")
+if(TUZA_HAVE_TLS)
+  tuza_find_sources(sources tls "*_test")
+endif()
+foreach(source IN LISTS sources)
+  file(STRINGS "${source}" with_http REGEX "^#include <tuza/http")
+  set(http "")
+  if(with_http AND NOT TUZA_HAVE_HTTP)
+    continue()
+  elseif(with_http)
+    set(http tuza::http_static)
+  endif()
+  tuza_add_program("${source}" target name tuza::tls_static ${http} OpenSSL::Crypto tuza_test_support)
+  foreach(processors IN ITEMS 1 4)
+    add_test(NAME "${name}.p${processors}" COMMAND ${target})
+    tuza_set_test_properties("${name}.p${processors}" tls "${source}"
+      "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
+    set_tests_properties("${name}.p${processors}" PROPERTIES PROCESSORS ${processors})
+  endforeach()
+endforeach()
+
 tuza_find_sources(sources die "*")
 foreach(source IN LISTS sources)
   tuza_add_program("${source}" target name tuza::static tuza_test_support)
@@ -207,6 +229,12 @@ foreach(source IN LISTS sources)
   elseif(with_http AND TUZA_HAVE_HTTP)
     set(library tuza::http_static)
   elseif(with_http)
+    continue()
+  endif()
+  file(STRINGS "${source}" with_tls REGEX "^#include <tuza/tls")
+  if(with_tls AND TUZA_HAVE_TLS)
+    list(APPEND library tuza::tls_static)
+  elseif(with_tls)
     continue()
   endif()
   tuza_add_program("${source}" target name ${library})

@@ -56,8 +56,11 @@ xargs awk '
 fail_if_any "longer than 100 columns"
 
 # In brackets, so that this file does not accuse itself. A name of Go's is none.
-xargs grep -nwE '[T]ODO|[F]IXME|[X]XX|[H]ACK|[S]ession|[s]ession' <"$dir/all" |
-	grep -v 'context[.][T]ODO' | cut -d: -f1,2 >"$dir/found"
+{
+	xargs grep -nwE '[T]ODO|[F]IXME|[X]XX|[H]ACK' <"$dir/all" | grep -v 'context[.][T]ODO'
+	# TLS has some.
+	grep -v tls <"$dir/all" | xargs grep -nwE '[S]ession|[s]ession'
+} | cut -d: -f1,2 >"$dir/found"
 fail_if_any "a note to oneself"
 
 exit $failed

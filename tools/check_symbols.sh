@@ -4,10 +4,10 @@
 # tools/check_symbols.sh BUILD: what the built libraries show to the world.
 #
 #   - libtuza.so exports tuza_* alone, libtuza.a defines tuza_* alone and is one object; so are
-#     libtuza-http.* with tuza_http_*
+#     libtuza-http.* with tuza_http_*, libtuza-tls.* with tuza_tls_*
 #   - what is exported is declared in a public header, and what is declared is exported
 #   - no executable stack, no text relocations; full RELRO, nodelete; libc and gcc's unwinder (and
-#     libtuza and libcurl) are all they need
+#     libtuza, libcurl, OpenSSL) are all they need
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${1:-build/release}
@@ -61,7 +61,7 @@ library() {
 	fail_each "is in one of $name.so and $name.a" "$dir/different"
 
 	if [ "$1" = tuza ]; then
-		grep -v '^tuza_http_' "$dir/all_declared" >"$dir/declared"
+		grep -v '^tuza_\(http\|tls\)_' "$dir/all_declared" >"$dir/declared"
 	else
 		grep "^$2" "$dir/all_declared" >"$dir/declared"
 	fi
@@ -90,5 +90,6 @@ library() {
 
 library tuza tuza_ '^$' 1
 library tuza-http tuza_http_ '^lib(tuza|curl)\.so\.[0-9]*$' 2
+library tuza-tls tuza_tls_ '^lib(tuza|ssl|crypto)\.so\.[0-9]*$' 1
 
 exit $failed

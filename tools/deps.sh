@@ -28,6 +28,10 @@ curl_is_there() {
 	echo '#include <curl/curl.h>' | gcc -E - >/dev/null
 }
 
+openssl_is_there() {
+	echo '#include <openssl/ssl.h>' | gcc -E - >/dev/null
+}
+
 need_for_build() {
 	need gcc has gcc
 	need libc6-dev test -e /usr/include/stdio.h
@@ -36,6 +40,7 @@ need_for_build() {
 	need cmake has cmake
 	need ninja-build has ninja
 	need libcurl4-openssl-dev curl_is_there
+	need libssl-dev openssl_is_there
 	need node-llhttp test -e /usr/share/llhttp/llhttp.c
 }
 

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Handshakes: what is agreed on, what is remembered, and how they end early.
+ */
+#include "tls_support.h"
+
+static const tuza_tls_options none;
+
+// ---- versions and protocols -------------------------------------------------------------------
+
+TEST(the_newest_version_of_both_is_taken)
+{
+	static const struct {
+		int least[2], most[2], result;
+	} cases[] = {
+		{{0, 0}, {0, 0}, TUZA_TLS_1_3},
+		{{0, 0}, {0, TUZA_TLS_1_2}, TUZA_TLS_1_2},
+		{{0, 0}, {TUZA_TLS_1_2, 0}, TUZA_TLS_1_2},
+		{{TUZA_TLS_1_3, 0}, {0, 0}, TUZA_TLS_1_3},
+		{{TUZA_TLS_1_3, 0}, {0, TUZA_TLS_1_2}, TUZA_ETLS},
+		{{0, TUZA_TLS_1_3}, {TUZA_TLS_1_2, 0}, TUZA_ETLS},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct world w = make_world((tuza_tls_options){.min_version = cases[i].least[1],
+						    .max_version = cases[i].most[1]},
+			(tuza_tls_options){
+				.min_version = cases[i].least[0], .max_version = cases[i].most[0]});
+		struct pair p = tls_pair(&w, 0);
+		struct shaking client, server;
+		tuza_tls_state state;
+		shake(p, &client, &server);
+		CHECK_EQ(tuza_tls_get_state(p.a, &state), 0);
+		if (cases[i].result > 0) {
+			CHECK_EQ(client.result, 0);
+			CHECK_EQ(server.result, 0);
+			CHECK_EQ(state.version, cases[i].result);
+		} else {
+			CHECK_EQ(client.result, TUZA_ETLS);
+			CHECK_EQ(server.result, TUZA_ETLS);
+			CHECK_STR(server.why.text, "tls: there is no version that both sides take");
+			CHECK_STR(client.why.text, "remote error: tls: protocol version");
+			CHECK(!state.handshake_made);
+		}
+		close_pair(&p);
+		free_world(&w);
+	}
+}
+
+TEST(the_protocol_that_the_server_likes_best_is_taken)
+{
+	static const char *const both[] = {"h2", "http/1.1", NULL},
+				 *const one[] = {"http/1.1", NULL}, *const other[] = {"mqtt", NULL};
+	static const struct {
+		const char *const *client, *const *server;
+		const char *result; // NULL: it fails
+	} cases[] = {{both, both, "h2"}, {both, one, "http/1.1"}, {one, both, "http/1.1"},
+		{both, NULL, ""}, {NULL, both, ""}, {both, other, NULL}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct world w = make_world((tuza_tls_options){.protocols = cases[i].server},
+			(tuza_tls_options){.protocols = cases[i].client});
+		struct pair p = tls_pair(&w, 0);
+		struct shaking client, server;
+		tuza_tls_state a, b;
+		shake(p, &client, &server);
+		CHECK_EQ(tuza_tls_get_state(p.a, &a), 0);
+		CHECK_EQ(tuza_tls_get_state(p.b, &b), 0);
+		if (cases[i].result) {
+			CHECK_EQ(client.result, 0);
+			CHECK_EQ(server.result, 0);
+			CHECK_STR(a.protocol, cases[i].result);
+			CHECK_STR(b.protocol, cases[i].result);
+		} else {
+			CHECK_EQ(client.result, TUZA_ETLS);
+			CHECK_STR(client.why.text, "remote error: tls: no application protocol");
+			CHECK_STR(
+				server.why.text, "tls: there is no protocol that both sides take");
+		}
+		close_pair(&p);
+		free_world(&w);
+	}
+}
+
+// ---- sessions ---------------------------------------------------------------------------------
+
+// Whether both sides say that a connection was resumed. A byte goes each way, so tickets arrive.
+static bool meet_again(const struct world *w)
+{
+	struct pair p = ready_pair(w, 0);
+	tuza_tls_state a, b;
+	char byte;
+	CHECK_EQ(tuza_conn_write(p.a, "x", 1), 1);
+	CHECK_EQ(tuza_conn_read(p.b, &byte, 1), 1);
+	CHECK_EQ(tuza_conn_write(p.b, "y", 1), 1);
+	CHECK_EQ(tuza_conn_read(p.a, &byte, 1), 1);
+	CHECK_EQ(tuza_tls_get_state(p.a, &a), 0);
+	CHECK_EQ(tuza_tls_get_state(p.b, &b), 0);
+	CHECK_EQ(a.resumed, b.resumed);
+	CHECK(a.peer_verified);
+	close_pair(&p);
+	return a.resumed;
+}
+
+TEST(a_client_comes_back_with_a_session)
+{
+	for (int version = TUZA_TLS_1_2; version <= TUZA_TLS_1_3; version++) {
+		struct world w = make_world((tuza_tls_options){.max_version = version}, none);
+		CHECK(!meet_again(&w));
+		for (int i = 0; i < 5; i++)
+			CHECK(meet_again(&w));
+		free_world(&w);
+
+		w = make_world(
+			(tuza_tls_options){.max_version = version, .no_tickets = true}, none);
+		CHECK(!meet_again(&w));
+		CHECK(!meet_again(&w));
+		free_world(&w);
+
+		w = make_world((tuza_tls_options){.max_version = version},
+			(tuza_tls_options){.sessions = -1});
+		CHECK(!meet_again(&w));
+		CHECK(!meet_again(&w));
+		free_world(&w);
+	}
+}
+
+TEST(a_session_is_for_the_server_that_gave_it)
+{
+	struct identity ca = make_authority("CA");
+	struct identity server = issue(&ca, "both", "DNS:one,DNS:two");
+	tuza_tls_config *at_server =
+		config_of(&(tuza_tls_options){.cert_pem = server.cert, .key_pem = server.key});
+	tuza_tls_config *at_client =
+		config_of(&(tuza_tls_options){.ca_pem = ca.cert, .sessions = 2});
+	// The last one pushes out what came first: there is room for one handshake's tickets.
+	static const char *const names[] = {"one", "one", "two", "two", "one"};
+	static const bool resumed[] = {false, true, false, true, false};
+	for (int i = 0; i < 5; i++) {
+		struct pair under = pair_of(0), p;
+		struct shaking client, shaken;
+		tuza_tls_state state;
+		char byte;
+		CHECK_EQ(tuza_tls_client(under.a, at_client, names[i], &p.a), 0);
+		CHECK_EQ(tuza_tls_server(under.b, at_server, &p.b), 0);
+		shake(p, &client, &shaken);
+		CHECK_EQ(tuza_conn_write(p.b, "y", 1), 1);
+		CHECK_EQ(tuza_conn_read(p.a, &byte, 1), 1);
+		CHECK_EQ(tuza_tls_get_state(p.a, &state), 0);
+		CHECK_EQ(state.resumed, resumed[i]);
+		close_pair(&p);
+	}
+	tuza_tls_config_free(at_server);
+	tuza_tls_config_free(at_client);
+	free_identity(&server);
+	free_identity(&ca);
+}
+
+// ---- how they end early -----------------------------------------------------------------------
+
+TEST(a_context_ends_a_handshake)
+{
+	struct world w = make_world(none, none);
+	for (int kind = 0; kind < PAIR_KINDS; kind++) {
+		struct pair under = pair_of(kind);
+		tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
+		struct shaking s = {.ctx = ctx};
+		char bytes[64];
+		CHECK_EQ(tuza_tls_client(under.a, w.at_client, NULL, &s.conn), 0);
+		TUZA_GO(shake_now, &s);
+		CHECK(tuza_conn_read(under.b, bytes, sizeof bytes) > 0); // it has begun
+		CHECK_EQ(s.done, 0);
+		tuza_context_cancel(ctx);
+		WAIT_UNTIL(s.done);
+		CHECK_EQ(s.result, -ECANCELED);
+		CHECK_STR(s.why.text, "context canceled");
+		CHECK_EQ(tuza_tls_handshake(NULL, s.conn, NULL), -ECANCELED); // for good
+		CHECK_EQ(tuza_conn_write(s.conn, "x", 1) < 0, true);
+		CHECK_EQ(tuza_conn_close(s.conn), 0);
+		CHECK_EQ(tuza_conn_close(under.b), 0);
+		tuza_context_free(ctx);
+	}
+	// One that has ended begins nothing; one that goes on does no harm.
+	struct pair p = tls_pair(&w, 0);
+	tuza_context *ended = tuza_context_with_timeout(tuza_context_background(), -1);
+	tuza_context *goes_on = tuza_context_with_timeout(tuza_context_background(), TUZA_HOUR);
+	struct shaking client = {.conn = p.a, .ctx = goes_on}, server = {.conn = p.b};
+	TUZA_GO(shake_now, &client);
+	TUZA_GO(shake_now, &server);
+	WAIT_UNTIL(client.done && server.done);
+	CHECK_EQ(client.result, 0);
+	CHECK_EQ(server.result, 0);
+	CHECK_EQ(tuza_tls_handshake(ended, p.a, NULL), 0); // it is made
+	close_pair(&p);
+	p = tls_pair(&w, 0);
+	CHECK_EQ(tuza_tls_handshake(ended, p.a, NULL), -ETIMEDOUT);
+	close_pair(&p);
+	tuza_context_free(ended);
+	tuza_context_free(goes_on);
+	free_world(&w);
+}
+
+TEST(a_deadline_interrupts_a_handshake_that_then_goes_on)
+{
+	struct world w = make_world(none, none);
+	for (int kind = 0; kind < 2; kind++) {
+		struct pair p = tls_pair(&w, kind);
+		struct shaking client = {.conn = p.a}, server = {.conn = p.b};
+		char byte;
+		CHECK_EQ(tuza_conn_set_deadline(p.a, tuza_now() + 2 * MS), 0);
+		CHECK_EQ(tuza_conn_read(p.a, &byte, 1), TUZA_EIOTIMEOUT);
+		CHECK_EQ(tuza_tls_handshake(NULL, p.a, NULL), TUZA_EIOTIMEOUT);
+		CHECK_EQ(tuza_conn_set_deadline(p.a, 0), 0);
+		TUZA_GO(shake_now, &server);
+		shake_now(&client);
+		WAIT_UNTIL(server.done);
+		CHECK_EQ(client.result, 0);
+		CHECK_EQ(server.result, 0);
+		close_pair(&p);
+	}
+	free_world(&w);
+}
+
+static void send_and_close(tuza_conn *conn, const char *text, atomic_int *done)
+{
+	char bytes[4096];
+	(void)!tuza_conn_write(conn, text, strlen(text));
+	(void)tuza_conn_close_write(conn);
+	while (tuza_conn_read(conn, bytes, sizeof bytes) > 0)
+		;
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	atomic_store(done, 1);
+}
+
+TEST(a_side_that_does_not_speak_tls_is_told_so)
+{
+	struct world w = make_world(none, none);
+	static const char *const texts[] = {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n"};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		for (int is_server = 0; is_server < 2; is_server++) {
+			struct pair under = pair_of(0);
+			atomic_int done = 0;
+			struct shaking s = {.conn = NULL};
+			CHECK_EQ(is_server ? tuza_tls_server(under.a, w.at_server, &s.conn)
+					   : tuza_tls_client(under.a, w.at_client, NULL, &s.conn),
+				0);
+			TUZA_GO(send_and_close, under.b, texts[i], &done);
+			shake_now(&s);
+			CHECK_EQ(s.result, TUZA_ETLS);
+			CHECK_STR(s.why.text,
+				"tls: what came first does not look like a TLS handshake");
+			CHECK_EQ(tuza_conn_close(s.conn), 0);
+			WAIT_UNTIL(done);
+		}
+
+	// Nothing at all.
+	struct pair under = pair_of(0);
+	struct shaking s = {.conn = NULL};
+	CHECK_EQ(tuza_tls_client(under.a, w.at_client, NULL, &s.conn), 0);
+	CHECK_EQ(tuza_conn_close_write(under.b), 0);
+	shake_now(&s);
+	CHECK_EQ(s.result, TUZA_EUNEXPECTEDEOF);
+	CHECK_STR(s.why.text, "tls: the other side went away during the handshake");
+	CHECK_EQ(tuza_conn_close(s.conn), 0);
+	CHECK_EQ(tuza_conn_close(under.b), 0);
+	free_world(&w);
+}
+
+// Bytes that were changed on the way.
+TEST(what_was_tampered_with_is_refused)
+{
+	struct world w = make_world(none, none);
+	struct pair client_side = pair_of(0), server_side = pair_of(0), p;
+	CHECK_EQ(tuza_tls_client(client_side.a, w.at_client, NULL, &p.a), 0);
+	CHECK_EQ(tuza_tls_server(server_side.b, w.at_server, &p.b), 0);
+	struct shaking client = {.conn = p.a}, server = {.conn = p.b};
+	char bytes[8192];
+	ssize_t n;
+	TUZA_GO(shake_now, &client);
+	TUZA_GO(shake_now, &server);
+	// hello, the server's answer, the client's end
+	for (int i = 0; i < 3; i++) {
+		tuza_conn *from = i & 1 ? server_side.a : client_side.b;
+		tuza_conn *to = i & 1 ? client_side.b : server_side.a;
+		n = tuza_conn_read(from, bytes, sizeof bytes);
+		CHECK(n > 0 && tuza_conn_write(to, bytes, (size_t)n) == n);
+	}
+	WAIT_UNTIL(client.done && server.done);
+	CHECK_EQ(client.result, 0);
+	CHECK_EQ(server.result, 0);
+
+	CHECK_EQ(tuza_conn_write(p.a, "hello", 5), 5);
+	n = tuza_conn_read(client_side.b, bytes, sizeof bytes);
+	bytes[n - 1] ^= 1;
+	CHECK_EQ(tuza_conn_write(server_side.a, bytes, (size_t)n), n);
+	CHECK_EQ(tuza_conn_read(p.b, bytes, 5), TUZA_ETLS);
+	CHECK_EQ(tuza_conn_read(p.b, bytes, 5), TUZA_ETLS);
+	CHECK_EQ(tuza_conn_write(p.b, bytes, 5), TUZA_ETLS);
+	tuza_tls_error why;
+	CHECK_EQ(tuza_tls_get_error(p.b, &why), 0);
+	CHECK_CONTAINS(why.text, "decryption failed or bad record mac");
+	close_pair(&p);
+	close_pair(&(struct pair){client_side.b, server_side.a});
+	free_world(&w);
+}
+
+// ---- dialling and listening -------------------------------------------------------------------
+
+enum { CLIENTS = 200 };
+
+struct crowd {
+	tuza_tls_config *config;
+	char address[TUZA_ADDRESS_TEXT];
+	tuza_listener *l;
+	atomic_int served, right, ended;
+};
+
+static void serve_one(struct crowd *c, tuza_conn *conn)
+{
+	uint64_t n;
+	while (read_all(conn, (char *)&n, sizeof n) == sizeof n) {
+		n *= 3;
+		CHECK_EQ(tuza_conn_write(conn, &n, sizeof n), sizeof n);
+	}
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	atomic_fetch_add(&c->served, 1);
+}
+
+static void serve_all(struct crowd *c)
+{
+	tuza_conn *conn;
+	while (tuza_accept(c->l, &conn) == 0)
+		TUZA_GO(serve_one, c, conn);
+	atomic_store(&c->ended, 1);
+}
+
+static void ask(struct crowd *c, uint64_t i)
+{
+	tuza_conn *conn;
+	tuza_tls_error why;
+	uint64_t n = i;
+	int error =
+		tuza_tls_dial(tuza_context_background(), "tcp", c->address, c->config, &conn, &why);
+	if (!CHECK_EQ(error, 0)) {
+		printf("  %s\n", why.text);
+		return;
+	}
+	CHECK_EQ(tuza_conn_write(conn, &n, sizeof n), sizeof n);
+	if (read_all(conn, (char *)&n, sizeof n) == sizeof n && n == 3 * i)
+		atomic_fetch_add(&c->right, 1);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+}
+
+TEST(two_hundred_shake_hands_at_once)
+{
+	struct world w = make_world(none, (tuza_tls_options){.server_name = "localhost"});
+	struct crowd c = {.config = w.at_client};
+	CHECK_EQ(tuza_tls_listen("tcp", "127.0.0.1:0", w.at_server, &c.l), 0);
+	CHECK_EQ(tuza_listener_address(c.l, c.address, sizeof c.address), 0);
+	TUZA_GO(serve_all, &c);
+	for (uint64_t i = 0; i < CLIENTS; i++)
+		TUZA_GO(ask, &c, i);
+	int64_t end = tuza_now() + 25 * TUZA_SECOND;
+	while ((c.right < CLIENTS || c.served < CLIENTS) && tuza_now() < end)
+		tuza_sleep(MS);
+	CHECK_EQ(c.right, CLIENTS);
+	CHECK_EQ(c.served, CLIENTS);
+	CHECK_EQ(tuza_listener_close(c.l), 0);
+	WAIT_UNTIL(c.ended);
+	free_world(&w);
+}
+
+// The host that is dialled is who the server must be.
+TEST(dialling_expects_the_host_that_is_dialled)
+{
+	struct identity ca = make_authority("CA");
+	struct identity server = issue(&ca, "here", "IP:127.0.0.1");
+	tuza_tls_config *at_server =
+		config_of(&(tuza_tls_options){.cert_pem = server.cert, .key_pem = server.key});
+	struct crowd c = {.config = config_of(&(tuza_tls_options){.ca_pem = ca.cert})};
+	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), 20 * TUZA_SECOND);
+	tuza_tls_error why;
+	tuza_conn *conn;
+	char address[TUZA_ADDRESS_TEXT];
+	CHECK_EQ(tuza_tls_listen("tcp", "127.0.0.1:0", at_server, &c.l), 0);
+	CHECK_EQ(tuza_listener_address(c.l, c.address, sizeof c.address), 0);
+	TUZA_GO(serve_all, &c);
+	ask(&c, 7);
+	CHECK_EQ(c.right, 1);
+	snprintf(address, sizeof address, "localhost:%s", strrchr(c.address, ':') + 1);
+	CHECK_EQ(tuza_tls_dial(ctx, "tcp", address, c.config, &conn, &why), TUZA_ECERTIFICATE);
+	CHECK_STR(why.text, "tls: certificate is not valid for name localhost, but for 127.0.0.1");
+	CHECK(conn == NULL);
+	CHECK_EQ(tuza_listener_close(c.l), 0);
+	CHECK_EQ(tuza_tls_dial(ctx, "tcp", c.address, c.config, &conn, &why), -ECONNREFUSED);
+	CHECK_STR(why.text, "Connection refused");
+	CHECK_EQ(tuza_tls_dial(ctx, "tcp", ":1", c.config, &conn, &why), -EINVAL);
+	CHECK_CONTAINS(why.text, "who should the server be?");
+	WAIT_UNTIL(c.ended && c.served == 2);
+	tuza_context_free(ctx);
+	tuza_tls_config_free(c.config);
+	tuza_tls_config_free(at_server);
+	free_identity(&server);
+	free_identity(&ca);
+}
