@@ -8,6 +8,7 @@
 #   --seconds N       of each run, default 3
 #   --procs LIST      numbers of processors (nginx: of workers), default "1 2"
 #   --connections L   numbers of connections, default "64"
+#   --slow N          instead: tuza with and without N clients that send their heads slowly
 #
 # wrk takes CPU from the server it measures: what counts is the ratio. Latencies are wrk's medians and
 # 99th percentiles, under full load.
@@ -18,12 +19,14 @@ rounds=5
 seconds=3
 procs="1 2"
 connections="64"
+slow=0
 while [ $# -gt 1 ]; do
 	case $1 in
 	--rounds) rounds=$2 ;;
 	--seconds) seconds=$2 ;;
 	--procs) procs=$2 ;;
 	--connections) connections=$2 ;;
+	--slow) slow=$2 ;;
 	*) break ;;
 	esac
 	shift 2
@@ -92,6 +95,51 @@ start() { # side processors
 		[ $tries -lt 20 ] || { echo "$1 does not start" >&2; exit 1; }
 	done
 }
+
+# What others notice of many slow clients: those are there when wrk begins, and come again when they
+# are turned away.
+crowd=
+disperse() {
+	[ -z "$crowd" ] || { kill "$crowd" 2>/dev/null || true; wait "$crowd" 2>/dev/null || true; }
+	crowd=
+}
+if [ "$slow" -gt 0 ]; then
+	trap 'disperse; stop' EXIT
+	$cc -std=gnu11 -O2 -g -Wall -Wextra -Iinclude -o "$out/crowd" bench/http/crowd.c \
+		"$build/libtuza.a" -pthread -ldl
+	echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs, Linux $(uname -r)," \
+		"$(date -u +%F); each row is one run of $seconds s."
+	echo
+	echo "| processors | connections | slow clients | requests/s | 50 % | 99 % | server's memory |"
+	echo "|---|---|---|---|---|---|---|"
+	for on in $procs; do
+		for count in $connections; do
+			for many in 0 "$slow" 0 "$slow"; do
+				start tuza "$on"
+				if [ "$many" -gt 0 ]; then
+					"$out/crowd" $port "$many" >"$out/crowd.log" &
+					crowd=$!
+					until grep -q there "$out/crowd.log"; do
+						kill -0 "$crowd" 2>/dev/null || { cat "$out/crowd.log" >&2; exit 1; }
+						sleep 0.1
+					done
+				fi
+				wrk -t1 -c"$count" -d"$seconds" --latency "http://127.0.0.1:$port/hello" >"$out/wrk"
+				memory=$(awk '/^VmRSS/ { print int($2 / 1024) " MB" }' "/proc/$pid/status")
+				disperse
+				stop
+				grep -q 'Non-2xx\|Socket errors' "$out/wrk" && { cat "$out/wrk" >&2; exit 1; }
+				awk -v on="$on" -v count="$count" -v many="$many" -v memory="$memory" '
+					/Requests\/sec/ { rate = $2 }
+					$1 == "50%" { half = $2 }
+					$1 == "99%" { late = $2 }
+					END { printf "| %s | %s | %s | %d | %s | %s | %s |\n",
+						on, count, many, rate, half, late, memory }' "$out/wrk"
+			done
+		done
+	done
+	exit 0
+fi
 
 : >"$out/raw"
 for on in $procs; do

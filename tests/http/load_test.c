@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Many clients: thousands that send their heads slowly, and who else is there; servers that end
+ * under load, gently or by a kill. Programs of their own play the crowd and the server that is
+ * killed: this one, started again.
+ */
+// run-alone: thousands of connections
+#include "http_support.h"
+
+#include <limits.h>
+#include <sys/resource.h>
+#include <tuza/errno.h>
+#include <tuza/process.h>
+
+static const char END_OF_HEAD[] = "\r\n\r\n";
+#define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void hello(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	(void)r;
+	if (arg)
+		atomic_fetch_add((atomic_long *)arg, 1);
+	tuza_http_write(w, "hello", 5);
+}
+
+// ---- another program that is this one ----------------------------------------------------------
+
+// Starts this program again for one of the parts below. `argument` is in its environment.
+static tuza_process *play(const char *part, const char *argument, tuza_process_options *o)
+{
+	char variable[256];
+	const char *more[] = {variable, NULL};
+	tuza_process *p = NULL;
+
+	snprintf(variable, sizeof variable, "TUZA_TEST_PART=%s", argument);
+	o->env_more = more;
+	CHECK_EQ(tuza_process_start(
+			 tuza_context_background(), TUZA_ARGV("/proc/self/exe", part), o, &p),
+		0);
+	return p;
+}
+
+static const char *part(void)
+{
+	const char *argument = getenv("TUZA_TEST_PART");
+	if (!argument)
+		SKIP("a part that the other tests have played");
+	return argument;
+}
+
+// As many as there may be. Returns how many.
+static int allow_descriptors(void)
+{
+	struct rlimit limit;
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : INT_MAX;
+}
+
+// ---- slow clients -------------------------------------------------------------------------------
+
+enum { CROWD = TEST_SANITIZED ? 300 : 10000 };
+
+// Theirs and the server's descriptors are in two processes.
+static int crowd_size(void)
+{
+	int most = allow_descriptors() - 200;
+	return most < CROWD ? most : CROWD;
+}
+
+static const int64_t HEAD_TIME = 2 * TUZA_SECOND; // that the server allows
+static const int64_t MOST_TIME = 12 * TUZA_SECOND;
+
+static atomic_int told, in_time, gone;
+static atomic_llong longest;
+
+// A byte of a head that never ends, now and then, until the server has had enough.
+static void dawdle(tuza_conn *conn)
+{
+	static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+	char answer[1024] = "";
+	int64_t begin = tuza_now();
+	size_t at = 0;
+	ssize_t n, have = 0;
+
+	for (;;) {
+		tuza_conn_set_read_deadline(conn, tuza_now() + 250 * MS);
+		n = tuza_conn_read(conn, answer + have, sizeof answer - 1 - (size_t)have);
+		if (n > 0)
+			have += n;
+		if (n != TUZA_EIOTIMEOUT && n <= 0)
+			break;
+		if (n == TUZA_EIOTIMEOUT)
+			(void)!tuza_conn_write(conn, at < sizeof head - 1 ? &head[at++] : "x", 1);
+	}
+	long long took = tuza_now() - begin;
+	atomic_fetch_add(&told, strncmp(answer, "HTTP/1.1 408 ", 13) == 0);
+	atomic_fetch_add(&in_time, took > HEAD_TIME - 500 * MS && took < MOST_TIME);
+	for (long long old = longest; took > old;)
+		if (atomic_compare_exchange_weak(&longest, &old, took))
+			break;
+	tuza_conn_close(conn);
+	atomic_fetch_add(&gone, 1);
+}
+
+TEST(part_of_the_crowd)
+{
+	const char *address = part();
+	int there = 0;
+
+	if (!address)
+		return;
+	for (int size = crowd_size(); there < size; there++) {
+		tuza_conn *conn;
+		if (tuza_dial(tuza_context_background(), "tcp", address, &conn) != 0)
+			break;
+		TUZA_GO(dawdle, conn);
+	}
+	for (int64_t end = tuza_now() + 2 * MOST_TIME; gone < there && tuza_now() < end;)
+		tuza_sleep(10 * MS);
+	printf("%d of %d, %d told, %d in time, the last after %lld ms\n", gone, there, told,
+		in_time, longest / MS);
+}
+
+struct good {
+	const char *address;
+	atomic_int *stop;
+	atomic_long answers;
+	atomic_llong slowest;
+	tuza_waitgroup done;
+};
+
+static void ask_all_the_time(struct good *g)
+{
+	struct answer *a = malloc(sizeof *a);
+	tuza_conn *conn;
+
+	CHECK_EQ(tuza_dial(tuza_context_background(), "tcp", g->address, &conn), 0);
+	while (!atomic_load(g->stop)) {
+		int64_t begin = tuza_now();
+		CHECK(send_text(conn, GET));
+		if (!CHECK_STR(read_answer(conn, a, false),
+			    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"))
+			break;
+		long long took = tuza_now() - begin;
+		for (long long old = g->slowest; took > old;)
+			if (atomic_compare_exchange_weak(&g->slowest, &old, took))
+				break;
+		atomic_fetch_add(&g->answers, 1);
+		tuza_sleep(5 * MS);
+	}
+	tuza_conn_close(conn);
+	free(a);
+	tuza_waitgroup_done(&g->done);
+}
+
+static long resident_kb(void)
+{
+	char line[256];
+	long kb = 0;
+	FILE *f = fopen("/proc/self/status", "re");
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "VmRSS: %ld", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+TEST(thousands_of_slow_clients_are_turned_away_and_nobody_else_notices)
+{
+	enum { GOOD = 10 };
+	struct site s;
+	atomic_int stop = 0;
+	tuza_process_buffer out = {.bytes = NULL};
+	tuza_process_options o = {.out = tuza_process_collect(&out), .err = tuza_process_inherit()};
+	int ended = 0, there = 0, n408 = 0, punctual = 0;
+	long before, most = 0;
+
+	int size = crowd_size();
+	site_open(&s,
+		&(tuza_http_server_options){.handler = hello, .read_header_timeout = HEAD_TIME});
+	struct good g = {.address = s.address, .stop = &stop};
+	for (int i = 0; i < GOOD; i++) {
+		tuza_waitgroup_add(&g.done, 1);
+		TUZA_GO(ask_all_the_time, &g);
+	}
+	before = resident_kb();
+	tuza_process *crowd = play("part_of_the_crowd", s.address, &o);
+	// They are all there at the same time: nobody is turned away before the time for a head.
+	for (size_t now = 0, peak = 0; now >= peak / 2 || peak <= GOOD;) {
+		now = tuza_http_server_connections(s.server);
+		peak = now > peak ? now : peak;
+		long kb = resident_kb();
+		most = kb > most ? kb : most;
+		if (tuza_process_signal(crowd, 0) != 0)
+			break;
+		tuza_sleep(10 * MS);
+	}
+	CHECK_EQ(tuza_process_wait(crowd, NULL), 0);
+	tuza_process_free(crowd);
+	atomic_store(&stop, 1);
+	tuza_waitgroup_wait(&g.done);
+	site_close(&s);
+
+	const char *said = out.bytes ? strstr(out.bytes, " of ") : NULL;
+	while (said && said > out.bytes && said[-1] != '\n')
+		said--;
+	CHECK(said && sscanf(said, "%d of %d, %d told, %d in time", &ended, &there, &n408,
+			      &punctual) == 4);
+	CHECK_EQ(there, size);
+	CHECK_EQ(ended, size);
+	CHECK_EQ(n408, size);
+	CHECK_EQ(punctual, size);
+	CHECK(g.answers > GOOD * 10);
+	CHECK(g.slowest < 2 * TUZA_SECOND);
+	if (!TEST_SANITIZED)
+		CHECK(most - before < 120 * 1024); // 70 to 90 MB
+	printf("  %.*s; good clients: %ld answers, the slowest %lld ms; %ld MB more\n",
+		said ? (int)strcspn(said, "\n") : 0, said ? said : "", g.answers, g.slowest / MS,
+		(most - before) / 1024);
+	free(out.bytes);
+}
+
+// ---- drained under load -------------------------------------------------------------------------
+
+struct load {
+	const char *address;
+	tuza_http_client *client;
+	atomic_long *answered, *broken, *left;
+};
+
+// Until the server has no more for us. An answer is whole or there is none of it.
+static void ask_on(struct load *l)
+{
+	struct answer *a = malloc(sizeof *a);
+	tuza_conn *conn;
+
+	while (tuza_dial(tuza_context_background(), "tcp", l->address, &conn) == 0) {
+		while (send_text(conn, GET)) {
+			read_answer(conn, a, false);
+			if (a->length == 0)
+				break;
+			const char *body = strstr(a->bytes, END_OF_HEAD);
+			if (body && strcmp(body + 4, "hello") == 0)
+				atomic_fetch_add(l->answered, 1);
+			else
+				atomic_fetch_add(l->broken, 1);
+		}
+		tuza_conn_close(conn);
+	}
+	free(a);
+	atomic_fetch_sub(l->left, 1);
+}
+
+TEST(every_request_that_a_handler_took_is_answered_when_the_server_is_drained)
+{
+	enum { CLIENTS = 32, ROUNDS = 10 };
+
+	for (int round = 0; round < ROUNDS; round++) {
+		atomic_long handled = 0, answered = 0, broken = 0, left = CLIENTS;
+		struct site s;
+		site_open(&s, &(tuza_http_server_options){.handler = hello, .arg = &handled});
+		struct load l = {s.address, NULL, &answered, &broken, &left};
+		for (int i = 0; i < CLIENTS; i++)
+			TUZA_GO(ask_on, &l);
+		WAIT_UNTIL(handled > 20 * CLIENTS);
+		CHECK_EQ(tuza_http_server_shutdown(s.server, tuza_context_background()), 0);
+		WAIT_UNTIL(left == 0);
+		CHECK_EQ(answered, handled);
+		CHECK_EQ(broken, 0);
+		site_close(&s);
+	}
+}
+
+// ---- killed under load --------------------------------------------------------------------------
+
+TEST(part_of_the_server)
+{
+	struct site s;
+
+	if (!part())
+		return;
+	site_open(&s, &(tuza_http_server_options){.handler = hello});
+	printf("at %s\n", s.address);
+	fflush(stdout);
+	tuza_select(NULL, 0); // until it is killed
+}
+
+// By the client, which keeps connections.
+static void fetch_on(struct load *l)
+{
+	char url[160];
+	int error = 0;
+
+	snprintf(url, sizeof url, "http://%s/", l->address);
+	while (error == 0) {
+		tuza_http_response *r;
+		char body[16];
+		error = tuza_http_do(
+			l->client, tuza_context_background(), &(tuza_http_call){.url = url}, &r);
+		if (error == 0) {
+			ssize_t n = tuza_http_response_read(r, body, sizeof body);
+			if (n == 5)
+				atomic_fetch_add(l->answered, 1);
+			else if (n >= 0)
+				atomic_fetch_add(l->broken, 1);
+		}
+		tuza_http_response_free(r);
+	}
+	atomic_fetch_sub(l->left, 1);
+}
+
+TEST(nothing_hangs_when_the_server_is_killed_under_load)
+{
+	enum { CLIENTS = 16, ROUNDS = 3 };
+
+	for (int round = 0; round < ROUNDS; round++) {
+		atomic_long answered = 0, broken = 0, left = 2 * CLIENTS;
+		char line[128] = "";
+		tuza_process_options o = {
+			.out = tuza_process_pipe(), .err = tuza_process_inherit()};
+		tuza_process *server = play("part_of_the_server", "", &o);
+
+		ssize_t n = tuza_conn_read(tuza_process_out(server), line, sizeof line - 1);
+		if (!CHECK(n > 4 && strncmp(line, "at ", 3) == 0))
+			break;
+		line[strcspn(line, "\n")] = '\0';
+		struct load l = {line + 3, tuza_http_client_new(NULL), &answered, &broken, &left};
+		for (int i = 0; i < CLIENTS; i++) {
+			TUZA_GO(ask_on, &l);
+			TUZA_GO(fetch_on, &l);
+		}
+		WAIT_UNTIL(answered > 20 * CLIENTS);
+		CHECK_EQ(tuza_process_signal(server, SIGKILL), 0);
+		CHECK_EQ(tuza_process_wait(server, NULL), TUZA_ESIGNAL(SIGKILL));
+		WAIT_UNTIL(left == 0);
+		CHECK(broken <= 2 * CLIENTS); // those that it was in the middle of
+		tuza_process_free(server);
+		tuza_http_client_free(l.client);
+	}
+}
