@@ -29,11 +29,14 @@ typedef struct tuza_listener tuza_listener; // tuza/net.h
  *
  *   fd     any writable descriptor.
  *   name   "goroutine": all goroutines, by their stacks and labels.
+ *          "goroutineleak": those that can never go on, as tuza_leak_scan (tuza/testing.h) finds
+ *          them: all threads stand still meanwhile.
  *          "threadcreate": all threads of the process, by name; the scheduler's are "tuza".
  *          "heap", "allocs": memory of tuza_malloc (tuza/malloc.h) that is in use; that there was.
  *          "block", "mutex": who waited; for whom. See below: they are off at first.
  *   debug  0: for pprof, a protocol buffer in gzip's format. 1: text, a paragraph for each stack,
- *          the most frequent first. 2: as 1; of goroutines what tuza_dump writes.
+ *          the most frequent first. 2: as 1; of goroutines what tuza_dump writes, of
+ *          leaked ones what tuza_leak_scan does.
  *
  * A goroutine that runs on another thread is shown where it was at that moment: the thread is asked
  * by the signal SIGPROF, which is used for good from then on, and has 20 ms to answer. Not asked
@@ -42,7 +45,7 @@ typedef struct tuza_listener tuza_listener; // tuza/net.h
  * goroutines are counted as "[running]" or "[in a blocking section]".
  *
  * Returns  0; -ENOENT: no profile has that name; -EBADF: the descriptor is negative; -EIO: it took
- *          not all of it; -ENOMEM.
+ *          not all of it; -ENOMEM, and for "goroutineleak" whatever kept the scan from being made.
  * Blocks   until it is written, in a blocking section: the other end of a pipe may be a goroutine.
  *          Each goroutine is held for microseconds; else others run on meanwhile.
  * Callable from  any goroutine or thread, at any time; not from a signal handler.

@@ -26,22 +26,10 @@ static const int64_t NAP = 1000000;
 
 // ---- scanning -------------------------------------------------------------------------------
 
-struct taking {
-	struct scan_leaked *leaked;
-	int error;
-};
-
-static void take(const struct arch_saved *caller, void *arg)
+int leak_scan_take(struct scan_leaked *l, const struct arch_saved *caller)
 {
-	struct taking *t = arg;
-
-	t->error = scan_leaked_take(t->leaked, caller);
-}
-
-int leak_scan_take(struct scan_leaked *l)
-{
-	struct taking t = {.leaked = l};
 	uint32_t nobody = 0;
+	int error;
 
 	if (sys_page_bytes == 0)
 		sys_init(); // the runtime has not started
@@ -50,9 +38,21 @@ int leak_scan_take(struct scan_leaked *l)
 		nobody = 0;
 		sys_sleep(NAP);
 	}
-	own_stack_call(take, &t);
+	error = scan_leaked_take(l, caller);
 	store_release(&scanning, 0); // (scanning)
-	return t.error;
+	return error;
+}
+
+struct taking {
+	struct scan_leaked leaked;
+	int error;
+};
+
+static void take(const struct arch_saved *caller, void *arg)
+{
+	struct taking *t = arg;
+
+	t->error = leak_scan_take(&t->leaked, caller);
 }
 
 bool leak_scan_wants(const struct inspected *i, void *leaked)
@@ -101,18 +101,19 @@ EXPORT int tuza_leak_scan(int fd)
 	struct goroutine *me = goroutine_current_or_null();
 	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
 	int saved_errno = errno, result;
-	struct scan_leaked l;
+	struct taking t;
 
 	// Neither call returns at the end of tuza_run: what lies between leaves nothing behind.
 	if (is_goroutine)
 		tuza_blocking_begin();
-	result = leak_scan_take(&l);
+	own_stack_call(take, &t);
+	result = t.error;
 	if (result == 0) {
-		result = l.ids.count < INT_MAX ? (int)l.ids.count : INT_MAX;
+		result = t.leaked.ids.count < INT_MAX ? (int)t.leaked.ids.count : INT_MAX;
 		if (result > 0 && fd >= 0)
-			report(fd, &l);
+			report(fd, &t.leaked);
 	}
-	scan_leaked_free(&l);
+	scan_leaked_free(&t.leaked);
 	if (is_goroutine)
 		tuza_blocking_end();
 	errno = saved_errno;

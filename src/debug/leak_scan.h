@@ -9,10 +9,10 @@
 #include "debug/snapshot.h"
 
 /*
- * Finds them, one scan at a time. Returns as scan_leaked_take. Needs: a plain thread or a blocking
- * section. Owns/frees  scan_leaked_free, also after a failure.
+ * Finds them, one scan at a time; `caller` and what it returns are scan_leaked_take's. Needs: a
+ * plain thread or a blocking section. Owns/frees  scan_leaked_free, also after a failure.
  */
-MUST_USE int leak_scan_take(struct scan_leaked *l);
+MUST_USE int leak_scan_take(struct scan_leaked *l, const struct arch_saved *caller);
 
 // For snapshot_take and inspect_each: those that `leaked`, a struct scan_leaked, has.
 bool leak_scan_wants(const struct inspected *i, void *leaked);

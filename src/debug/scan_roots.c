@@ -281,6 +281,11 @@ static void add_mapping(const struct sys_mapping *m, void *scan)
 		*copy = *m;
 }
 
+static bool is_skipped(const struct scan *s, const struct sys_mapping *m)
+{
+	return m->is_device || (s->skips_giants && m->high - m->low >= GIANT);
+}
+
 static bool prepare_heap(struct scan *s)
 {
 	const struct sys_mapping *all = s->mappings.items;
@@ -289,7 +294,7 @@ static bool prepare_heap(struct scan *s)
 	for (size_t i = 0; i < s->mappings.count; i++) {
 		if (all[i].is_stack)
 			s->main_stack = (struct scan_range){all[i].low, all[i].high};
-		else if (!s->on_valgrind && s->deaf == 0)
+		else if (!s->on_valgrind && s->deaf == 0 && !is_skipped(s, &all[i]))
 			is_whole &= scan_heap_add(&s->heap, &all[i], &s->managed, &s->stacks);
 	}
 	return is_whole;
@@ -335,7 +340,7 @@ void scan_see_roots(struct scan *s)
 	const struct sys_mapping *all = s->mappings.items;
 
 	for (size_t i = 0; i < s->mappings.count; i++)
-		if (!all[i].is_device && !(s->skips_giants && all[i].high - all[i].low >= GIANT))
+		if (!is_skipped(s, &all[i]))
 			scan_without(&s->hidden, all[i].low, all[i].high, see_unmanaged, s);
 	see_threads(s);
 }

@@ -10,6 +10,7 @@
  */
 #include "base/atomic.h"
 #include "debug/ask.h"
+#include "debug/leak_scan.h"
 #include "pprof/collect.h"
 #include "pprof/frames.h"
 #include "sched/inspect.h"
@@ -24,11 +25,20 @@ static const struct profile_kind goroutine_kind = {
 	.period = 1,
 };
 
+static const struct profile_kind leak_kind = {
+	.name = "goroutineleak",
+	.values = {{"goroutineleak", "count"}},
+	.value_count = 1,
+	.period_type = {"goroutineleak", "count"},
+	.period = 1,
+};
+
 // ---- looking -----------------------------------------------------------------------------------
 
 struct looking {
 	struct profile *counted; // with all frames
 	const struct arch_saved *caller;
+	const struct scan_leaked *leaked; // these alone; NULL: all
 	struct ask_patience patience;
 	struct bytes labels; // of the goroutine being looked at
 };
@@ -72,7 +82,7 @@ static void look(const struct inspected *i, void *arg)
 	struct asked a;
 	struct backtrace *b = &a.b;
 
-	if (i->g->flags & GOROUTINE_THREAD)
+	if (i->g->flags & GOROUTINE_THREAD || (l->leaked && !scan_leaked_has(l->leaked, i->id)))
 		return;
 	b->count = 0;
 	s.labels = i->labels ? copy_labels(&l->labels, i->labels) : "";
@@ -109,10 +119,11 @@ static void add_programs_view(struct profile *p, const struct profile_entry *e)
 	profile_add(p, &s, e->values);
 }
 
-static void collect(struct profile *p, const struct arch_saved *caller)
+static void collect_some(
+	struct profile *p, const struct arch_saved *caller, const struct scan_leaked *leaked)
 {
 	struct profile counted;
-	struct looking l = {.counted = &counted, .caller = caller};
+	struct looking l = {.counted = &counted, .caller = caller, .leaked = leaked};
 
 	profile_init(&counted, p->kind);
 	inspect_each(look, &l);
@@ -124,4 +135,21 @@ static void collect(struct profile *p, const struct arch_saved *caller)
 	profile_destroy(&counted);
 }
 
+static void collect(struct profile *p, const struct arch_saved *caller)
+{
+	collect_some(p, caller, NULL);
+}
+
+static void collect_leaked(struct profile *p, const struct arch_saved *caller)
+{
+	struct scan_leaked leaked;
+
+	if (leak_scan_take(&leaked, caller) == 0)
+		collect_some(p, caller, &leaked);
+	else
+		p->failed = true;
+	scan_leaked_free(&leaked);
+}
+
 const struct profile_source pprof_goroutine = {&goroutine_kind, collect};
+const struct profile_source pprof_goroutineleak = {&leak_kind, collect_leaked};

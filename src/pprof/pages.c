@@ -105,6 +105,8 @@ static void make_index(struct page *p, const struct page_request *r)
 		"<h1>Looking inside</h1>\n<ul>\n"
 		"<li><a href=\"/debug/pprof/goroutine?debug=1\">goroutine</a>: where goroutines "
 		"are; <a href=\"/debug/pprof/goroutine?debug=2\">all of them</a></li>\n"
+		"<li><a href=\"/debug/pprof/goroutineleak?debug=1\">goroutineleak</a>: those that "
+		"can never go on; the look stops all threads</li>\n"
 		"<li><a href=\"/debug/pprof/threadcreate?debug=1\">threadcreate</a>: threads by "
 		"name</li>\n"
 		"<li><a href=\"/debug/pprof/heap?debug=1\">heap</a>, <a "
@@ -142,6 +144,7 @@ static const struct page_route {
 	{"/debug/goroutine", page_goroutine},
 	{"/debug/pprof/", make_index},
 	{"/debug/pprof/goroutine", page_profile},
+	{"/debug/pprof/goroutineleak", page_profile},
 	{"/debug/pprof/threadcreate", page_profile},
 	{"/debug/pprof/heap", page_profile},
 	{"/debug/pprof/block", page_profile},

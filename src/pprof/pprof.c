@@ -18,11 +18,12 @@
 #include <string.h>
 #include <tuza/goroutine.h>
 #include <tuza/pprof.h>
+#include <tuza/testing.h>
 
 enum { DEBUG_PROTO, DEBUG_TEXT, DEBUG_DUMP };
 
 static const struct profile_source *const sources[] = {&pprof_goroutine, &pprof_threadcreate,
-	&pprof_heap, &pprof_allocs, &pprof_block, &pprof_mutex};
+	&pprof_heap, &pprof_allocs, &pprof_block, &pprof_mutex, &pprof_goroutineleak};
 
 const struct profile_source *profile_source_of(const char *name)
 {
@@ -113,6 +114,10 @@ EXPORT int tuza_pprof_write(int fd, const char *name, int debug)
 	if (source == &pprof_goroutine && debug >= DEBUG_DUMP) {
 		report_all(fd, 0, 0);
 		return 0;
+	}
+	if (source == &pprof_goroutineleak && debug >= DEBUG_DUMP) {
+		result = tuza_leak_scan(fd);
+		return result < 0 ? result : 0;
 	}
 	if (sys_page_bytes == 0)
 		sys_init(); // the runtime has not started

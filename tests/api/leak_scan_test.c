@@ -9,6 +9,7 @@
 #include "alone.h"
 
 #include <tuza/context.h>
+#include <tuza/pprof.h>
 #include <tuza/sync.h>
 #include <tuza/time.h>
 
@@ -508,6 +509,35 @@ TEST_ALONE(a_channel_in_a_goroutines_local_value_is_known)
 	CHECK_EQ(scan(), 0);
 	global = shown(0);
 	WAIT_UNTIL(!global);
+}
+
+static const char *profile(int debug)
+{
+	int fd = memfd_create("profile", MFD_CLOEXEC);
+
+	CHECK_EQ(tuza_pprof_write(fd, "goroutineleak", debug), 0);
+	ssize_t bytes = pread(fd, report, sizeof(report) - 1, 0);
+	report[bytes > 0 ? bytes : 0] = 0;
+	close(fd);
+	return report;
+}
+
+TEST_ALONE(the_profile_counts_the_leaked_alone)
+{
+	global = tuza_chan_new(0, 0);
+	tuza_go(recvs, global);
+	for (int i = 0; i < 2; i++)
+		leak_one(i);
+	settle();
+	if (sees_heap()) {
+		CHECK_CONTAINS(profile(1), "goroutineleak profile: total 2\n2 @ 0x");
+		CHECK_CONTAINS(report, "recvs+0x");
+		CHECK_CONTAINS(profile(2), "found leaked goroutines:\n");
+	}
+	CHECK_CONTAINS(profile(0), "\x1f\x8b"); // gzip
+	for (int i = 0; i < 2; i++)
+		let_go(i);
+	tuza_chan_close(global);
 }
 
 // ---- while others run --------------------------------------------------------------------------
