@@ -10,6 +10,8 @@
 #define _GNU_SOURCE
 #include "pprof/pages.h"
 
+#include "pprof/json.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +160,16 @@ static const struct page_route {
 	{"/debug/vars", page_vars},
 	{"/metrics", page_metrics},
 };
+
+void page_append_paths(struct bytes *b)
+{
+	bytes_text(b, "[");
+	for (size_t i = 0; i < COUNT_OF(routes); i++) {
+		json_separate(b);
+		json_text(b, routes[i].path, SIZE_MAX - 1);
+	}
+	bytes_text(b, "]");
+}
 
 static const struct page_route *route_of(const char *path)
 {

@@ -33,6 +33,9 @@ typedef void page_maker(struct page *p, const struct page_request *r);
  */
 void page_make(struct page *p, const struct page_request *r);
 
+// The paths of all pages, as a JSON array.
+void page_append_paths(struct bytes *b);
+
 // An error's page, of one line.
 void page_error(struct page *p, int status, const char *text);
 

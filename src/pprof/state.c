@@ -16,6 +16,7 @@
 #include "pprof/groups.h"
 #include "pprof/json.h"
 #include "pprof/watch.h"
+#include "sched/latency.h"
 #include "sched/timer.h"
 
 #include <errno.h>
@@ -292,6 +293,27 @@ struct state {
 	struct watch watch;
 };
 
+// How long goroutines waited for a processor: [least ns of the bucket, how many], none of zero.
+static void put_latencies(struct bytes *b)
+{
+	uint64_t counts[LATENCY_BUCKETS] = {0}, total_ns;
+
+	latency_add_up(counts, &total_ns);
+	json_key(b, "latencies");
+	bytes_text(b, "[");
+	for (uint32_t i = 0; i < LATENCY_BUCKETS; i++) {
+		if (counts[i] == 0)
+			continue;
+		json_separate(b);
+		bytes_text(b, "[");
+		bytes_number(b, (uint64_t)latency_bucket_from(i));
+		bytes_text(b, ",");
+		bytes_number(b, counts[i]);
+		bytes_text(b, "]");
+	}
+	bytes_text(b, "]");
+}
+
 static void put_state(const struct arch_saved *caller, void *arg)
 {
 	struct state *s = arg;
@@ -312,6 +334,9 @@ static void put_state(const struct arch_saved *caller, void *arg)
 	json_uint(b, "resident_bytes", resident_bytes());
 	json_key(b, "stats");
 	page_append_statistics(b);
+	put_latencies(b);
+	json_key(b, "pages");
+	page_append_paths(b);
 	watch_append(&s->watch, latest.running, latest.running_count, b);
 	json_key(b, "look");
 	if (latest.text.length > 0)
@@ -333,6 +358,8 @@ void page_state(struct page *p, const struct page_request *r)
 	}
 	s->page = p;
 	page_query_number(r, "ms", &ms);
+	if (ms > 0)
+		latency_measure(); // somebody watches
 	tuza_blocking_begin();
 	watch_run(&s->watch, ms < WATCH_MOST_MS ? ms * 1000000 : WATCH_MOST_MS * INT64_C(1000000));
 	pprof_look_up(put_state, s);

@@ -323,6 +323,7 @@ TEST(processors_are_watched_for_as_long_as_asked)
 	if (CHECK(samples != NULL))
 		CHECK(strspn(samples + 1, "0123") >= 2);
 	CHECK_EQ(json_number(state, "processors_left_out"), 0);
+	CHECK_CONTAINS(json_member(state, "pages"), "\"/debug/pprof/goroutine\"");
 	free(text);
 	stop_server(&s);
 }

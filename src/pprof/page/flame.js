@@ -196,3 +196,29 @@ for (const [text, title, name, hint] of [
 $('flame-type').onchange = () => { flame.type = Number($('flame-type').value); drawProfile(); };
 $('flame-search').oninput = drawFlame;
 $('flame-reset').onclick = () => { flame.zoom = flame.root; $('flame-search').value = ''; drawFlame(); };
+
+// ---- what there is besides, when it is there ----
+async function report(title, url) {
+	put($('flame-note'), title + ' …');
+	try {
+		const answer = await fetch(url);
+		put($('report'), await answer.text());
+		put($('flame-note'), title);
+	} catch (e) {
+		put($('flame-note'), `${title}: ${e.message}`);
+	}
+	for (const id of ['flame-bar', 'flame', 'flame-hover', 'flame-top']) $(id).hidden = true;
+	$('report').hidden = false;
+}
+function offer(pages) {
+	if ($('others').childNodes.length) return;
+	const there = path => pages.includes('/debug/pprof/' + path);
+	if (there('goroutineleak'))
+		$('others').append(el('button', {type: 'button', onclick: () => report('Leaked for ever', '/debug/pprof/goroutineleak?debug=2')}, 'Find leaks'));
+	if (there('trace')) {
+		const a = el('a', {className: 'button', download: 'trace.out'}, 'Save trace');
+		a.onclick = () => { a.href = '/debug/pprof/trace?seconds=' + $('seconds').value; };
+		a.href = '/debug/pprof/trace?seconds=1';
+		$('others').append(a);
+	}
+}

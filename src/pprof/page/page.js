@@ -264,6 +264,35 @@ function drawProcessors() {
 		if (!there.has(i)) { p.row.remove(); procs.delete(i); }
 }
 
+// ---- how long goroutines wait for a processor, in the time that charts show ----
+function drawLatencies() {
+	const first = past.find(p => p.t >= latest.t - span()), before = new Map(first === latest ? [] : first.s.latencies);
+	const bars = new Map(), samples = [];
+	let all = 0;
+	for (const [from, n] of latest.s.latencies) {
+		const more = n - (before.get(from) || 0), bar = from < 512 ? 0 : 2 ** Math.floor(Math.log2(from));
+		if (more <= 0) continue;
+		all += more;
+		samples.push([from, more]);
+		bars.set(bar, (bars.get(bar) || 0) + more);
+	}
+	$('latency').hidden = !all;
+	if (!all) return;
+	const at = share => {
+		let left = share * all;
+		return samples.find(([, n]) => (left -= n) <= 0) || samples[samples.length - 1];
+	};
+	put($('latency-note'), `half below ${time(at(.5)[0] * 1.25)}, 99 % below ${time(at(.99)[0] * 1.25)}; ${count(all)} measured, one in eight; logarithmic`);
+	const names = [0];
+	for (let ns = 512; ns <= Math.max(65536, ...bars.keys()); ns *= 2) names.push(ns);
+	const most = Math.max(...bars.values());
+	$('histogram').replaceChildren(...names.map(ns => {
+		const bar = el('i'), n = bars.get(ns) || 0;
+		bar.style.height = Math.log1p(n) / Math.log1p(most) * 100 + '%';
+		return el('div', {title: `${count(n)} from ${time(ns)}`}, el('span', {}, bar), ns ? time(ns) : '< 512 ns');
+	}));
+}
+
 // ---- polling ----
 function status(state, text) {
 	$('status').className = state;
@@ -282,6 +311,8 @@ function show(s) {
 	drawTiles();
 	drawGroups();
 	drawProcessors();
+	drawLatencies();
+	offer(s.pages);
 }
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 async function poll() {
