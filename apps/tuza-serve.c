@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * tuza-serve [ADDRESS [DIRECTORY]]: serves the files of a directory (".") at an address
- * ("127.0.0.1:8080"), and what it knows of itself as JSON at /api/status. SIGINT and SIGTERM end it
- * gently: requests under way have 10 seconds; a second signal ends it at once.
+ * tuza-serve [--cert FILE --key FILE] [ADDRESS [DIRECTORY]]: serves the files of a directory (".")
+ * at an address ("127.0.0.1:8080"), and what it knows of itself as JSON at /api/status; with a
+ * certificate and its key, in PEM, over TLS. SIGINT and SIGTERM end it gently: requests under way
+ * have 10 seconds; a second signal ends it at once.
  */
 #include <tuza/go.h>
 #include <tuza/http.h>
+#include <tuza/tls.h>
 #include <tuza/tuza.h>
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 struct service {
-	const char *address, *directory;
+	const char *address, *directory, *cert, *key;
 	int64_t started;
 	tuza_http_server *server;
 };
@@ -61,6 +64,23 @@ static void serve(struct service *s, tuza_listener *l, tuza_chan *ended)
 	tuza_send(ended, error);
 }
 
+static int open_listener(const struct service *s, tuza_listener **l)
+{
+	tuza_tls_options options = {.cert_file = s->cert, .key_file = s->key};
+	tuza_tls_config *config;
+	tuza_tls_error why;
+
+	if (!s->cert && !s->key)
+		return tuza_listen("tcp", s->address, l);
+	int error = tuza_tls_config_new(&options, &config, &why);
+	if (error)
+		fprintf(stderr, "%s\n", why.text);
+	else
+		error = tuza_tls_listen("tcp", s->address, config, l);
+	tuza_tls_config_free(config);
+	return error;
+}
+
 static void shut_down(struct service *s)
 {
 	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), 10 * TUZA_SECOND);
@@ -88,10 +108,11 @@ static int run(void *arg)
 	tuza_http_handle(mux, "GET /api/status", show_status, s);
 	tuza_http_handle(mux, "GET /{name...}", serve_file, s);
 
-	int error = tuza_listen("tcp", s->address, &l);
+	int error = open_listener(s, &l);
 	if (!error) {
 		tuza_listener_address(l, address, sizeof address);
-		fprintf(stderr, "serving %s at http://%s/\n", s->directory, address);
+		fprintf(stderr, "serving %s at http%s://%s/\n", s->directory, s->cert ? "s" : "",
+			address);
 		go(serve, s, l, ended);
 		if (TUZA_SELECT(TUZA_RECV(ended, &error), TUZA_DONE(signalled)) == 1) {
 			shut_down(s);
@@ -109,14 +130,23 @@ static int run(void *arg)
 
 int main(int argc, char **argv)
 {
+	const char *options[2] = {NULL, NULL}, *const names[2] = {"--cert", "--key"};
+
+	for (int i = 0; i < 2; i++)
+		if (argc > 2 && strcmp(argv[1], names[i]) == 0) {
+			options[i] = argv[2];
+			argc -= 2;
+			argv += 2;
+		}
+	if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
+		fputs("usage: tuza-serve [--cert FILE --key FILE] [ADDRESS [DIRECTORY]]\n", stderr);
+		return 2;
+	}
 	struct service s = {
 		.address = argc > 1 ? argv[1] : "127.0.0.1:8080",
 		.directory = argc > 2 ? argv[2] : ".",
+		.cert = options[0],
+		.key = options[1],
 	};
-
-	if (argc > 3) {
-		fprintf(stderr, "usage: tuza-serve [ADDRESS [DIRECTORY]]\n");
-		return 2;
-	}
 	return tuza_run(run, &s);
 }

@@ -66,7 +66,10 @@ static bool await_request(struct connection *c, bool first)
 	const tuza_http_server_options *options = &c->server->options;
 	give_back_input(c);
 	int64_t timeout = first ? options->read_header_timeout : options->idle_timeout;
-	if (tuza_conn_set_read_deadline(c->conn, deadline_after(timeout)) != 0)
+	// Of the first wait a handshake may be part, which writes as well.
+	int64_t deadline = deadline_after(timeout);
+	if ((first ? tuza_conn_set_deadline(c->conn, deadline)
+		   : tuza_conn_set_read_deadline(c->conn, deadline)) != 0)
 		return false;
 	uint32_t waiting = first ? FRESH : IDLE;
 	// (http-drain) pairs with tuza_http_server_shutdown; tested by http/shutdown_test
@@ -321,8 +324,11 @@ static void connection_end(struct connection *c)
 		request_end(&c->exchange->request);
 	give_back_exchange(c);
 	give_back_input(c);
-	if (!c->hijacked)
+	if (!c->hijacked) {
+		// The last answer's deadline is not for what a close has to say, over TLS.
+		(void)tuza_conn_set_write_deadline(c->conn, 0);
 		(void)tuza_conn_close(c->conn);
+	}
 	tuza_mutex_lock(&server->lock);
 	if (c->hijacked)
 		server->hijacked--;

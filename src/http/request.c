@@ -59,6 +59,11 @@ EXPORT const char *tuza_http_remote(tuza_http_request *r)
 	return connection_remote(r->exchange->connection);
 }
 
+EXPORT tuza_conn *tuza_http_conn(const tuza_http_request *r)
+{
+	return r->exchange->connection->conn;
+}
+
 // ---- the context -------------------------------------------------------------------------------
 
 static void watch(void *arg)

@@ -220,8 +220,11 @@ EXPORT void tuza_http_server_close(tuza_http_server *server)
 {
 	tuza_mutex_lock(&server->lock);
 	begin_end(server);
-	for (struct link *l = server->connections.next; l != &server->connections; l = l->next)
-		(void)tuza_conn_close(CONTAINER_OF(l, struct connection, link)->conn);
+	for (struct link *l = server->connections.next; l != &server->connections; l = l->next) {
+		tuza_conn *conn = CONTAINER_OF(l, struct connection, link)->conn;
+		(void)tuza_conn_set_write_deadline(conn, 1); // at once: over TLS without a goodbye
+		(void)tuza_conn_close(conn);
+	}
 	tuza_mutex_unlock(&server->lock);
 	tuza_context_cancel(server->context);
 }

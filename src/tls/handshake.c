@@ -85,6 +85,7 @@ int handshake_make(struct tls *t, tuza_layer *l, tuza_context *ctx)
 		return 0;
 	}
 	error = t->handshake_error ? t->handshake_error : make_with_context(t, l, ctx);
+	transport_rest(t);
 	if (error == 0)
 		store_release(&t->ready, 1); // (tls-ready) pairs with the load above
 	else if (error != TUZA_EIOTIMEOUT)

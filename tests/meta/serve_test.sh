@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # tuza-serve, and through it the server, as curl sees it: files, keep-alive, uploads that are refused,
-# a gentle end.
+# a gentle end; the same over TLS.
 set -u
 serve=$TUZA_BUILD_DIR/apps/tuza-serve
 command -v curl >/dev/null || {
@@ -32,19 +32,24 @@ echo index >"$dir/files/index.html"
 echo below >"$dir/files/sub/index.html"
 awk 'BEGIN { for (i = 0; i < 200000; i++) print i }' >"$dir/files/large.txt"
 
-"$serve" 127.0.0.1:0 "$dir/files" 2>"$dir/log" &
-pid=$!
-tries=0
-until grep -q '^serving' "$dir/log" 2>/dev/null; do
-	tries=$((tries + 1))
-	[ $tries -lt 100 ] || {
-		echo "failed: it does not start"
-		cat "$dir/log"
-		exit 1
-	}
-	sleep 0.1
-done
-url=$(sed -n 's/^serving .* at \(.*\)\/$/\1/p' "$dir/log")
+# start ARGUMENT...: starts it; $url says where.
+start() {
+	: >"$dir/log"
+	"$serve" "$@" 127.0.0.1:0 "$dir/files" 2>"$dir/log" &
+	pid=$!
+	tries=0
+	until grep -q '^serving' "$dir/log"; do
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] || {
+			echo "failed: it does not start"
+			cat "$dir/log"
+			exit 1
+		}
+		sleep 0.1
+	done
+	url=$(sed -n 's/^serving .* at \(.*\)\/$/\1/p' "$dir/log")
+}
+start
 # get ARGUMENT...: never longer than 20 s
 get() { curl --silent --show-error --max-time 20 --noproxy '*' "$@"; }
 
@@ -68,4 +73,33 @@ wait "$pid"
 expect "the end" 0 $?
 pid=
 expect "nobody serves" 000 "$(get -o /dev/null -w '%{http_code}' "$url/" 2>/dev/null)"
+
+# ---- over TLS
+if command -v openssl >/dev/null; then
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=here \
+		-addext subjectAltName=IP:127.0.0.1 -keyout "$dir/key.pem" -out "$dir/cert.pem" \
+		2>"$dir/openssl" || cat "$dir/openssl"
+	start --cert "$dir/cert.pem" --key "$dir/key.pem"
+	secure() { get --cacert "$dir/cert.pem" "$@"; }
+	expect "TLS: the index" index "$(secure "$url/")"
+	expect "TLS: nobody vouches for it" 60 "$(get "$url/" >/dev/null 2>&1 || echo $?)"
+	secure "$url/large.txt" >"$dir/got"
+	cmp -s "$dir/got" "$dir/files/large.txt" || expect "TLS: a large file" same different
+	expect "TLS: two on one connection" "200 1 200 0 " \
+		"$(secure -o /dev/null -o /dev/null -w '%{http_code} %{num_connects} ' "$url/" "$url/sub/")"
+	expect "TLS: an upload" 405 "$(secure -o /dev/null -w '%{http_code}' \
+		--data-binary "@$dir/files/large.txt" "$url/x")"
+	for version in 1.2 1.3; do
+		expect "TLS $version" 200 "$(secure -o /dev/null -w '%{http_code}' "--tlsv$version" \
+			--tls-max $version "$url/")"
+	done
+	expect "no TLS" 000 "$(get -o /dev/null -w '%{http_code}' "http${url#https}/" 2>/dev/null)"
+	kill -TERM "$pid"
+	wait "$pid"
+	expect "TLS: the end" 0 $?
+	pid=
+	"$serve" --cert "$dir/cert.pem" --key "$dir/none.pem" 2>"$dir/log"
+	expect "a key that is not there" 1 $?
+	expect "what is said about it" 1 "$(grep -c 'none.pem: No such file or directory$' "$dir/log")"
+fi
 exit $failed
