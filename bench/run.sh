@@ -48,14 +48,14 @@ say() { echo "$*" >&2; }
 
 build_tuza() {
 	[ -f "$build/CMakeCache.txt" ] || cmake --preset release >"$out/build.log"
-	cmake --build "$build" --target tuza_static >"$out/build.log" || { cat "$out/build.log" >&2; exit 1; }
+	cmake --build "$build" --target tuza_static tuza_tls_static >"$out/build.log" || { cat "$out/build.log" >&2; exit 1; }
 	wraps=
 	for function in malloc calloc realloc aligned_alloc posix_memalign; do
 		wraps="$wraps -Wl,--wrap=$function"
 	done
 	# shellcheck disable=SC2086 # a list of options
 	$cc -std=gnu11 -O2 -g -Wall -Wextra -Iinclude -o "$out/tuza" bench/tuza/*.c $wraps \
-		"$build/libtuza.a" -pthread -ldl
+		"$build/libtuza-tls.a" "$build/libtuza.a" -lssl -lcrypto -pthread -ldl
 	$cc -std=gnu11 -O2 -Wall -Wextra -o "$out/launch" bench/launch.c
 }
 

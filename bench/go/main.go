@@ -37,7 +37,7 @@ func workloads() []workload {
 	for _, topic := range [][]workload{
 		spawnWorkloads, taskWorkloads, yieldWorkloads, chanWorkloads, selectWorkloads,
 		syncWorkloads, contextWorkloads, groupWorkloads, sleepWorkloads, timerWorkloads,
-		treeWorkloads, sieveWorkloads, tcpWorkloads, patternWorkloads,
+		treeWorkloads, sieveWorkloads, tcpWorkloads, tlsWorkloads, patternWorkloads,
 	} {
 		all = append(all, topic...)
 	}

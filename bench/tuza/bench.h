@@ -23,7 +23,7 @@ struct workload {
 extern const struct workload spawn_workloads[], task_workloads[], yield_workloads[],
 	chan_workloads[], select_workloads[], sync_workloads[], context_workloads[],
 	group_workloads[], sleep_workloads[], timer_workloads[], tree_workloads[],
-	sieve_workloads[], tcp_workloads[], pattern_workloads[];
+	sieve_workloads[], tcp_workloads[], tls_workloads[], pattern_workloads[];
 
 // Ends the program when a result is wrong (printf's format).
 void check(bool right, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -37,6 +37,7 @@ static const struct workload *const topics[] = {
 	tree_workloads,
 	sieve_workloads,
 	tcp_workloads,
+	tls_workloads,
 	pattern_workloads,
 };
 enum { topic_count = sizeof topics / sizeof topics[0] };
