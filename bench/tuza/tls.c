@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * TLS 1.3 over TCP on this machine, both sides in this process: full handshakes with an ECDSA key on
- * P-256 and key exchange by X25519, and connections at rest.
+ * TLS 1.3 over TCP on this machine, both sides in this process: full handshakes with an ECDSA key
+ * on P-256 and key exchange by X25519, and connections at rest.
  */
 #include "bench.h"
 

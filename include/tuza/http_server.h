@@ -103,7 +103,7 @@ const char *tuza_http_pattern(const tuza_http_request *r);
 // The client's address, "127.0.0.1:40123"; "" for a tuza_pipe. Go: Request.RemoteAddr
 const char *tuza_http_remote(tuza_http_request *r);
 
-// The connection that it came over: to look at, as tuza_tls_get_state does; not to be used otherwise.
+// The connection that it came over, to look at it as tuza_tls_get_state does, and for no other use.
 tuza_conn *tuza_http_conn(const tuza_http_request *r);
 
 // How long the body is, in bytes; 0 without one; -1: not known beforehand, it is chunked.

@@ -43,7 +43,8 @@ PKG_CONFIG_PATH=$(dirname "$(find "$dir/installed" -name tuza.pc)")
 export PKG_CONFIG_PATH
 flags=$(pkg-config --cflags --libs tuza)
 http_flags=$(pkg-config --cflags --libs tuza-http 2>/dev/null) || http_flags=
-export flags http_flags dir
+tls_flags=$(pkg-config --cflags --libs tuza-tls 2>/dev/null) || tls_flags=
+export flags http_flags tls_flags dir
 
 built=0
 for compiler in gcc clang; do
@@ -58,6 +59,10 @@ for compiler in gcc clang; do
 			if grep -q "^#include <tuza/http" "$source"; then
 				[ -n "$http_flags" ] || continue
 				libraries="$http_flags $flags"
+			fi
+			if grep -q "^#include <tuza/tls" "$source"; then
+				[ -n "$tls_flags" ] || continue
+				libraries="$tls_flags $libraries"
 			fi
 			# shellcheck disable=SC2086 # flags are meant to be split
 			"$compiler" -Wall -Wextra -Werror "$source" -o "$program" $libraries \

@@ -129,6 +129,44 @@ END
 	[ -x "$prefix/bin/tuza-serve" ] || fail "tuza-serve is not installed"
 fi
 
+# libtuza-tls, where it was built
+tls=
+if pkg-config --exists tuza-tls; then tls=yes; fi
+if [ -n "$tls" ]; then
+	cat >"$dir/tls.c" <<'END'
+#include <tuza/tls.h>
+#include <tuza/tuza.h>
+
+#include <stdio.h>
+
+int handshake_make(int n);
+int handshake_make(int n) { return n + 5; }
+
+static int configure(void *arg)
+{
+	tuza_tls_config *config;
+	int error = tuza_tls_config_new(NULL, &config, NULL);
+
+	(void)arg;
+	tuza_tls_config_free(config);
+	printf("hello %d\n", handshake_make(error == 0));
+	return 0;
+}
+
+int main(void) { return tuza_run(configure, NULL); }
+END
+	# shellcheck disable=SC2046 # flags are meant to be split
+	{
+		"$compiler" -Wall -Wextra -Werror "$dir/tls.c" -o "$dir/tls_shared" \
+			$(pkg-config --cflags --libs tuza-tls)
+		run "pkg-config, TLS, shared" "$dir/tls_shared"
+		readelf -d "$dir/tls_shared" | grep -q 'NEEDED.*libtuza-tls' || fail "libtuza-tls.so is not used"
+		"$compiler" "$dir/tls.c" -o "$dir/tls_static" $(pkg-config --cflags tuza-tls) \
+			-Wl,-Bstatic $(pkg-config --libs tuza-tls) -Wl,-Bdynamic -lssl -lcrypto -pthread -ldl
+		run "pkg-config, TLS, static library" "$dir/tls_static"
+	}
+fi
+
 mkdir "$dir/project"
 cp "$dir/hello.c" "$dir/project"
 cat >"$dir/project/CMakeLists.txt" <<'END'
@@ -148,6 +186,13 @@ END
 			echo "target_link_libraries(use_$kind PRIVATE tuza::$kind)"
 		done >>"$dir/project/CMakeLists.txt"
 	fi
+	if [ -n "$tls" ]; then
+		cp "$dir/tls.c" "$dir/project"
+		for kind in tls tls_static; do
+			echo "add_executable(use_$kind tls.c)"
+			echo "target_link_libraries(use_$kind PRIVATE tuza::$kind)"
+		done >>"$dir/project/CMakeLists.txt"
+	fi
 	cmake -S "$dir/project" -B "$dir/project/build" -DCMAKE_PREFIX_PATH="$prefix" \
 		-DCMAKE_C_COMPILER="$compiler" && cmake --build "$dir/project/build"
 } >"$dir/log" 2>&1 || {
@@ -159,4 +204,8 @@ run "find_package, static" "$dir/project/build/static"
 if [ -n "$http" ]; then
 	run "find_package, HTTP, shared" "$dir/project/build/use_http"
 	run "find_package, HTTP, static" "$dir/project/build/use_http_static"
+fi
+if [ -n "$tls" ]; then
+	run "find_package, TLS, shared" "$dir/project/build/use_tls"
+	run "find_package, TLS, static" "$dir/project/build/use_tls_static"
 fi
