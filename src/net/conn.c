@@ -225,6 +225,8 @@ static int fd_of(const void *handle)
 	if (!c)
 		return TUZA_ECONNCLOSED;
 	int fd = c->fd >= 0 ? c->fd : -EBADF;
+	// Relaxed: reads under way are behind what the program does only now.
+	store_relaxed(&c->short_read_drains, false);
 	conn_end(c);
 	return fd;
 }

@@ -61,6 +61,11 @@ struct conn {
 		void (*free)(void *arg);
 		void *arg;
 	} accepts;
+	// A read that returns less than was asked for has taken all there is: true of TCP as tuza
+	// sets it up. Any thread, atomic: cleared when the program gets the descriptor and may do
+	// what it likes with it.
+	bool short_read_drains;
+	uint64_t drained; // the word of poll before the last read that did; has the turn to read
 
 	// one at a time reads (accepts), and one writes
 	tuza_mutex turn[2];

@@ -39,20 +39,42 @@ static bool again(struct conn *c, uint32_t direction, uint64_t seen, ssize_t *re
 	return error == 0;
 }
 
+/*
+ * Nothing has come since the last read, which took all there was: the call would fail with EAGAIN,
+ * and is saved. A server that answers a request and waits for the next one does so each time.
+ *
+ * (drained) The event of what comes after that read's call is counted after it, so after `drained`
+ * was taken (poll_word.h). An end, an error and urgent data, which may have been there already,
+ * mark the word for good. Linux: epoll(7), Q9; tcp_recvmsg stops early at urgent data only.
+ */
+static bool is_drained(const struct conn *c, uint64_t seen)
+{
+	return netpoll_is_drained(c->drained, seen) &&
+	       load_relaxed(&c->short_read_drains); // see conn.h
+}
+
+static ssize_t receive(struct conn *c, void *bytes, size_t count, tuza_address *from)
+{
+	socklen_t room = ADDRESS_ROOM;
+	if (!from)
+		return sys_receive(c->fd, bytes, count, NULL, NULL);
+	ssize_t n = sys_receive(c->fd, bytes, count, address_of(from), &room);
+	if (n >= 0)
+		from->bytes_ = room <= ADDRESS_ROOM ? room : 0;
+	return n;
+}
+
 static ssize_t socket_read(struct conn *c, void *bytes, size_t count, tuza_address *from)
 {
 	uint64_t seen;
 	ssize_t n;
 	do {
-		socklen_t room = ADDRESS_ROOM;
 		int error = netpoll_begin(c->poll, c->generation, NETPOLL_READ, &seen);
 		if (error)
 			return error;
-		n = sys_receive(
-			c->fd, bytes, count, from ? address_of(from) : NULL, from ? &room : NULL);
-		if (from && n >= 0)
-			from->bytes_ = room <= ADDRESS_ROOM ? room : 0;
+		n = is_drained(c, seen) ? -EAGAIN : receive(c, bytes, count, from);
 	} while (again(c, NETPOLL_READ, seen, &n));
+	c->drained = n > 0 && (size_t)n < count ? seen : NETPOLL_NONE;
 	return n;
 }
 
@@ -67,7 +89,8 @@ static ssize_t socket_peek(struct conn *c, void *bytes, size_t count)
 		int error = netpoll_begin(c->poll, c->generation, NETPOLL_READ, &seen);
 		if (error)
 			return error;
-		n = sys_peek(c->fd, count ? bytes : &one, count ? count : 1);
+		n = is_drained(c, seen) ? -EAGAIN
+					: sys_peek(c->fd, count ? bytes : &one, count ? count : 1);
 		if (n == -EAGAIN && count == 0)
 			return netpoll_wait(c->poll, c->generation, NETPOLL_READ, seen);
 	} while (again(c, NETPOLL_READ, seen, &n));
@@ -177,6 +200,11 @@ static const struct conn_kind socket_kind = {
 
 // ---- making -----------------------------------------------------------------------------------
 
+static bool is_tcp(const struct conn *c)
+{
+	return c->fd >= 0 && c->type == SOCK_STREAM && c->family != AF_UNIX;
+}
+
 int socket_adopt(int fd, int family, int type, struct conn **result)
 {
 	struct conn *c = conn_new(&socket_kind);
@@ -190,6 +218,7 @@ int socket_adopt(int fd, int family, int type, struct conn **result)
 	c->fd = fd;
 	c->family = family;
 	c->type = type;
+	store_relaxed(&c->short_read_drains, is_tcp(c)); // nobody else knows it
 	*result = c;
 	return 0;
 }
@@ -205,11 +234,6 @@ void socket_discard(struct conn *c)
 	netpoll_close(c->poll, c->fd);
 	socket_destroy(c);
 	conn_discard(c);
-}
-
-static bool is_tcp(const struct conn *c)
-{
-	return c->fd >= 0 && c->type == SOCK_STREAM && c->family != AF_UNIX;
 }
 
 static int set_keepalive(struct conn *c, int64_t idle, int64_t interval, int probes)

@@ -29,8 +29,9 @@
 
 #include <errno.h>
 
-_Static_assert((int)NETPOLL_READ == SYS_POLL_READ && (int)NETPOLL_WRITE == SYS_POLL_WRITE,
-	"directions are passed through");
+_Static_assert((int)NETPOLL_READ == SYS_POLL_READ && (int)NETPOLL_WRITE == SYS_POLL_WRITE &&
+		       (int)NETPOLL_ENDED == SYS_POLL_ENDED,
+	"events are passed through");
 
 // Why a waiter was taken out, beside 0 and error codes.
 enum { WAIT_GOES_ON = 1, RECKON_ANEW, IS_CLOSING };
@@ -217,12 +218,12 @@ uint32_t netpoll_open_memory(struct netpoll *n)
 // ---- events -----------------------------------------------------------------------------------
 
 struct goroutine **netpoll_event(
-	struct netpoll *n, uint32_t generation, uint32_t directions, struct goroutine **end)
+	struct netpoll *n, uint32_t generation, uint32_t events, struct goroutine **end)
 {
 	uint32_t waited = 0;
 	for (int i = 0; i < 2; i++)
-		if (directions & 1u << i &&
-			poll_word_signal(&n->word[i], generation) == POLL_WAITED)
+		if (events & 1u << i && poll_word_signal(&n->word[i], generation,
+						events & NETPOLL_ENDED) == POLL_WAITED)
 			waited |= 1u << i;
 	if (!waited)
 		return end;

@@ -30,12 +30,15 @@
 
 #include "base/list.h"
 #include "sched/lock.h"
+#include "sched/poll_word.h"
 #include "sched/timer.h"
 
 // Directions, alone or together.
 enum {
 	NETPOLL_READ = 1,
 	NETPOLL_WRITE = 2,
+	// Only beside them in an event: it tells of an end, a failure, or urgent data.
+	NETPOLL_ENDED = 4,
 };
 
 // A zeroed one is valid: generation 0 has no user yet.
@@ -87,6 +90,16 @@ MUST_USE int netpoll_begin(
 	struct netpoll *n, uint32_t generation, uint32_t direction, uint64_t *seen);
 
 /*
+ * Between the two, for who keeps *seen of an operation that has used up all there was: whether a
+ * try would be in vain, because nothing has come since. NETPOLL_NONE stands for no such operation.
+ */
+#define NETPOLL_NONE POLL_WORD_NONE
+static ALWAYS_INLINE bool netpoll_is_drained(uint64_t kept, uint64_t seen)
+{
+	return poll_word_is_drained(kept, seen);
+}
+
+/*
  * Waits until there was an event of `direction` since *seen. Not inside a blocking section.
  *
  * Returns  0: try again; TUZA_EIOTIMEOUT; TUZA_EFDCLOSED; -ENOMEM: no room for a timer.
@@ -122,9 +135,9 @@ void netpoll_signal(struct netpoll *n, uint32_t generation, uint32_t directions)
 
 // ---- inside sched/ ------------------------------------------------------------------------
 
-// An event from the kernel: appends who must be made ready at *end, returns the new end.
+// Events from the kernel: appends who must be made ready at *end, returns the new end.
 struct goroutine **netpoll_event(
-	struct netpoll *n, uint32_t generation, uint32_t directions, struct goroutine **end);
+	struct netpoll *n, uint32_t generation, uint32_t events, struct goroutine **end);
 
 // A dropped goroutine's waiter (goroutine.waiting) leaves its list.
 void netpoll_unlink(void *waiting);

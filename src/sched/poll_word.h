@@ -4,14 +4,16 @@
  * transitions. Depends on base/atomic.h alone, so that tests/model/poll_model.c proves the code
  * that the library runs.
  *
- *     63          32 31           1 0
- *     | generation  |    events    |W|
+ *     63          32 31         2  1 0
+ *     | generation  |   events   |E|W|
  *
  *   generation  whose events these are: it grows when the descriptor is forgotten, so an event that
  *               was found before, for the last user of the same number, counts nothing and wakes
  *               nobody.
- *   events      how many were seen, modulo 2^31. Who is about to try an operation takes note of the
+ *   events      how many were seen, modulo 2^30. Who is about to try an operation takes note of the
  *               word; who then has to wait does so only if the word is still the same.
+ *   E           one of this generation's events told of an end or a failure, which no later event
+ *               need repeat: who has not read up to it must try, whatever the count says.
  *   W           somebody waits, in a list that a lock guards. Set under that lock, by who waits;
  *               cleared by whoever counts an event, who then looks at the list under the lock.
  *
@@ -28,15 +30,29 @@
 #include "base/atomic.h"
 
 #define POLL_WORD_WAITED ((uint64_t)1)
-#define POLL_WORD_EVENT ((uint64_t)2)
+#define POLL_WORD_ENDED ((uint64_t)2)
+#define POLL_WORD_NONE POLL_WORD_WAITED // what poll_word_see never returns
+#define POLL_WORD_EVENT ((uint64_t)4)
 
 static ALWAYS_INLINE uint32_t poll_word_generation(uint64_t word) { return (uint32_t)(word >> 32); }
 
-// The word as a later poll_word_wait wants to know it. Take it before the operation is tried.
+/*
+ * The word as a later poll_word_wait wants to know it. Take it before the operation is tried.
+ *
+ * An operation that used up all there was (drained it) may keep the word that was taken before it:
+ * as long as poll_word_is_drained, the next try would be in vain. Whatever came since the kept word
+ * was taken has its event still to come, and will change the word.
+ */
 static ALWAYS_INLINE uint64_t poll_word_see(const uint64_t *word)
 {
 	// (poll-word) pairs with poll_word_signal: the operation is tried after this.
 	return load_acquire(word) & ~POLL_WORD_WAITED;
+}
+
+// Nothing has come since an operation, before which `kept` was taken, used up what there was.
+static ALWAYS_INLINE bool poll_word_is_drained(uint64_t kept, uint64_t seen)
+{
+	return kept == seen && !(seen & POLL_WORD_ENDED);
 }
 
 /*
@@ -66,8 +82,9 @@ enum poll_signal {
 	POLL_WAITED, // counted; somebody waits: look at the list under the lock
 };
 
-// Counts an event of this generation.
-static ALWAYS_INLINE enum poll_signal poll_word_signal(uint64_t *word, uint32_t generation)
+// Counts an event of this generation. `ended`: it tells of an end or a failure.
+static ALWAYS_INLINE enum poll_signal poll_word_signal(
+	uint64_t *word, uint32_t generation, bool ended)
 {
 	uint64_t old = load_relaxed(word), counted; // ordered by the CAS
 
@@ -76,7 +93,8 @@ static ALWAYS_INLINE enum poll_signal poll_word_signal(uint64_t *word, uint32_t 
 			return POLL_STALE;
 		// The generation stays when the counter runs over.
 		counted = (old & ~(uint64_t)UINT32_MAX) |
-			  (uint32_t)((old & ~POLL_WORD_WAITED) + POLL_WORD_EVENT);
+			  (uint32_t)((old & ~POLL_WORD_WAITED) + POLL_WORD_EVENT) |
+			  (ended ? POLL_WORD_ENDED : 0);
 		// (poll-word) pairs with poll_word_wait and poll_word_see.
 	} while (!cas_acq_rel(word, &old, counted));
 	return old & POLL_WORD_WAITED ? POLL_WAITED : POLL_NOTED;

@@ -11,6 +11,9 @@
 enum {
 	SYS_POLL_READ = 1,  // it can be read from, or a read would tell of its end or failure
 	SYS_POLL_WRITE = 2, // the same for writing
+	// Beside SYS_POLL_READ in what is reported: there is an end, a failure, or urgent data, so
+	// a read that returns less than was asked for need not have taken all there is.
+	SYS_POLL_ENDED = 4,
 };
 
 struct sys_poller {
@@ -20,7 +23,7 @@ struct sys_poller {
 
 struct sys_poll_event {
 	uint64_t tag;    // as given to sys_poller_add
-	uint32_t events; // SYS_POLL_*
+	uint32_t events; // SYS_POLL_*; one at least of read and write
 };
 
 // Makes one: two descriptors that no child inherits. 0, -EMFILE, -ENFILE, -ENOMEM.

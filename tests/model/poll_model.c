@@ -45,7 +45,7 @@ static void give(uint32_t *to)
 static bool event(uint32_t of)
 {
 	bool woke = false;
-	if (poll_word_signal(&word, of) != POLL_WAITED)
+	if (poll_word_signal(&word, of, false) != POLL_WAITED)
 		return false;
 	model_pause();
 	pthread_mutex_lock(&waiters.lock);
@@ -139,7 +139,7 @@ static void one_round(void)
 	closes = !closes;
 	// Now and then just before the counter runs over.
 	generation++;
-	word = (uint64_t)generation << 32 | (generation % 4 ? 0 : UINT32_MAX - 1);
+	word = (uint64_t)generation << 32 | (generation % 4 ? 0 : UINT32_MAX - 3);
 	waiters.first = NULL;
 	kernel_has = taken = closed = events = wakes_late = 0;
 	model_run(threads, COUNT_OF(threads));

@@ -49,7 +49,7 @@ static int control(const struct sys_poller *p, int operation, int fd, uint32_t e
 {
 	struct epoll_event e = {.events = EPOLLET, .data.u64 = tag};
 	if (events & SYS_POLL_READ)
-		e.events |= EPOLLIN | EPOLLRDHUP;
+		e.events |= EPOLLIN | EPOLLRDHUP | EPOLLPRI;
 	if (events & SYS_POLL_WRITE)
 		e.events |= EPOLLOUT;
 	return (int)raw_syscall6(SYS_epoll_ctl, p->fd, operation, fd, (long)&e, 0, 0);
@@ -115,9 +115,13 @@ int sys_poller_wait(
 		}
 		if (is & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 			events_of_it |= SYS_POLL_READ;
+		// A read stops before urgent data, although there may be more behind it.
+		if (is & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+			events_of_it |= SYS_POLL_ENDED;
 		if (is & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 			events_of_it |= SYS_POLL_WRITE;
-		events[count++] = (struct sys_poll_event){found[i].data.u64, events_of_it};
+		if (events_of_it & (SYS_POLL_READ | SYS_POLL_WRITE))
+			events[count++] = (struct sys_poll_event){found[i].data.u64, events_of_it};
 	}
 	return count; // EINTR is a wake-up for no reason
 }
