@@ -213,6 +213,8 @@ static void pipe_destroy(struct conn *c)
 	if (sub_acq_rel(&p->references, 1) != 1) // (pipe-release)
 		return;
 	race_acquire(p);
+	for (int i = 0; i < 2; i++)
+		netpoll_destroy_memory(&p->end[i]);
 	free(p);
 }
 

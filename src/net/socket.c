@@ -43,7 +43,7 @@ static bool again(struct conn *c, uint32_t direction, uint64_t seen, ssize_t *re
  * Nothing has come since the last read, which took all there was: the call would fail with EAGAIN,
  * and is saved. A server that answers a request and waits for the next one does so each time.
  *
- * (drained) The event of what comes after that read's call is counted after it, so after `drained`
+ * The event of what comes after that read's call is counted after it, so after `drained`
  * was taken (poll_word.h). An end, an error and urgent data, which may have been there already,
  * mark the word for good. Linux: epoll(7), Q9; tcp_recvmsg stops early at urgent data only.
  */

@@ -2,26 +2,20 @@
 /*
  * Records of descriptors, and waiting on them.
  *
- * A waiter lies on the waiting goroutine's stack, with the timer of its deadline. It is in its
- * record's list from before it parks until somebody takes it out: an event, a close, its timer, a
- * change of the deadline. Whoever takes it out, under the record's lock, writes why and makes the
- * goroutine ready after the unlock; nobody else touches it.
- *
- * A deadline of a record is only a number: whoever begins to wait starts a timer for it, and
- * changing it wakes those that wait, to reckon anew. So operations that do not wait pay nothing.
- * (Rejected: a timer in each record, restarted with each change, as Go has it: connections are
- * given a new deadline before each operation, and few of these wait.)
+ * A waiter lies on the waiting goroutine's stack. It is in its record's list from before it parks
+ * until somebody takes it out: an event, a close, the record's timer, a change of the deadline.
+ * Whoever takes it out, under the record's lock, writes why and makes the goroutine ready after the
+ * unlock; nobody else touches it.
  *
  * Locks: the record's; a timer heap's may be held before it. Lock-free: the words (poll_word.h).
  * Go: src/runtime/netpoll.go
  */
-#include "sched/netpoll.h"
+#include "sched/netpoll_waiter.h"
 
 #include "base/race_hooks.h"
 #include "sched/idle.h"
 #include "sched/machine.h"
 #include "sched/park.h"
-#include "sched/poll_word.h"
 #include "sched/poller.h"
 #include "sched/start.h"
 #include "sys/poller.h"
@@ -33,24 +27,10 @@ _Static_assert((int)NETPOLL_READ == SYS_POLL_READ && (int)NETPOLL_WRITE == SYS_P
 		       (int)NETPOLL_ENDED == SYS_POLL_ENDED,
 	"events are passed through");
 
-// Why a waiter was taken out, beside 0 and error codes.
-enum { WAIT_GOES_ON = 1, RECKON_ANEW, IS_CLOSING };
-
-struct netpoll_waiter {
-	// guarded by the record's lock
-	struct link link;
-	int result;
-	// constant while it is in the list
-	struct netpoll *n;
-	struct goroutine *g;
-	uint32_t directions;
-	struct timer timer; // of the deadline
-};
-
 // ---- the table --------------------------------------------------------------------------------
 
 enum {
-	CHUNK = 4096,   // records: 256 KiB of addresses, of which pages in use are memory
+	CHUNK = 4096,   // records: half a MiB of addresses, of which pages in use are memory
 	CHUNKS = 16384, // 64 million descriptors; a Linux process has a million unless it asks
 };
 
@@ -82,19 +62,7 @@ struct netpoll *netpoll_of_fd(int fd, bool make)
 
 // ---- waiters: all of these need the record's lock ---------------------------------------------
 
-static uint32_t generation_of(const struct netpoll *n)
-{
-	return poll_word_generation(load_relaxed(&n->word[0])); // changes under the lock
-}
-
-static void init_list(struct netpoll *n)
-{
-	if (!n->waiters.next)
-		list_init(&n->waiters);
-}
-
-// Takes one out; the caller makes its goroutine ready after the unlock.
-static struct goroutine *take(struct netpoll_waiter *w, int result)
+struct goroutine *netpoll_take(struct netpoll_waiter *w, int result)
 {
 	list_remove(&w->link);
 	w->result = result;
@@ -106,33 +74,20 @@ static struct goroutine *take(struct netpoll_waiter *w, int result)
 	return w->g;
 }
 
-// Takes out all that wait for one of `directions`, appends them at *end; returns the new end.
-static struct goroutine **take_all(
+struct goroutine **netpoll_take_all(
 	struct netpoll *n, uint32_t directions, int result, struct goroutine **end)
 {
 	struct link *next;
-	init_list(n);
+	netpoll_init_list(n);
 	for (struct link *l = n->waiters.next; l != &n->waiters; l = next) {
 		struct netpoll_waiter *w = CONTAINER_OF(l, struct netpoll_waiter, link);
 		next = l->next;
 		if (!(w->directions & directions))
 			continue;
-		*end = take(w, result);
+		*end = netpoll_take(w, result);
 		end = &(*end)->next;
 	}
 	return end;
-}
-
-// The earliest deadline of these directions and the caller's own; INT64_MAX if there is none.
-static int64_t earliest_deadline(const struct netpoll *n, uint32_t directions, int64_t own)
-{
-	int64_t until = own ? own : INT64_MAX;
-	for (int i = 0; i < 2; i++) {
-		int64_t d = load_relaxed(&n->deadline[i]); // stable under the lock; else a hint
-		if (directions & 1u << i && d != 0 && d < until)
-			until = d;
-	}
-	return until;
 }
 
 // ---- opening and closing ----------------------------------------------------------------------
@@ -144,7 +99,7 @@ static struct goroutine **renew(struct netpoll *n, struct goroutine **end)
 		(void)poll_word_renew(&n->word[i]);
 		store_relaxed(&n->deadline[i], 0); // under the lock
 	}
-	return take_all(n, NETPOLL_READ | NETPOLL_WRITE, TUZA_EFDCLOSED, end);
+	return netpoll_take_all(n, NETPOLL_READ | NETPOLL_WRITE, TUZA_EFDCLOSED, end);
 }
 
 static uint64_t tag_of(int fd, uint32_t generation)
@@ -163,13 +118,13 @@ int netpoll_open(int fd, struct netpoll **result, uint32_t *generation)
 		return error;
 	lock_acquire(&n->lock);
 	end = renew(n, end); // there is nobody, unless its last user did not close it with us
-	uint64_t tag = tag_of(fd, generation_of(n));
+	uint64_t tag = tag_of(fd, netpoll_generation(n));
 	error = sys_poller_add(&poller.kernel, fd, NETPOLL_READ | NETPOLL_WRITE, tag);
 	if (error == -EEXIST)
 		error = sys_poller_change(&poller.kernel, fd, NETPOLL_READ | NETPOLL_WRITE, tag);
 	n->registered = n->outside = error == 0;
 	n->always = error ? 0 : NETPOLL_READ | NETPOLL_WRITE;
-	*generation = generation_of(n);
+	*generation = netpoll_generation(n);
 	lock_release(&n->lock);
 	*end = NULL;
 	if (woken)
@@ -192,6 +147,7 @@ void netpoll_close(struct netpoll *n, int fd)
 	n->always = 0;
 	n->closing++;
 	lock_release(&n->lock);
+	netpoll_disarm(n);
 	*end = NULL;
 	if (woken)
 		ready_list(woken);
@@ -210,9 +166,14 @@ uint32_t netpoll_open_memory(struct netpoll *n)
 	for (int i = 0; i < 2; i++)
 		(void)poll_word_renew(&n->word[i]);
 	n->closing = 0;
-	uint32_t generation = generation_of(n);
+	uint32_t generation = netpoll_generation(n);
 	lock_release(&n->lock);
 	return generation;
+}
+
+void netpoll_destroy_memory(struct netpoll *n)
+{
+	(void)timer_stop(&n->timer); // somebody may have armed it while it was being closed
 }
 
 // ---- events -----------------------------------------------------------------------------------
@@ -229,8 +190,8 @@ struct goroutine **netpoll_event(
 		return end;
 	lock_acquire(&n->lock);
 	// A new generation's waiters are woken for nothing only if the old one ended just now.
-	if (generation_of(n) == generation)
-		end = take_all(n, waited, 0, end);
+	if (netpoll_generation(n) == generation)
+		end = netpoll_take_all(n, waited, 0, end);
 	lock_release(&n->lock);
 	return end;
 }
@@ -241,45 +202,6 @@ void netpoll_signal(struct netpoll *n, uint32_t generation, uint32_t directions)
 	*end = NULL;
 	if (woken)
 		ready_list(woken);
-}
-
-static struct goroutine *time_is_up(struct timer *t, int64_t now)
-{
-	struct netpoll_waiter *w = CONTAINER_OF(t, struct netpoll_waiter, timer);
-	struct goroutine *g = NULL;
-	(void)now;
-	lock_acquire(&w->n->lock);
-	if (link_is_linked(&w->link))
-		g = take(w, TUZA_EIOTIMEOUT);
-	else if (w->result == WAIT_GOES_ON)
-		w->result = TUZA_EIOTIMEOUT; // it has not parked yet
-	lock_release(&w->n->lock);
-	return g;
-}
-
-int netpoll_set_deadline(
-	struct netpoll *n, uint32_t generation, uint32_t directions, int64_t deadline)
-{
-	struct goroutine *woken = NULL, **end = &woken;
-	int error = 0;
-	lock_acquire(&n->lock);
-	if (generation_of(n) != generation) {
-		error = TUZA_EFDCLOSED;
-	} else {
-		uint32_t changed = 0;
-		for (int i = 0; i < 2; i++)
-			if (directions & 1u << i &&
-				load_relaxed(&n->deadline[i]) != deadline) { // under the lock
-				store_relaxed(&n->deadline[i], deadline);    // the same
-				changed |= 1u << i;
-			}
-		end = take_all(n, changed, RECKON_ANEW, end);
-	}
-	lock_release(&n->lock);
-	*end = NULL;
-	if (woken)
-		ready_list(woken);
-	return error;
 }
 
 // ---- waiting ----------------------------------------------------------------------------------
@@ -353,13 +275,14 @@ static int announce_on_fd(struct netpoll *n, int fd, uint32_t directions, struct
 		uint32_t all = directions | n->always;
 		for (struct link *l = n->waiters.next; l != &n->waiters; l = l->next)
 			all |= CONTAINER_OF(l, struct netpoll_waiter, link)->directions;
-		error = sys_poller_change(&poller.kernel, fd, all, tag_of(fd, generation_of(n)));
+		error = sys_poller_change(
+			&poller.kernel, fd, all, tag_of(fd, netpoll_generation(n)));
 	}
 	if (error == -ENOENT) {
 		*end = renew(n, *end);
 		for (int i = 0; i < 2; i++)
 			seen[i] = poll_word_see(&n->word[i]);
-		uint64_t tag = tag_of(fd, generation_of(n));
+		uint64_t tag = tag_of(fd, netpoll_generation(n));
 		error = sys_poller_add(&poller.kernel, fd, directions, tag);
 		if (error == -EEXIST)
 			error = sys_poller_change(&poller.kernel, fd, directions, tag);
@@ -382,24 +305,17 @@ static int wait_once(struct netpoll *n, uint32_t generation, uint32_t directions
 		.g = goroutine_current(),
 		.directions = directions,
 		.result = WAIT_GOES_ON,
-		.timer = {.fire = time_is_up}};
+		.until = netpoll_earliest(n, directions, own_deadline)};
 	struct goroutine *woken = NULL, **end = &woken;
-	int64_t until = earliest_deadline(n, directions, own_deadline);
-	int error = 0;
-	if (until != INT64_MAX) {
-		if (until <= clock_now())
-			return TUZA_EIOTIMEOUT;
-		error = timer_start(&w.timer, until);
-		if (error)
-			return error;
-	}
+	int error = netpoll_fires_by(n, w.until) ? 0 : netpoll_arm(n, w.until);
+	if (error)
+		return error;
 	lock_acquire(&n->lock);
-	init_list(n);
-	if (seen && generation_of(n) != generation)
+	netpoll_init_list(n);
+	if (seen && netpoll_generation(n) != generation)
 		error = TUZA_EFDCLOSED;
-	else if (w.result != WAIT_GOES_ON)
-		error = w.result; // the time is up already
-	else if (earliest_deadline(n, directions, own_deadline) != until)
+	else if (netpoll_earliest(n, directions, own_deadline) != w.until ||
+		 !netpoll_fires_by(n, w.until))
 		error = RECKON_ANEW;
 	else if (!seen && n->closing != 0)
 		error = IS_CLOSING;
@@ -416,8 +332,6 @@ static int wait_once(struct netpoll *n, uint32_t generation, uint32_t directions
 		if (woken)
 			ready_list(woken);
 	}
-	if (until != INT64_MAX)
-		(void)timer_stop(&w.timer); // afterwards nobody knows w
 	if (error == TUZA_EFDCLOSED)
 		race_acquire(n);
 	return error;
@@ -476,7 +390,7 @@ void netpoll_unlink(void *waiting)
 	struct netpoll *n = w->n;
 	lock_acquire(&n->lock);
 	if (link_is_linked(&w->link))
-		(void)take(w, 0);
+		(void)netpoll_take(w, 0);
 	lock_release(&n->lock);
 }
 
@@ -484,12 +398,12 @@ static struct goroutine **take_threads(struct netpoll *n, struct goroutine **end
 {
 	struct link *next;
 	lock_acquire(&n->lock);
-	init_list(n);
+	netpoll_init_list(n);
 	for (struct link *l = n->waiters.next; l != &n->waiters; l = next) {
 		struct netpoll_waiter *w = CONTAINER_OF(l, struct netpoll_waiter, link);
 		next = l->next;
 		if (w->g->flags & GOROUTINE_THREAD) {
-			*end = take(w, RECKON_ANEW);
+			*end = netpoll_take(w, RECKON_ANEW);
 			end = &(*end)->next;
 		}
 	}

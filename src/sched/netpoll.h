@@ -55,6 +55,8 @@ struct netpoll {
 	uint32_t closing;    // calls of close(fd) under way
 	uint32_t always;     // directions reported whoever waits: both for a descriptor of ours
 	struct link waiters; // struct netpoll_waiter; next is NULL before the first
+	int64_t armed;      // when `timer` fires; 0: not at all. Changed under the heap's lock, too
+	struct timer timer; // of the waiters' deadlines
 };
 
 // The record of a descriptor number; made if `make`. NULL: nobody ever waited for it, or no memory.
@@ -79,6 +81,9 @@ void netpoll_closed(struct netpoll *n);
 // Begins a generation of a record without a descriptor, zeroed or closed; netpoll_close with fd -1
 // ends it.
 uint32_t netpoll_open_memory(struct netpoll *n);
+
+// Before such a record's memory is given back, when nobody uses it any more.
+void netpoll_destroy_memory(struct netpoll *n);
 
 /*
  * Before an operation is tried. `direction` is one.

@@ -269,7 +269,7 @@ struct goroutine *timer_heap_run(struct timer_heap *h, int64_t now)
 
 // ---- starting and stopping -----------------------------------------------------------------
 
-static bool is_forgotten(const struct timer *t)
+bool timer_is_forgotten(const struct timer *t)
 {
 	// (epoch) acquire: `heap` is read afterwards. Pairs with timer_adopt. timer_epoch: a
 	// constant while the runtime runs.
@@ -283,10 +283,10 @@ static void timer_adopt(struct timer *t, struct timer_heap *home)
 
 	if (is_shared)
 		lock_acquire(&adopt_lock);
-	if (is_forgotten(t)) {
+	if (timer_is_forgotten(t)) {
 		store_relaxed(&t->heap, home); // published by the epoch
 		t->index = 0;
-		// (epoch) pairs with is_forgotten: who sees it sees the heap
+		// (epoch) pairs with timer_is_forgotten: who sees it sees the heap
 		store_release(&t->epoch, load_relaxed(&timer_epoch));
 	}
 	if (is_shared)
@@ -300,7 +300,7 @@ void timer_forget_all(void) { add_relaxed(&timer_epoch, 1); } // nobody else is 
 static struct timer_heap *timer_lock(struct timer *t)
 {
 	for (;;) {
-		if (is_forgotten(t))
+		if (timer_is_forgotten(t))
 			return NULL;
 		struct timer_heap *h = load_relaxed(&t->heap); // re-checked under the lock
 
@@ -370,22 +370,20 @@ bool timer_stop_and(struct timer *t, bool (*also)(struct timer *t))
 	return stopped;
 }
 
-bool timer_restart(
-	struct timer *t, int64_t when, int64_t period, bool (*also)(struct timer *t), int *error)
+// Locks the heap in which the timer runs, or the one that it is to be put into, where there is room
+// for it. NULL and -ENOMEM in *error: no heap can grow, and nothing is locked.
+static struct timer_heap *lock_with_room(struct timer *t, int *error)
 {
 	struct timer_heap *home = timer_heap_current(), *h;
-	bool may_move = true, answer, is_earlier;
+	bool may_move = true;
 
 	*error = 0;
-	if (when == INT64_MAX)
-		when--; // INT64_MAX is an empty heap: a timer that is never due still counts as one
-	if (is_forgotten(t))
+	if (timer_is_forgotten(t))
 		timer_adopt(t, home);
 	for (;;) {
 		h = timer_lock(t);
-		answer = t->index != 0;
-		if (answer)
-			break;
+		if (t->index != 0)
+			return h;
 		if (h != home && may_move) {
 			// It is in no heap, so nobody can tell that it moves between two locks.
 			store_relaxed(&t->heap, home); // ordered by h's lock
@@ -394,25 +392,61 @@ bool timer_restart(
 			continue;
 		}
 		if (likely(h->count < h->capacity))
-			break;
+			return h;
 		uint32_t capacity = h->capacity;
 		lock_release(&h->lock);
 		*error = heap_grow(h, capacity);
 		if (*error)
-			return timer_stop_and(t, also);
+			return NULL;
 	}
-	if (also && also(t))
-		answer = true;
+}
+
+// Puts the timer where `when` belongs. As earliest_update. Needs: h->lock, by lock_with_room.
+static bool put(struct timer_heap *h, struct timer *t, int64_t when)
+{
 	t->when = when;
-	t->period = period;
 	if (t->index != 0)
 		sift(h, t->index - 1, slot_of(t, when));
 	else
 		sift_up(h, h->count++, slot_of(t, when));
-	is_earlier = earliest_update(h);
+	return earliest_update(h);
+}
+
+// INT64_MAX is an empty heap: a timer that is never due still counts as one.
+static int64_t in_time(int64_t when) { return when == INT64_MAX ? when - 1 : when; }
+
+bool timer_restart(
+	struct timer *t, int64_t when, int64_t period, bool (*also)(struct timer *t), int *error)
+{
+	struct timer_heap *h = lock_with_room(t, error);
+
+	if (!h)
+		return timer_stop_and(t, also);
+	when = in_time(when);
+	bool answer = t->index != 0;
+	if (also && also(t))
+		answer = true;
+	t->period = period;
+	bool is_earlier = put(h, t, when);
 	lock_release(&h->lock);
 	// *t may be gone: it was on the stack of a goroutine that another machine has woken.
 	if (is_earlier)
 		timer_became_earliest(when);
 	return answer;
+}
+
+int timer_start_by(struct timer *t, int64_t when, void (*also)(struct timer *t))
+{
+	int error;
+	struct timer_heap *h = lock_with_room(t, &error);
+
+	if (!h)
+		return error;
+	when = in_time(when);
+	bool is_earlier = (t->index == 0 || when < t->when) && put(h, t, when);
+	also(t);
+	lock_release(&h->lock);
+	if (is_earlier)
+		timer_became_earliest(when);
+	return 0;
 }

@@ -64,4 +64,16 @@ bool timer_stop_and(struct timer *t, bool (*also)(struct timer *t));
 bool timer_restart(
 	struct timer *t, int64_t when, int64_t period, bool (*also)(struct timer *t), int *error);
 
+/*
+ * Starts it to fire at `when`, unless it runs and fires before anyway; then calls `also(t)`, which
+ * finds in t->when what has become of it, with the heap's lock held, when fire is not running. For
+ * one that has no period.
+ *
+ * Returns  0, or -ENOMEM: `also` was not called.
+ */
+MUST_USE int timer_start_by(struct timer *t, int64_t when, void (*also)(struct timer *t));
+
+// It was never started, or in an earlier runtime only: it will not fire, whatever it says itself.
+bool timer_is_forgotten(const struct timer *t);
+
 #endif
