@@ -8,6 +8,8 @@
  *		…                       // as goroutine 1 of the child's only tuza_run
  *	}
  *
+ * TEST_ABANDONS is the same for tests whose goroutines cannot end.
+ *
  * A program has such tests only: after a run in the parent its children may not use tuza.
  */
 #ifndef TUZA_TEST_ALONE_H
@@ -19,8 +21,18 @@
 
 #define TEST_ALONE(sentence)                                                                       \
 	static void sentence##_alone(void);                                                        \
-	TEST_PLAIN(sentence) { test_alone(#sentence, sentence##_alone); }                          \
+	TEST_PLAIN(sentence) { test_alone(#sentence, sentence##_alone, test_in_run); }             \
 	static void sentence##_alone(void)
+#define TEST_ABANDONS(sentence)                                                                    \
+	static void sentence##_alone(void);                                                        \
+	TEST_PLAIN(sentence) { test_alone(#sentence, sentence##_alone, test_and_leave); }          \
+	static void sentence##_alone(void)
+
+TEST_UNUSED_ static int test_and_leave(void *test)
+{
+	CHECK_EQ(tuza_try(test_call, test, NULL), 0);
+	return 0;
+}
 
 TEST_UNUSED_ static bool test_is_on_valgrind(void)
 {
@@ -29,7 +41,7 @@ TEST_UNUSED_ static bool test_is_on_valgrind(void)
 	return preload && strstr(preload, "vgpreload");
 }
 
-TEST_UNUSED_ static void test_alone(const char *name, void (*body)(void))
+TEST_UNUSED_ static void test_alone(const char *name, void (*body)(void), int (*run)(void *))
 {
 	static int count;
 	struct test_case alone = {.name = name, .body = body};
@@ -45,7 +57,7 @@ TEST_UNUSED_ static void test_alone(const char *name, void (*body)(void))
 		const char *limit = getenv("TUZA_TEST_SECONDS");
 
 		alarm(limit ? (unsigned)atoi(limit) : 30); // the parent's is not inherited
-		CHECK_EQ(tuza_run(test_in_run, &alone), 0);
+		CHECK_EQ(tuza_run(run, &alone), 0);
 		fflush(stdout);
 		// Without LeakSanitizer: what is hidden from a scan is hidden from it as well.
 		_exit(test_failures ? 1 : test_skipped ? 77 : 0);

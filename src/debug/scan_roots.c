@@ -35,8 +35,11 @@ enum {
 	// Of the stack that own_stack_call gives: no more than this lies below the first frame.
 	OWN_STACK_BYTES = 160 << 10,
 };
-// Under a sanitizer: larger mappings are its shadow.
+// Under ThreadSanitizer: larger mappings are its shadow.
 static const uintptr_t GIANT = (uintptr_t)64 << 30;
+// Where programs' addresses end; AddressSanitizer has a shadow of them.
+static const uintptr_t ADDRESSES = (uintptr_t)1 << 47;
+WEAK void __asan_get_shadow_mapping(size_t *scale, size_t *offset);
 
 static const char *at(uintptr_t address) { return (const char *)address; }
 
@@ -106,6 +109,12 @@ static void hide_runtime(struct scan *s)
 	hide(s, s->base - OWN_STACK_BYTES, OWN_STACK_BYTES);
 	hide(s, s->threads, (size_t)s->thread_count * sizeof(s->threads[0]));
 	hide(s, s->mappings.items, s->mappings.room * sizeof(struct sys_mapping));
+	if (__asan_get_shadow_mapping) {
+		size_t scale, offset;
+
+		__asan_get_shadow_mapping(&scale, &offset);
+		hide(s, at(offset), (size_t)(ADDRESSES >> scale));
+	}
 	const char *signal_stack = sys_signal_stack(&bytes);
 
 	if (signal_stack)

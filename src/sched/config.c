@@ -249,6 +249,16 @@ static enum leakcheck read_leakcheck(const char *key)
 	return strcmp(value, "fatal") == 0 ? LEAKCHECK_FATAL : LEAKCHECK_REPORT;
 }
 
+static enum leakcheck read_deadlock(void)
+{
+	char value[16];
+	if (!debug_value(getenv("TUZA_DEBUG"), "deadlock", value, sizeof value))
+		return LEAKCHECK_REPORT;
+	return strcmp(value, "0") == 0       ? LEAKCHECK_OFF
+	       : strcmp(value, "fatal") == 0 ? LEAKCHECK_FATAL
+					     : LEAKCHECK_REPORT;
+}
+
 static void read_chaos(void)
 {
 	char value[32];
@@ -271,6 +281,7 @@ void config_read(void)
 	config.stack_class = class ? class : STACK_CLASS_DEFAULT;
 	config.leakcheck = read_leakcheck("leakcheck");
 	config.leakscan = read_leakcheck("leakscan");
+	config.deadlock = read_deadlock();
 	read_chaos();
 	find_memory_limit(groups);
 }

@@ -182,7 +182,8 @@ static struct goroutine *handle_left(struct cancellable *c, struct waitqueue *q)
 void handle_cancellable_init(struct cancellable *c, struct tuza_goroutine *h)
 {
 	handle_check(h);
-	*c = (struct cancellable){.object = h, .left = handle_left};
+	*c = (struct cancellable){
+		.queued = {.can_give_up = true}, .object = h, .left = handle_left};
 }
 
 bool handle_join_cancellable(struct cancellable *c, int *result)

@@ -13,13 +13,14 @@
  *   - sees to it that somebody asks the kernel for events;
  *   - gives back the memory of free and of long parked stacks;
  *   - sends the signals that the program asked for to its channels;
- *   - tells a deadlock.
+ *   - tells a deadlock: of all (here), of some (deadlock.c).
  *
  * It looks every 20 us while things happen, after 50 quiet looks less and less often, down to every
  * 10 ms (Go's constants), and sleeps when every processor has been idle for a while. Go:
  * src/runtime/proc.go, sysmon, retake, checkdead.
  */
 #include "sched/config.h"
+#include "sched/deadlock.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
 #include "sched/inspect_hold.h"
@@ -416,8 +417,8 @@ static void sleep_for(int64_t ns)
 	(void)exchange_acquire(&rt.monitor_word, 0);
 }
 
-// Sleeps until somebody gets a processor, if all are idle. False if one is not.
-static bool sleep_while_idle(void)
+// Sleeps until somebody gets a processor, if all are idle, or `until`. False if one is not idle.
+static bool sleep_while_idle(int64_t until)
 {
 	lock_acquire(&rt.lock);
 	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service &&
@@ -431,9 +432,12 @@ static bool sleep_while_idle(void)
 	// Once more when a deadlock may have to be reported, and as long as there is memory to give
 	// back.
 	bool report = rt.in_run && !monitor.reported && monitor.asleep_since != 0;
-	sleep_for(stack_scavenge(SCAVENGE_STACKS) ? LOOK_MOST_NS
-		  : report                        ? REPORT_ASLEEP_NS
-						  : INT64_MAX);
+	int64_t ns = stack_scavenge(SCAVENGE_STACKS) ? LOOK_MOST_NS
+		     : report                        ? REPORT_ASLEEP_NS
+						     : INT64_MAX;
+	if (until != INT64_MAX && until - clock_now() < ns)
+		ns = until - clock_now();
+	sleep_for(ns);
 	store_relaxed(&rt.monitor_asleep, 0); // a wake-up too many does no harm
 	return true;
 }
@@ -443,6 +447,7 @@ static sys_thread monitor_thread;
 void monitor_run(const uint32_t *until)
 {
 	memset(&monitor, 0, sizeof monitor);
+	deadlock_reset();
 	monitor.on_own_thread = until == &rt.monitor_stop;
 	int64_t delay = LOOK_FIRST_NS;
 	uint32_t quiet = 0, idle_looks = 0;
@@ -461,19 +466,22 @@ void monitor_run(const uint32_t *until)
 			idle_wake();
 		busy |= scavenge(now);
 		adjust_target(now);
+		int64_t next_look = deadlock_look(now);
 		// Relaxed: hints.
 		if (load_relaxed(&rt.idle_processor_count) == load_relaxed(&rt.in_service)) {
 			if (++idle_looks > 2)
 				check_deadlock(now);
 			// The end may have come during this look, and its wake-up is used up.
 			if (idle_looks > ASLEEP_AFTER && !load_relaxed(until) &&
-				sleep_while_idle()) {
+				sleep_while_idle(next_look)) {
+				deadlock_stir();
 				quiet = idle_looks = 0;
 				continue;
 			}
 		} else {
 			idle_looks = 0;
 			monitor.asleep_since = 0;
+			deadlock_stir();
 		}
 		quiet = busy ? 0 : quiet + 1;
 		if (quiet == 0)

@@ -44,6 +44,13 @@ size_t leak_check_at_end(void);
 int leak_scan_at_end(void);
 
 /*
+ * debug/deadlock_report.c: tells of a circle on standard error. Called by a goroutine, outside of
+ * blocking sections. is_fatal: the process ends, with status 2.
+ */
+struct deadlock;
+void deadlock_report(const struct deadlock *d, bool is_fatal);
+
+/*
  * chan/chan.c, chan/select.c: a goroutine is dropped while it waits; its waiter (goroutine.waiting)
  * leaves the queues of channels that live on. Nobody runs goroutines any more; plain threads may
  * use the channels.

@@ -42,9 +42,10 @@ struct queued {
 	struct goroutine *g;
 	// the user's, to pass words between waiter and waker; guarded by the bucket's lock
 	uint32_t ticket;
-	bool granted;    // the waker handed over what was waited for
-	int64_t since;   // when the wait began, for starvation
-	int64_t charged; // until when somebody was blamed for it: contention.h
+	bool granted;     // the waker handed over what was waited for
+	bool can_give_up; // of lock and join: something else may end the wait; constant meanwhile
+	int64_t since;    // when the wait began, for starvation
+	int64_t charged;  // until when somebody was blamed for it: contention.h
 };
 
 // The bucket of `address`, locked.

@@ -136,21 +136,30 @@ static ALWAYS_INLINE void mutex_unlocked(tuza_mutex *m, uint32_t seen, bool yiel
 
 _Static_assert((int)TUZA_MUTEX_LOCKED_ == (int)MUTEX_LOCKED, "tuza/sync.h takes the lock inline");
 
+// The caller has the lock now.
+static ALWAYS_INLINE void mutex_is_held(tuza_mutex *m)
+{
+	store_relaxed(&m->holder, TUZA_STACK_MARK_()); // the holder's own; others only compare it
+}
+
 // The lock could not be had at once.
 EXPORT void tuza_mutex_lock_slow_(tuza_mutex *m)
 {
 	preempt_check();
 	struct queued w = {.granted = false};
 	mutex_lock_slow(m, &w, NULL);
+	mutex_is_held(m);
 	race_acquire(m);
 }
 
 EXPORT void tuza_mutex_lock(tuza_mutex *m)
 {
-	if (unlikely(!mutex_state_take_idle(&m->state)))
+	if (unlikely(!mutex_state_take_idle(&m->state))) {
 		tuza_mutex_lock_slow_(m);
-	else
+	} else {
+		mutex_is_held(m);
 		race_acquire(m);
+	}
 }
 
 EXPORT bool tuza_mutex_try_lock(tuza_mutex *m)
@@ -160,6 +169,7 @@ EXPORT bool tuza_mutex_try_lock(tuza_mutex *m)
 		forget_dropped(m);
 	if (!mutex_state_take(&m->state, 0))
 		return false;
+	mutex_is_held(m);
 	race_acquire(m);
 	return true;
 }
@@ -170,6 +180,7 @@ EXPORT void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen) { mutex_unlock
 EXPORT void tuza_mutex_unlock(tuza_mutex *m)
 {
 	race_release(m);
+	store_relaxed(&m->holder, 0); // its own
 	mutex_unlocked(m, mutex_state_unlock(&m->state), true);
 	chaos_point();
 }
@@ -177,6 +188,7 @@ EXPORT void tuza_mutex_unlock(tuza_mutex *m)
 void mutex_unlock_to_park(tuza_mutex *m)
 {
 	race_release(m);
+	store_relaxed(&m->holder, 0); // its own
 	mutex_unlocked(m, mutex_state_unlock(&m->state), false);
 }
 
@@ -216,7 +228,7 @@ static struct goroutine *mutex_left(struct cancellable *c, struct waitqueue *q)
 
 void mutex_cancellable_init(struct cancellable *c, tuza_mutex *m)
 {
-	*c = (struct cancellable){.object = m, .left = mutex_left};
+	*c = (struct cancellable){.queued = {.can_give_up = true}, .object = m, .left = mutex_left};
 }
 
 bool mutex_lock_cancellable(struct cancellable *c)
@@ -225,6 +237,7 @@ bool mutex_lock_cancellable(struct cancellable *c)
 
 	if (!mutex_lock_slow(m, &c->queued, c))
 		return false;
+	mutex_is_held(m);
 	race_acquire(m);
 	return true;
 }

@@ -261,6 +261,12 @@ EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw)
 		tuza_rwmutex_runlock_slow_(rw, seen);
 }
 
+// The caller has it for writing.
+static ALWAYS_INLINE void rwmutex_has_writer(tuza_rwmutex *rw)
+{
+	store_relaxed(&rw->holder, TUZA_STACK_MARK_()); // the holder's own; others only compare it
+}
+
 EXPORT void tuza_rwmutex_lock(tuza_rwmutex *rw)
 {
 	preempt_check();
@@ -268,6 +274,7 @@ EXPORT void tuza_rwmutex_lock(tuza_rwmutex *rw)
 		struct queued w = {.since = 0};
 		(void)rwmutex_lock_slow(rw, &w, NULL);
 	}
+	rwmutex_has_writer(rw);
 	race_acquire(rw);
 	race_acquire(readers_of(rw));
 }
@@ -276,6 +283,7 @@ EXPORT bool tuza_rwmutex_try_lock(tuza_rwmutex *rw)
 {
 	if (!rwmutex_state_lock(&rw->state, 0))
 		return false;
+	rwmutex_has_writer(rw);
 	race_acquire(rw);
 	race_acquire(readers_of(rw));
 	return true;
@@ -286,6 +294,7 @@ EXPORT void tuza_rwmutex_unlock(tuza_rwmutex *rw)
 	uint64_t seen;
 
 	race_release(rw);
+	store_relaxed(&rw->holder, 0); // its own
 	if (unlikely(!rwmutex_state_unlock_idle(&rw->state, &seen))) {
 		if (!(seen & RWMUTEX_WRITER))
 			fatal("sync: Unlock of unlocked RWMutex");
@@ -306,7 +315,8 @@ static struct goroutine *rwmutex_left(struct cancellable *c, struct waitqueue *q
 
 void rwmutex_cancellable_init(struct cancellable *c, tuza_rwmutex *rw)
 {
-	*c = (struct cancellable){.object = rw, .left = rwmutex_left};
+	*c = (struct cancellable){
+		.queued = {.can_give_up = true}, .object = rw, .left = rwmutex_left};
 }
 
 bool rwmutex_lock_cancellable(struct cancellable *c)
@@ -315,6 +325,7 @@ bool rwmutex_lock_cancellable(struct cancellable *c)
 
 	if (!rwmutex_lock_slow(rw, &c->queued, c))
 		return false;
+	rwmutex_has_writer(rw);
 	race_acquire(rw);
 	race_acquire(readers_of(rw));
 	return true;

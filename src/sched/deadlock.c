@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Finding circles of waiters.
+ *
+ * A lock remembers, beside its word, whose stack it was taken on (tuza/sync.h): that costs its
+ * holder an ordinary store, and nobody looks at it but this file. A handle is its goroutine's.
+ *
+ * A look: those who wait for a lock or a join are noted; from each the way leads to who has what it
+ * waits for, if that one is noted as well; a way that comes back is a circle. Then all in it are
+ * held at once (inspect_hold.h), so that none can go on, and everything is looked at again: each
+ * still stands in its queue, and what it waits for still has the next one's mark. That is exact but
+ * for one thing: any goroutine may unlock for another. So a circle has to last for a second before
+ * it is reported.
+ *
+ * Locks that are held for reading have no mark: several have them. Waits that may be given up, by a
+ * context, make no circle.
+ *
+ * A look at descriptors costs some nanoseconds each, all of them: a hundredth of the time at most
+ * is spent so.
+ */
+#include "sched/deadlock.h"
+
+#include "sched/config.h"
+#include "sched/goroutine_list.h"
+#include "sched/inspect_hold.h"
+#include "sched/runtime.h"
+#include "sched/schedule.h"
+#include "sched/stack.h"
+#include "sched/timer.h"
+#include "sched/upcalls.h"
+#include "sched/waitqueue.h"
+
+#include <string.h>
+#include <tuza/sync.h>
+
+enum {
+	WAITERS_MAX = 1024, // that are looked at; of more the others are left out
+	REPORTED_MAX = 64,  // circles; nobody reads more
+	MARK_SHIFT = 12,    // TUZA_STACK_MARK_
+};
+static const int64_t LOOK_EVERY = 500000000; // ns: a guess
+static const int64_t LASTS = 1000000000;     // how long before it is told: a guess
+
+struct waiter {
+	struct goroutine *g;
+	uint64_t id;
+	enum wait_reason reason;
+	const void *object;
+	int32_t next; // index of who has it; -1: nobody that waits
+};
+
+// The monitor's alone.
+static struct {
+	struct waiter waiters[WAITERS_MAX];
+	uint32_t count;
+	int64_t next_look;
+	bool is_settled;  // nothing has happened since a look that found nothing
+	uint64_t suspect; // what is_the_same tells a circle by; 0: none
+	int64_t suspected_since;
+	uint64_t reported[REPORTED_MAX];
+	uint32_t reported_count;
+} looker;
+
+static struct deadlock found; // written by the monitor, read by the reporter that it starts
+static uint32_t is_reporting; // atomic: 1 while a reporter reads `found`
+
+// ---- who waits, and for whom -----------------------------------------------------------------
+
+static bool is_watched(enum wait_reason reason)
+{
+	return reason == WAIT_MUTEX || reason == WAIT_RWMUTEX_R || reason == WAIT_RWMUTEX_W ||
+	       reason == WAIT_JOIN;
+}
+
+// A glimpse: it may go on meanwhile.
+static void note(struct goroutine *g)
+{
+	enum wait_reason reason = load_relaxed(&g->wait_reason); // as it says
+
+	if (looker.count < WAITERS_MAX && is_watched(reason))
+		looker.waiters[looker.count++] = (struct waiter){.g = g,
+			.id = load_relaxed(&g->id), // as above
+			.reason = reason,
+			.object = load_relaxed(&g->wait_object), // as above
+			.next = -1};
+}
+
+static void note_waiters(void)
+{
+	looker.count = 0;
+	// (chunks) pairs with add_chunk in goroutine.c
+	for (struct goroutine_chunk *c = load_acquire(&rt.chunks); c; c = c->next)
+		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++)
+			// (parked) pairs with the stores in schedule.c
+			if (load_acquire(&c->goroutines[i].state) == GOROUTINE_WAITING)
+				note(&c->goroutines[i]);
+}
+
+static bool has_mark(const struct goroutine *g, uint32_t mark)
+{
+	const char *slot = load_relaxed(&g->stack);     // held, or a glimpse
+	uint32_t class = load_relaxed(&g->stack_class); // as above
+	uint32_t low = (uint32_t)((uintptr_t)slot >> MARK_SHIFT);
+
+	return slot && mark - low < stack_slot_bytes(class) >> MARK_SHIFT;
+}
+
+/*
+ * Whether `by` has what `w` waits for. Needs: w is held (its object lives while it waits), or
+ * is_held is false: then only what needs no look at the object is told.
+ */
+static bool is_had(const struct waiter *w, const struct waiter *by)
+{
+	uint32_t mark;
+
+	if (w->reason == WAIT_JOIN)
+		return load_relaxed(&by->g->handle) == w->object; // only compared
+	if (w->reason == WAIT_MUTEX)
+		mark = load_relaxed(&((const tuza_mutex *)w->object)->holder); // changed by its
+									       // holder alone
+	else
+		mark = load_relaxed(&((const tuza_rwmutex *)w->object)->holder); // as above
+	return mark != 0 && has_mark(by->g, mark);
+}
+
+// Still waits as it was noted, cannot give up, and nobody has taken it out of its queue. Held.
+static bool is_still_waiting(const struct waiter *w)
+{
+	const struct queued *q = w->g->waiting;
+
+	return load_relaxed(&w->g->state) == GOROUTINE_WAITING && w->g->id == w->id &&
+	       load_relaxed(&w->g->wait_reason) == w->reason && w->g->wait_object == w->object &&
+	       q && load_relaxed(&q->address) != NULL && !q->can_give_up; // held
+}
+
+static void find_next(struct waiter *w)
+{
+	w->next = -1;
+	if (!inspect_hold(w->g))
+		return;
+	if (is_still_waiting(w))
+		for (uint32_t i = 0; w->next < 0 && i < looker.count; i++)
+			if (is_had(w, &looker.waiters[i]))
+				w->next = (int32_t)i;
+	inspect_release(w->g);
+}
+
+// ---- circles -----------------------------------------------------------------------------------
+
+// What tells a circle from another: the same from whichever member.
+static uint64_t circle_name(uint32_t first)
+{
+	uint64_t name = 0;
+	uint32_t i = first;
+
+	do {
+		const struct waiter *w = &looker.waiters[i];
+
+		name += (w->id * 0x9e3779b97f4a7c15u) ^ (uintptr_t)w->object;
+		i = (uint32_t)w->next;
+	} while (i != first);
+	return name | 1;
+}
+
+static bool was_reported(uint64_t name)
+{
+	for (uint32_t i = 0; i < looker.reported_count; i++)
+		if (looker.reported[i] == name)
+			return true;
+	return false;
+}
+
+// A member of a circle that the way from `start` leads into and that was not reported; -1: none.
+static int32_t circle_from(uint32_t start)
+{
+	int32_t slow = (int32_t)start, fast = slow;
+
+	do {
+		slow = looker.waiters[slow].next;
+		for (int step = 0; step < 2 && fast >= 0; step++)
+			fast = looker.waiters[fast].next;
+	} while (fast >= 0 && slow != fast);
+	return fast >= 0 && !was_reported(circle_name((uint32_t)fast)) ? fast : -1;
+}
+
+// Holds all members, and looks at everything once more. True: it is one, and *d describes it.
+static bool confirm(uint32_t first, struct deadlock *d)
+{
+	uint32_t held = 0, i = first;
+	bool is_one = true;
+
+	d->count = 0;
+	do {
+		const struct waiter *w = &looker.waiters[i];
+
+		if (!inspect_hold(w->g))
+			break;
+		held++;
+		if (d->count < DEADLOCK_CIRCLE_MAX)
+			d->members[d->count++] =
+				(struct deadlock_member){w->id, w->reason, w->object};
+		i = (uint32_t)w->next;
+	} while (i != first);
+	is_one = i == first && held > 0;
+	uint32_t k = first;
+	for (uint32_t n = 0; is_one && n < held; n++, k = (uint32_t)looker.waiters[k].next) {
+		const struct waiter *w = &looker.waiters[k];
+
+		is_one = is_still_waiting(w) && is_had(w, &looker.waiters[w->next]);
+	}
+	for (k = first; held > 0; held--, k = (uint32_t)looker.waiters[k].next)
+		inspect_release(looker.waiters[k].g);
+	return is_one;
+}
+
+static int32_t find_circle(struct deadlock *d)
+{
+	int32_t circle = -1;
+
+	inspect_begin();
+	for (uint32_t i = 0; i < looker.count; i++)
+		find_next(&looker.waiters[i]);
+	for (uint32_t i = 0; circle < 0 && i < looker.count; i++) {
+		circle = circle_from(i);
+		if (circle >= 0 && !confirm((uint32_t)circle, d))
+			circle = -1;
+	}
+	inspect_end();
+	return circle;
+}
+
+// ---- telling -----------------------------------------------------------------------------------
+
+static void report(void *unused)
+{
+	(void)unused;
+	deadlock_report(&found, config.deadlock == LEAKCHECK_FATAL);
+	store_release(&is_reporting, 0); // (deadlock-report) pairs with tell
+}
+
+// In a goroutine: a report may have to wait for others, and the monitor must not.
+static bool tell(const struct deadlock *d)
+{
+	struct goroutine *g;
+
+	if (load_acquire(&is_reporting)) // (deadlock-report)
+		return false;
+	found = *d;
+	g = goroutine_new(report, NULL, 0);
+	if (!g)
+		return false;
+	store_relaxed(&is_reporting, 1); // only the monitor sets it
+	schedule_submit_global(g);
+	return true;
+}
+
+int64_t deadlock_look(int64_t now)
+{
+	struct deadlock d;
+	int32_t circle;
+	uint64_t name;
+
+	if (config.deadlock == LEAKCHECK_OFF || looker.is_settled)
+		return INT64_MAX;
+	if (now < looker.next_look)
+		return looker.next_look;
+	note_waiters();
+	circle = looker.count > 0 ? find_circle(&d) : -1;
+	int64_t took = clock_now() - now;
+	looker.next_look = now + (took * 100 > LOOK_EVERY ? took * 100 : LOOK_EVERY);
+	if (circle < 0) {
+		looker.suspect = 0;
+		looker.is_settled = true;
+		return INT64_MAX;
+	}
+	name = circle_name((uint32_t)circle);
+	if (name != looker.suspect) {
+		looker.suspect = name;
+		looker.suspected_since = now;
+	} else if (now - looker.suspected_since >= LASTS && tell(&d)) {
+		if (looker.reported_count < REPORTED_MAX)
+			looker.reported[looker.reported_count++] = name;
+		looker.suspect = 0;
+	}
+	return looker.next_look;
+}
+
+void deadlock_stir(void) { looker.is_settled = false; }
+
+void deadlock_reset(void)
+{
+	memset(&looker, 0, sizeof(looker));
+	store_relaxed(&is_reporting, 0); // nobody runs
+}

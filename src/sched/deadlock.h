@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Goroutines that wait for each other in a circle: for a mutex or a write lock that the next one
+ * has, or for the next one's end. Others may run on, so nobody else would notice.
+ */
+#ifndef TUZA_SCHED_DEADLOCK_H
+#define TUZA_SCHED_DEADLOCK_H
+
+#include "sched/goroutine.h"
+
+enum {
+	DEADLOCK_CIRCLE_MAX = 16, // longer ones are found, and shown so far
+};
+
+// A circle that was found: each waits for the next one, the last for the first.
+struct deadlock {
+	uint32_t count;
+	struct deadlock_member {
+		uint64_t id;
+		enum wait_reason reason;
+		const void *object;
+	} members[DEADLOCK_CIRCLE_MAX];
+};
+
+/*
+ * The monitor's look; reports what has lasted for a second, once. `now`: the clock. Returns when it
+ * wants to look again at the latest; INT64_MAX: not before something has happened.
+ */
+int64_t deadlock_look(int64_t now);
+
+// Goroutines run, or may have run.
+void deadlock_stir(void);
+
+// A new runtime begins.
+void deadlock_reset(void);
+
+#endif
