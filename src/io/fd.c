@@ -11,6 +11,7 @@
 #include "io/io.h"
 #include "sched/blocking.h"
 #include "sched/netpoll.h"
+#include "sched/park.h"
 #include "sys/files.h"
 #include "sys/sockets.h"
 #include <tuza/error.h>
@@ -87,6 +88,13 @@ EXPORT ssize_t tuza_read(int fd, void *bytes, size_t count)
 	do
 		result = sys_receive(fd, bytes, count, NULL, NULL);
 	while (again(fd, NETPOLL_READ, &result));
+	if (result == -ENOTSOCK && !blocking_is_inside()) {
+		// The end is not believed: it is no business of a call that must not wait.
+		ssize_t now = sys_pread_now(fd, bytes, count < IO_NOW ? count : IO_NOW, -1);
+		preempt_check();
+		if (now > 0)
+			result = now;
+	}
 	if (result == -ENOTSOCK)
 		result = read_any(fd, bytes, count);
 	if (result > 0)

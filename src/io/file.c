@@ -2,10 +2,16 @@
 /*
  * Files: always ready, so never waited for; but the disk is slow, so each call is a blocking
  * section. An interruption by a signal starts the call again.
+ *
+ * What is in the system's cache is read without a section: it takes a microsecond, and while others
+ * wait to run a section costs ten, since it hands the processor on at once. Rejected: io_uring;
+ * docs/ARCHITECTURE.md has the figures.
  */
 #include <tuza/io.h>
 
 #include "io/io.h"
+#include "sched/blocking.h"
+#include "sched/park.h"
 #include "sys/files.h"
 #include <tuza/goroutine.h>
 
@@ -22,14 +28,27 @@ EXPORT int tuza_open(const char *path, int flags, unsigned mode)
 	return result;
 }
 
+// A piece of what is to be read, or -EINTR.
+static ssize_t read_piece(int fd, void *bytes, size_t count, int64_t offset)
+{
+	if (offset >= 0 && !blocking_is_inside()) {
+		ssize_t n = sys_pread_now(fd, bytes, count < IO_NOW ? count : IO_NOW, offset);
+		preempt_check(); // who finds all in the cache never waits
+		if (n > 0)
+			return n;
+	}
+	tuza_blocking_begin();
+	ssize_t n = sys_pread(fd, bytes, count, offset);
+	tuza_blocking_end();
+	return n;
+}
+
 EXPORT ssize_t tuza_pread(int fd, void *bytes, size_t count, int64_t offset)
 {
 	size_t done = 0;
 	while (done < count) {
 		size_t part = count - done < IO_MOST ? count - done : IO_MOST;
-		tuza_blocking_begin();
-		ssize_t n = sys_pread(fd, (char *)bytes + done, part, offset + (int64_t)done);
-		tuza_blocking_end();
+		ssize_t n = read_piece(fd, (char *)bytes + done, part, offset + (int64_t)done);
 		if (n == -EINTR)
 			continue;
 		if (n < 0 && done == 0)

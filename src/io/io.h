@@ -26,4 +26,7 @@ static ALWAYS_INLINE void io_has_read(const void *bytes, size_t count)
 // A whole write: no system call of Linux carries more, and a count fits an int.
 enum { IO_MOST = 1 << 30 };
 
+// Bytes that are copied out of the system's cache without a blocking section: 20 us or so.
+enum { IO_NOW = 256 << 10 };
+
 #endif

@@ -14,6 +14,9 @@ ssize_t sys_read(int fd, void *bytes, size_t count);
 ssize_t sys_write(int fd, const void *bytes, size_t count);
 ssize_t sys_pread(int fd, void *bytes, size_t count, int64_t offset);
 ssize_t sys_pwrite(int fd, const void *bytes, size_t count, int64_t offset);
+// What can be read without waiting for a disk or for anybody, at most `count` bytes, at `offset`
+// (-1: where the file is). -EAGAIN: nothing; -EOPNOTSUPP, -ENOSYS …: that cannot be told here.
+ssize_t sys_pread_now(int fd, void *bytes, size_t count, int64_t offset);
 int sys_open(const char *path, int flags, unsigned mode); // and O_CLOEXEC
 int sys_fsync(int fd);
 int sys_close(int fd); // 0 also when interrupted: the descriptor is closed then

@@ -221,6 +221,83 @@ TEST(files_are_written_and_read_at_offsets)
 	CHECK_EQ(tuza_open(path, O_RDONLY, 0), -ENOENT);
 }
 
+// In the system's cache, partly in it or not at all, past it: the same bytes.
+TEST(files_are_read_whole_wherever_they_are)
+{
+	enum { BYTES = (1 << 20) + 123, ALIGNED = 1 << 20 };
+	char path[] = "/tmp/tuza-test-XXXXXX", *sent = malloc(BYTES);
+	char *got = aligned_alloc(4096, 2 << 20);
+	int fd = mkstemp(path);
+
+	for (size_t i = 0; i < BYTES; i++)
+		sent[i] = (char)(i * 31 >> 4);
+	CHECK_EQ(tuza_pwrite(fd, sent, BYTES, 0), BYTES);
+	CHECK_EQ(tuza_fsync(fd), 0);
+	for (int way = 0; way < 4; way++) {
+		if (way == 1) // nothing is in the cache
+			CHECK_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+		if (way == 2) // a part is
+			CHECK_EQ(posix_fadvise(fd, 0, 300000, POSIX_FADV_DONTNEED), 0);
+		memset(got, 0, BYTES);
+		CHECK_EQ(tuza_pread(fd, got, BYTES, 0), BYTES);
+		CHECK(memcmp(got, sent, BYTES) == 0);
+		memset(got, 0, BYTES);
+		CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+		for (size_t n = 0; n < BYTES;) {
+			ssize_t r = tuza_read(fd, got + n, BYTES - n);
+			if (!CHECK(r > 0))
+				break;
+			n += (size_t)r;
+		}
+		CHECK_EQ(tuza_read(fd, got, 1), 0);
+		CHECK(memcmp(got + 1, sent + 1, BYTES - 1) == 0);
+	}
+	CHECK_EQ(tuza_pread(fd, got, 2 << 20, 5), BYTES - 5);
+	CHECK(memcmp(got, sent + 5, BYTES - 5) == 0);
+	close(fd);
+	fd = tuza_open(path, O_RDONLY | O_DIRECT, 0);
+	if (fd >= 0) { // not every file system has it
+		memset(got, 0, ALIGNED);
+		CHECK_EQ(tuza_pread(fd, got, ALIGNED, 0), ALIGNED);
+		CHECK(memcmp(got, sent, ALIGNED) == 0);
+		CHECK_EQ(tuza_close(fd), 0);
+	}
+	unlink(path);
+	free(sent);
+	free(got);
+}
+
+static void read_often(int fd, atomic_int *left)
+{
+	char byte;
+
+	for (int i = 0; i < 200000; i++)
+		if (!CHECK_EQ(tuza_pread(fd, &byte, 1, i % 4000), 1))
+			break;
+	atomic_fetch_sub(left, 1);
+}
+
+// What is in the cache is read without a wait, so it must be a scheduling point by itself.
+TEST(reading_from_the_cache_keeps_nobody_waiting)
+{
+	char path[] = "/tmp/tuza-test-XXXXXX", bytes[4096] = "";
+	int fd = mkstemp(path), processors = tuza_gomaxprocs(1);
+	atomic_int left = 2, stop = 0;
+	atomic_long turns = 0;
+
+	CHECK_EQ(tuza_pwrite(fd, bytes, sizeof bytes, 0), sizeof bytes);
+	TUZA_GO(read_often, fd, &left);
+	TUZA_GO(read_often, fd, &left);
+	TUZA_GO(count_turns, &stop, &turns);
+	WAIT_UNTIL(turns > 2);
+	WAIT_UNTIL(left == 0);
+	atomic_store(&stop, 1);
+	WAIT_UNTIL(tuza_num_goroutine() == 1);
+	tuza_gomaxprocs(processors);
+	close(fd);
+	unlink(path);
+}
+
 static void on_signal(int sig) { (void)sig; }
 
 static void write_slowly(int fd, atomic_int *done)
