@@ -50,6 +50,9 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/vet/tuza_vet" DESTINATION "${CMAK
         FILES_MATCHING PATTERN "*.py")
 install(FILES "${PROJECT_SOURCE_DIR}/tools/vet/clang-tidy" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")
 
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/bpftrace" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza"
+        FILES_MATCHING PATTERN "*.bt")
+
 # gdb loads by itself what lies in its own share/gdb/auto-load under the library's path: that is so with PREFIX=/usr.
 install(FILES "${PROJECT_SOURCE_DIR}/tools/gdb/tuza-gdb.py" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")
 if(TUZA_SHARED)

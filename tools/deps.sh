@@ -32,6 +32,11 @@ openssl_is_there() {
 	echo '#include <openssl/ssl.h>' | gcc -E - >/dev/null
 }
 
+# The static probes; nothing else needs it (docs/PROBES.md).
+sdt_is_there() {
+	echo '#include <sys/sdt.h>' | gcc -E - >/dev/null
+}
+
 need_for_build() {
 	need gcc has gcc
 	need libc6-dev test -e /usr/include/stdio.h
@@ -54,6 +59,7 @@ need_for_test() {
 	need gdb has gdb
 	need pkg-config has pkg-config
 	need python3 has python3
+	need systemtap-sdt-dev sdt_is_there
 	need gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
 	need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
 	need qemu-user has qemu-aarch64

@@ -23,6 +23,7 @@
 #include "debug/symbol.h"
 #include "sched/current.h"
 #include "sched/park.h"
+#include "sched/probes.h"
 #include "sched/schedule.h"
 #include "sched/upcalls.h"
 
@@ -214,6 +215,8 @@ static NORETURN void panic_raise(struct goroutine *g, struct panic_state *p)
 		writer_text(&w, p->message);
 		report_stack_text(try->info->stack, sizeof(try->info->stack), 0);
 	}
+	if (events_are_for(EVENTS_FOR_PROBES) && !p->is_exit)
+		probes_panicking(g, p->message);
 	p->older = g->panics;
 	panic_set_state(g, p);
 	try = panic_run_defers(g, p);

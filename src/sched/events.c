@@ -10,11 +10,10 @@
 #include "sched/contention.h"
 #include "sched/latency.h"
 #include "sched/machine.h"
+#include "sched/probes.h"
 #include "sched/sanitizer.h"
 #include "sched/schedule.h"
 #include "sched/upcalls.h"
-
-CACHE_ALIGNED uint32_t events_on;
 
 void events_begin(enum events_for whom) { or_relaxed(&events_on, whom); }           // a request
 void events_end(enum events_for whom) { and_relaxed(&events_on, ~(uint32_t)whom); } // the same
@@ -27,10 +26,14 @@ NOINLINE void events_spawned(struct machine *m, struct goroutine *g)
 		trace_spawned(m, g, true);
 	if (events_are_for(EVENTS_FOR_LATENCY))
 		latency_begin(m->processor, g);
+	if (events_are_for(EVENTS_FOR_PROBES))
+		probes_created(g);
 }
 
 NOINLINE void events_readied(struct machine *m, struct goroutine *g, enum event_cause cause)
 {
+	if (events_are_for(EVENTS_FOR_PROBES))
+		probes_readied(m, g, cause);
 	if (events_are_for(EVENTS_FOR_BLOCK))
 		contention_readied(g);
 	if (events_are_for(EVENTS_FOR_TRACE) && m) {
@@ -49,6 +52,8 @@ NOINLINE void events_entering(struct machine *m, struct goroutine *g, bool first
 		trace_entering(m, g);
 	if (events_are_for(EVENTS_FOR_LATENCY))
 		latency_end(m->processor, g);
+	if (events_are_for(EVENTS_FOR_PROBES))
+		probes_running(g, first);
 	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_enter(m, g, first);
 }
@@ -67,6 +72,14 @@ NOINLINE void events_leaving(struct machine *m, struct goroutine *g, void *(*ent
 {
 	if (events_are_for(EVENTS_FOR_TRACE))
 		trace_leaving(m, g, entry);
+	if (events_are_for(EVENTS_FOR_PROBES)) {
+		if (entry == schedule_parked)
+			probes_parking(g);
+		else if (entry == schedule_unblocked)
+			probes_blocking(g, false);
+		else
+			probes_yielding(g);
+	}
 	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_leave(m, g, false);
 }
@@ -75,6 +88,8 @@ NOINLINE void events_ended(struct machine *m, struct goroutine *g)
 {
 	if (events_are_for(EVENTS_FOR_TRACE))
 		trace_ended(m, g);
+	if (events_are_for(EVENTS_FOR_PROBES))
+		probes_ended(g);
 	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_leave(m, g, true);
 }
@@ -83,12 +98,16 @@ NOINLINE void events_blocking_began(struct machine *m, struct goroutine *g)
 {
 	if (events_are_for(EVENTS_FOR_TRACE))
 		trace_blocking_began(m, g);
+	if (events_are_for(EVENTS_FOR_PROBES))
+		probes_blocking(g, true);
 }
 
 NOINLINE void events_blocking_ended(struct machine *m, struct goroutine *g)
 {
 	if (events_are_for(EVENTS_FOR_TRACE))
 		trace_blocking_ended(m, g);
+	if (events_are_for(EVENTS_FOR_PROBES))
+		probes_blocking(g, false);
 }
 
 NOINLINE void events_processor_idles(struct processor *p)

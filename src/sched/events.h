@@ -28,11 +28,11 @@ struct machine;
 struct processor;
 
 enum events_for {
-	EVENTS_FOR_TOOLS = 1,   // sanitizer.c: sanitizers, the C++ runtime, red zones
-	EVENTS_FOR_TRACE = 2,   // trace/
-	EVENTS_FOR_LATENCY = 4, // latency.c
-	EVENTS_FOR_BLOCK = 8,   // the block profile
-	EVENTS_FOR_PROBES = 16,
+	EVENTS_FOR_TOOLS = 1,           // sanitizer.c: sanitizers, the C++ runtime, red zones
+	EVENTS_FOR_TRACE = 2,           // trace/
+	EVENTS_FOR_LATENCY = 4,         // latency.c
+	EVENTS_FOR_BLOCK = 8,           // the block profile
+	EVENTS_FOR_PROBES = 0x7fff0000, // probes.c: counted up from outside
 };
 
 // Who woke a goroutine.
