@@ -11,7 +11,8 @@
 #   make format     lets clang-format have its way
 #   make bench      the benchmarks, beside Go's where there is a `go` (bench/README.md)
 #   make coverage   which lines the tests reach
-#   make install    PREFIX=/usr/local DESTDIR=; as root and without DESTDIR also ldconfig
+#   make install    PREFIX=/usr/local DESTDIR=; as root and without DESTDIR also ldconfig, and gdb
+#                   is told of goroutines (in /usr/share/gdb/auto-load)
 #   make deps       installs what all of these need
 #
 # Each target installs the Debian packages it misses, or prints the command to do so (tools/deps.sh).
@@ -97,7 +98,11 @@ install: all
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX="$(PREFIX)" >/dev/null
 	@$(CMAKE_BUILD) release --target libraries apps
 	@DESTDIR="$(DESTDIR)" cmake --install build/release
-	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then PATH="$$PATH:/sbin" ldconfig; fi
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then \
+		PATH="$$PATH:/sbin" ldconfig; \
+		gdb=/usr/share/gdb/auto-load; here="$(PREFIX)/share/gdb/auto-load"; \
+		if [ -d $$gdb ] && [ -d "$$here" ] && [ "$$here" != $$gdb ]; then cp -R "$$here/." $$gdb; fi; \
+	fi
 
 deps: deps-check
 

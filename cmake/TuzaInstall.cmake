@@ -53,10 +53,21 @@ install(FILES "${PROJECT_SOURCE_DIR}/tools/vet/clang-tidy" DESTINATION "${CMAKE_
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/bpftrace" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza"
         FILES_MATCHING PATTERN "*.bt")
 
-# gdb loads by itself what lies in its own share/gdb/auto-load under the library's path: that is so with PREFIX=/usr.
-install(FILES "${PROJECT_SOURCE_DIR}/tools/gdb/tuza-gdb.py" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")
+# Debuggers. gdb loads by itself what lies in share/gdb/auto-load of its own prefix under the library's path: with
+# PREFIX=/usr this does, and `make install` as root puts it there for other prefixes, too. The file only says where the
+# extension is. (Not beside the library: ldconfig would take it for one.) Written when the prefix is known.
+install(FILES "${PROJECT_SOURCE_DIR}/tools/gdb/tuza-gdb.py" "${PROJECT_SOURCE_DIR}/tools/lldb/tuza_lldb.py"
+              "${PROJECT_SOURCE_DIR}/tools/lldb/tuza_lldb_threads.py"
+              "${PROJECT_SOURCE_DIR}/tools/debugger/tuza_facts.py"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")
 if(TUZA_SHARED)
-  install(FILES "${PROJECT_SOURCE_DIR}/tools/gdb/tuza-gdb.py"
-    DESTINATION "${CMAKE_INSTALL_DATADIR}/gdb/auto-load${CMAKE_INSTALL_FULL_LIBDIR}"
-    RENAME "libtuza.so.${PROJECT_VERSION}-gdb.py")
+  install(CODE "
+    set(name libtuza.so.${PROJECT_VERSION}-gdb.py)
+    file(WRITE \"${PROJECT_BINARY_DIR}/\${name}\"
+      \"import sys\\n\\nimport gdb\\n\\n\"
+      \"sys.path.insert(0, '\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/tuza')\\n\"
+      \"gdb.execute('source ' + sys.path[0] + '/tuza-gdb.py')\\n\")
+    file(INSTALL TYPE FILE FILES \"${PROJECT_BINARY_DIR}/\${name}\"
+      DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/gdb/auto-load\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}\")
+  ")
 endif()

@@ -43,6 +43,8 @@ enum {
  * arch_start. Returns when somebody continues *save, maybe on another thread.
  */
 void arch_park(void **save, void *top, void *(*fn)(void *, void *), void *a, void *b);
+// In it, where the stack pointer is what *save gets: for debuggers.
+extern HIDDEN const char arch_parked_at[];
 
 // Leaves the current stack for good and continues the context saved at `sp`.
 NORETURN void arch_resume(void *sp);

@@ -51,5 +51,6 @@ EXPORT const struct tuza_debugger_fact_ tuza_debugger_runtime_[] = {
 		ARCH_SAVED_REGISTERS(FACT_SAVED)
 #undef FACT_SAVED
 			FACT("saved_bytes", ARCH_SAVED_BYTES),
+	FACT_ADDRESS("parked_at", arch_parked_at),
 	FACTS_END,
 };

@@ -12,118 +12,7 @@ command -v gdb >/dev/null || {
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
-cat >"$dir/parked.c" <<'END'
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <tuza/tuza.h>
-
-static tuza_chan *requests, *replies;
-tuza_chan *nil; // not static: clang leaves out what is not used
-static tuza_mutex mutex;
-static tuza_rwmutex rwmutex;
-static tuza_waitgroup group;
-static tuza_semaphore semaphore;
-static tuza_context *context;
-static atomic_bool is_spinning;
-
-// Names that the library has, too.
-struct goroutine { char unlike_the_library; } goroutine;
-struct machine { short unlike_the_library; } rt;
-
-static void receive(int depth)
-{
-	int value = depth;
-
-	if (depth > 0) {
-		receive(depth - 1);
-		value++;
-	} else {
-		tuza_recv(requests, &value);
-	}
-}
-static void lock(void) { tuza_mutex_lock(&mutex); }
-static void wait_for_group(void) { tuza_waitgroup_wait(&group); }
-static void sleep_long(void)
-{
-	tuza_set_name("the sleeper");
-	tuza_sleep(TUZA_HOUR);
-}
-static void choose(int marked_argument)
-{
-	volatile int v = marked_argument + 1;
-	long got;
-
-	TUZA_SELECT(TUZA_RECV(replies, &got), TUZA_AFTER(TUZA_HOUR));
-	v++;
-}
-static void hold_on(void)
-{
-	tuza_blocking_begin();
-	atomic_store(&is_spinning, true);
-	for (;;)
-		;
-}
-// Should a second processor be lent while gdb stops the threads, the first one keeps it.
-static void start_later(int n)
-{
-	while (n >= 0)
-		;
-}
-
-__attribute__((noinline)) void stop_here(void) { __asm__ volatile(""); }
-
-// Waits until `n` goroutines are parked for the reasons that the test is about.
-static void wait_parked(void)
-{
-	static const char *const reasons[] = {"[chan receive", "[sync.Mutex.Lock", "[sync.WaitGroup",
-		"[sleep, name", "[select"};
-
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]);) {
-		char *text = NULL;
-		size_t bytes;
-		FILE *file = tmpfile();
-
-		tuza_dump(fileno(file));
-		rewind(file);
-		if (getdelim(&text, &bytes, 0, file) > 0 && strstr(text, reasons[i]))
-			i++;
-		else
-			tuza_sleep(TUZA_MILLISECOND);
-		free(text);
-		fclose(file);
-	}
-}
-
-static int program(void *arg)
-{
-	int seven = 7;
-
-	(void)arg;
-	requests = tuza_chan_new(sizeof(int), 0);
-	replies = tuza_chan_new(sizeof(long), 3);
-	context = tuza_context_with_cancel(tuza_context_background());
-	tuza_waitgroup_add(&group, seven - 5);
-	tuza_semaphore_init(&semaphore, seven);
-	tuza_rwmutex_rlock(&rwmutex);
-	tuza_mutex_lock(&mutex);
-	TUZA_GO(receive, 2);
-	TUZA_GO(lock);
-	TUZA_GO(wait_for_group);
-	TUZA_GO(sleep_long);
-	TUZA_GO(choose, 41);
-	TUZA_GO(hold_on);
-	wait_parked();
-	while (!atomic_load(&is_spinning))
-		tuza_yield();
-	tuza_context_cancel(context);
-	for (int i = 0; i < 8; i++)
-		TUZA_GO(start_later, i);
-	stop_here();
-	abort();
-}
-int main(void) { return tuza_run(program, NULL); }
-END
-sed -i '1i #define _GNU_SOURCE\n#include <stdio.h>\n#include <string.h>' "$dir/parked.c"
+cp "$TUZA_SOURCE_DIR/tests/meta/parked.c" "$dir"
 
 failed=0
 fail() {
@@ -253,16 +142,23 @@ if [ -e "$shared" ]; then
 	strip --strip-unneeded -o "$dir/libtuza.so" "$shared"
 	"$compiler" -std=gnu11 -g -O0 "$dir/parked.c" -o "$dir/shared" "-I$TUZA_SOURCE_DIR/include" \
 		"-L$dir" -ltuza "-Wl,-rpath,$dir" -pthread || exit 1
+	"$compiler" -std=gnu11 -g -O0 "$dir/parked.c" -o "$dir/shared_plain" \
+		"-I$TUZA_SOURCE_DIR/include" "-L$dir" -ltuza -pthread || exit 1
 	ln -s libtuza.so "$dir/$(readelf -Wd "$shared" | sed -n 's/.*soname: \[\(.*\)\]/\1/p')"
 	named=no
 	look_at "stripped shared library" "$dir/shared"
 
 	echo "loaded with the library"
-	cp "$TUZA_SOURCE_DIR/tools/gdb/tuza-gdb.py" "$dir/libtuza.so-gdb.py"
-	TUZA_MAXPROCS=1 timeout 100 gdb -q -batch -nx -iex "set debuginfod enabled off" \
-		-iex "set auto-load safe-path $dir" -ex "break stop_here" -ex run \
-		-ex "info goroutines" -ex kill "$dir/shared" </dev/null >"$dir/out" 2>&1
-	shows "what was loaded by itself" "^  +[0-9]+  chan receive on "
+	# As it is installed: what gdb's own prefix is with PREFIX=/usr, this one is here.
+	cmake --install "$TUZA_BUILD_DIR" --prefix "$dir/usr" >/dev/null || fail "cmake --install"
+	TUZA_MAXPROCS=1 LD_LIBRARY_PATH=$(dirname "$(find "$dir/usr" -name libtuza.so)") timeout 100 \
+		gdb -q -batch -nx -iex "set debuginfod enabled off" \
+		-iex "set auto-load scripts-directory $dir/usr/share/gdb/auto-load" \
+		-iex "set auto-load safe-path $dir/usr/share/gdb/auto-load" \
+		-ex "break stop_here" -ex run -ex "info goroutines" -ex kill "$dir/shared_plain" \
+		</dev/null >"$dir/out" 2>&1
+	what="installed"
+	shows "what was loaded by itself" "^  +[0-9]+  chan receive on 0x[0-9a-f]+ +receive at "
 fi
 
 # The kernel's own core file, where it would lie in the current folder.

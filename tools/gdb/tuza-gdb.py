@@ -8,73 +8,49 @@
 #   (gdb) goroutine all bt
 #   (gdb) goroutine core FILE
 #
-# docs/DEBUGGING.md shows what they print. All that is known of the library comes from its tables
-# tuza_debugger_*_ (src/base/debugger_facts.h), so it may be stripped down to what it exports.
+# docs/DEBUGGING.md shows what they print. What is known of the library is in tuza_facts.py, which
+# LLDB's extension uses, too.
 #
 # How a parked goroutine is unwound: its registers lie at its saved stack pointer. While one is
 # selected, an unwinder says that the caller of frame 0, whatever runs on the current thread, is
 # that context; gdb does the rest. A frame filter hides frame 0.
-import itertools
+import os
 import struct
+import sys
 
 import gdb
 import gdb.FrameDecorator
 import gdb.unwinder
 
-TABLES = ("runtime", "chan", "context", "sync")
-FACT = struct.Struct("=40sQ")  # struct tuza_debugger_fact_ of <tuza/debug.h>
+# What is loaded with the library, in share/gdb/auto-load, has named the folder already.
+HERE = os.path.dirname(os.path.realpath(__file__))
+for folder in (HERE, os.path.join(HERE, "..", "debugger")):
+    if os.path.exists(os.path.join(folder, "tuza_facts.py")):
+        sys.path.insert(0, folder)
+
+import tuza_facts  # noqa: E402
 
 
-def read(address, count):
-    return bytes(gdb.selected_inferior().read_memory(address, count))
+class Memory:
+    """What tuza_facts asks for, of the current process or core file."""
+
+    @staticmethod
+    def read(address, count):
+        return bytes(gdb.selected_inferior().read_memory(address, count))
+
+    @staticmethod
+    def symbol(name):
+        try:
+            return int(gdb.parse_and_eval("(unsigned long)&'%s'" % name))
+        except gdb.error:
+            return None
+
+    @staticmethod
+    def place_of(pc):
+        return place_of(pc)
 
 
-def read_number(address, form="Q"):
-    return struct.unpack("=" + form, read(address, struct.calcsize(form)))[0]
-
-
-def address_of(symbol):
-    """The address of a symbol, or None. Asks no debug information."""
-    try:
-        return int(gdb.parse_and_eval("(unsigned long)&'%s'" % symbol))
-    except gdb.error:
-        return None
-
-
-class Facts(dict):
-    """What the library's tables say, by name; groups such as state.* also by number."""
-
-    def __init__(self):
-        super().__init__()
-        for table in TABLES:
-            address = address_of("tuza_debugger_%s_" % table)
-            if address is None:
-                raise gdb.GdbError(
-                    "No goroutines: the program does not use tuza, or was stripped of its symbols."
-                )
-            while True:
-                name, value = FACT.unpack(read(address, FACT.size))
-                name = name.split(b"\0", 1)[0].decode()
-                if not name:
-                    break
-                self[name] = value
-                address += FACT.size
-        self.states = self.group("state.")
-        self.reasons = self.group("reason.")
-        self.saved = {name[6:]: at for name, at in self.items() if name.startswith("saved.")}
-
-    def group(self, prefix):
-        skip = len(prefix)
-        return {value: name[skip:] for name, value in self.items() if name.startswith(prefix)}
-
-    def field(self, base, name, form="Q"):
-        """The field `name` ("goroutine.id") of the structure at the address or in the bytes."""
-        if isinstance(base, bytes):
-            return struct.unpack_from("=" + form, base, self[name])[0]
-        return read_number(base + self[name], form)
-
-
-known = None  # Facts of the process, until it or its files change
+known = None  # tuza_facts.Facts of the process, until it or its files change
 
 
 def facts():
@@ -82,7 +58,10 @@ def facts():
     if not gdb.selected_inferior().threads():
         raise gdb.GdbError("No goroutines: there is no process and no core file.")
     if known is None:
-        known = Facts()
+        try:
+            known = tuza_facts.Facts(Memory)
+        except tuza_facts.Missing as reason:
+            raise gdb.GdbError(str(reason))
     return known
 
 
@@ -95,80 +74,17 @@ def forget(_event=None):
 # ---- goroutines ----------------------------------------------------------------------------------
 
 
-class Goroutine:
-    def __init__(self, f, address, data):
-        self.address = address
-        self.id = f.field(data, "goroutine.id")
-        self.creator_id = f.field(data, "goroutine.creator_id")
-        self.creation_pc = f.field(data, "goroutine.creation_pc")
-        self.state = f.states.get(f.field(data, "goroutine.state", "I"), "?")
-        self.sp = f.field(data, "goroutine.sp")
-        self.stack = f.field(data, "goroutine.stack")
-        self.stack_end = self.stack + (1 << f.field(data, "goroutine.stack_class", "I"))
-        self.started = f.field(data, "goroutine.flags", "I") & f["flag.started"] != 0
-        self.entry = self.object = self.machine = self.since = self.locked = 0
-        self.reason = self.name = ""
-        if not self.started:
-            # A handle's goroutine gets its function as an argument of the library's own.
-            self.entry = f.field(data, "goroutine.capture.fn")
-            if f.field(data, "goroutine.handle"):
-                self.entry = struct.unpack_from("=Q", data, f["goroutine.capture.gpr"] + 8)[0]
-            return
-        self.machine = f.field(data, "goroutine.machine")
-        self.locked = f.field(data, "goroutine.lock_count", "I")
-        extra = f.field(data, "goroutine.extra")
-        if extra:
-            self.name = gdb.Value(extra).cast(char_pointer()).string(errors="replace")
-        if self.state == "waiting":
-            self.reason = f.reasons.get(f.field(data, "goroutine.wait_reason", "I"), "")
-            self.object = f.field(data, "goroutine.wait_object")
-            self.since = f.field(data, "goroutine.wait_since", "q")
-
-    def is_on_thread(self):
-        return self.started and self.state in ("running", "syscall")
-
-    def thread(self):
-        """The gdb thread that runs it, or None."""
-        f = facts()
-        tid = read_number(self.machine + f["machine.thread"], "i")
-        for thread in gdb.selected_inferior().threads():
-            if tid in (thread.ptid[1], thread.ptid[2]):
-                return thread
-        return None
-
-    def status(self):
-        """In the words of a dump, and what it waits on."""
-        words = [self.reason or self.state]
-        if self.since:
-            minutes = (read_number(facts()["coarse_now"], "q") - self.since) // (60 * 10**9)
-            if minutes > 0:
-                words.append("%d minutes" % minutes)
-        if self.locked:
-            words.append("locked to thread")
-        if self.name:
-            words.append('name "%s"' % self.name)
-        return ", ".join(words)
-
-
-def char_pointer():
-    return gdb.lookup_type("char").pointer()
-
-
 def goroutines():
-    """All that live, by number. Plain threads are not among them: gdb knows those."""
-    f = facts()
-    found = []
-    size, count = f["goroutine.bytes"], f["goroutine_chunk.count"]
-    chunk = read_number(f["chunks"])
-    while chunk:
-        first = chunk + f["goroutine_chunk.goroutines"]
-        data = read(first, size * count)
-        for i in range(count):
-            one = data[i * size : (i + 1) * size]
-            if f.field(one, "goroutine.state", "I") != f["state.dead"]:
-                found.append(Goroutine(f, first + i * size, one))
-        chunk = f.field(chunk, "goroutine_chunk.next")
-    return sorted(found, key=lambda g: g.id)
+    return tuza_facts.goroutines(facts())
+
+
+def thread_of(g):
+    """The gdb thread that runs it, or None."""
+    tid = g.thread_id()
+    for thread in gdb.selected_inferior().threads():
+        if tid in (thread.ptid[1], thread.ptid[2]):
+            return thread
+    return None
 
 
 def place_of(pc):
@@ -210,16 +126,14 @@ class Unwinder(gdb.unwinder.Unwinder):
         thread = gdb.selected_thread()
         if thread is None or thread.ptid != selected_ptid:
             return None
-        f = facts()
         word = gdb.lookup_type("unsigned long")
-        pc = "rip" if "rip" in f.saved else "pc"
-        sp = "rsp" if "rip" in f.saved else "sp"
+        registers = selected.registers()
+        pc = "rip" if "rip" in registers else "pc"
         info = pending.create_unwind_info(
             FrameId(gdb.Value(selected.sp).cast(word), pending.read_register(pc))
         )
-        for register, at in f.saved.items():
-            info.add_saved_register(register, gdb.Value(read_number(selected.sp + at)).cast(word))
-        info.add_saved_register(sp, gdb.Value(selected.sp + f["saved_bytes"]).cast(word))
+        for register, value in registers.items():
+            info.add_saved_register(register, gdb.Value(value).cast(word))
         return info
 
 
@@ -255,6 +169,8 @@ def is_runtime(frame):
     pc = frame.pc()
     if (frame.name() or "").startswith("tuza_"):
         return True  # inline functions of the headers, too
+    if frame.type() == gdb.SIGTRAMP_FRAME:
+        return True
     if f["text.start"]:
         return f["text.start"] <= pc < f["text.end"]
     return "/libtuza.so" in (gdb.solib_name(pc) or "")
@@ -285,7 +201,7 @@ class Inside:
         self.before_level = self.before_frame.level()
         if self.g.is_on_thread():
             select(None)
-            thread = self.g.thread()
+            thread = thread_of(self.g)
             if thread is None:
                 raise gdb.GdbError("Goroutine %d runs on a thread that is unknown." % self.g.id)
             thread.switch()
@@ -341,7 +257,7 @@ Plain threads are listed by `info threads`."""
             if selected is not None:
                 mark = g.address == selected.address
             else:
-                mark = g.is_on_thread() and current is not None and g.thread() == current
+                mark = g.is_on_thread() and current is not None and thread_of(g) == current
             waits_on = " on 0x%x" % g.object if g.object else ""
             rows.append(("*" if mark else " ", g.id, g.status() + waits_on, g))
         width = max([len(row[2]) for row in rows] + [5])
@@ -374,7 +290,7 @@ def write_core(path):
             for kind, _flags, offset, start, _physical, bytes_there, _size, _align in segments:
                 if kind == 1 and start <= sp and g.stack_end <= start + bytes_there:
                     core.seek(offset + sp - start)
-                    core.write(read(sp, g.stack_end - sp))
+                    core.write(Memory.read(sp, g.stack_end - sp))
 
 
 class GoroutineCommand(gdb.Command):
@@ -448,112 +364,6 @@ counted from 1: frame 0 is the current thread's."""
 # ---- printers ------------------------------------------------------------------------------------
 
 
-SHOWN = 8  # goroutines of a queue: there may be a million, and a backtrace prints it often
-
-
-def of_goroutines(ids):
-    shown = ", ".join(str(i) for i in ids[:SHOWN]) + (", ..." if len(ids) > SHOWN else "")
-    return "goroutine%s %s" % ("" if len(ids) == 1 else "s", shown)
-
-
-def waiters(address):
-    """", waited for by goroutines 3, 4", or nothing."""
-    ids = [g.id for g in goroutines() if g.object == address]
-    return ", waited for by " + of_goroutines(ids) if ids else ""
-
-
-def queue(f, head):
-    """The numbers of the goroutines in a channel's queue."""
-    link = read_number(head + f["link.next"])
-    while link != head and link != 0:
-        waiter = link - f["chan_waiter.link"]
-        yield f.field(f.field(waiter, "chan_waiter.g"), "goroutine.id")
-        link = read_number(link + f["link.next"])
-
-
-def describe_chan(f, c):
-    kind = f.group("chan_kind.").get(f.field(c, "tuza_chan.kind", "I"), "chan")
-    words = ["%s of %d bytes" % (kind, f.field(c, "tuza_chan.elem_bytes", "I"))]
-    count, capacity = f.field(c, "tuza_chan.count"), f.field(c, "tuza_chan.capacity")
-    words.append("%d of %d" % (count, capacity))
-    if f.field(c, "tuza_chan.closed", "I"):
-        words.append("closed")
-    words.append("%d references" % f.field(c, "tuza_chan.references", "I"))
-    for side in ("receivers", "senders"):
-        ids = list(itertools.islice(queue(f, c + f["tuza_chan." + side]), SHOWN + 1))
-        if ids:
-            words.append("%s: %s" % (side, of_goroutines(ids)))
-    return ", ".join(words)
-
-
-def describe_context(f, c):
-    words = [f.group("context_kind.").get(f.field(c, "tuza_context.kind", "I"), "?") + " context"]
-    deadline = f.field(c, "tuza_context.deadline", "q")
-    if deadline != 2**63 - 1:
-        words.append("deadline at %.9f s" % (deadline / 1e9))
-    canceller = f.field(c, "tuza_context.canceller")
-    if not canceller:
-        words.append("never ends")
-    else:
-        error = f.field(canceller, "canceller.error", "i")
-        if error == 0:
-            words.append("goes on")
-        elif error == f["context_ending"]:
-            words.append("is ending")
-        else:
-            words.append("ended with %d" % error)
-            cause = f.field(canceller, "canceller.cause", "i")
-            if cause not in (0, error):
-                words.append("cause %d" % cause)
-    parent = f.field(c, "tuza_context.parent")
-    if parent:
-        words.append("parent 0x%x" % parent)
-    made = f.field(c, "tuza_context.created_at")
-    if made:
-        words.append("made by " + place_of(made - 1))
-    return ", ".join(words)
-
-
-def describe_mutex(f, m):
-    held = read_number(m, "I") & f["mutex.locked"]
-    return ("locked" if held else "unlocked") + waiters(m)
-
-
-def describe_rwmutex(f, rw):
-    state = read_number(rw)
-    readers = state // f["rwmutex.reader"]
-    if state & f["rwmutex.writer"]:
-        text = "locked"
-    else:
-        text = "read-locked by %d" % readers if readers else "unlocked"
-    return text + waiters(rw)
-
-
-def describe_waitgroup(f, wg):
-    return "waits for %d" % (read_number(wg, "q") // f["waitgroup.one"]) + waiters(wg)
-
-
-def describe_once(f, once):
-    state = read_number(once, "I")
-    running = "running" if state & f["once.running"] else "new"
-    return ("done" if state == f["once.done"] else running) + waiters(once)
-
-
-def describe_semaphore(f, s):
-    size, state = struct.unpack("=qq", read(s, 16))
-    return "%d of %d free" % (state // f["semaphore.one"], size) + waiters(s)
-
-
-BY_POINTER = {"tuza_chan": describe_chan, "tuza_context": describe_context}
-BY_VALUE = {
-    "tuza_mutex": describe_mutex,
-    "tuza_rwmutex": describe_rwmutex,
-    "tuza_waitgroup": describe_waitgroup,
-    "tuza_once": describe_once,
-    "tuza_semaphore": describe_semaphore,
-}
-
-
 class Printer:
     def __init__(self, describe, address, prefix):
         self.describe = describe
@@ -572,7 +382,7 @@ def tuza_printer(value):
     if kind.code == gdb.TYPE_CODE_PTR:
         address = int(value)
         target = kind.target().strip_typedefs()
-        describe = BY_POINTER.get(target.tag) if target.code == gdb.TYPE_CODE_STRUCT else None
+        describe = tuza_facts.BY_POINTER.get(target.tag) if target.code == gdb.TYPE_CODE_STRUCT else None
         if describe is None:
             return None
         if address == 0:
@@ -580,7 +390,7 @@ def tuza_printer(value):
         return Printer(describe, address, "0x%x: " % address)
     if kind.code != gdb.TYPE_CODE_STRUCT or value.address is None:
         return None
-    describe = BY_VALUE.get(kind.tag) or BY_POINTER.get(kind.tag)
+    describe = tuza_facts.BY_VALUE.get(kind.tag) or tuza_facts.BY_POINTER.get(kind.tag)
     return Printer(describe, int(value.address), "") if describe else None
 
 

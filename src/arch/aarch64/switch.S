@@ -137,6 +137,9 @@
 // void arch_park(void **save, void *top, void *(*fn)(void *, void *), void *a, void *b)
 function arch_park
 	push_context
+.globl arch_parked_at
+.hidden arch_parked_at
+arch_parked_at:
 	mov	x9, sp
 	str	x9, [x0]
 	mov	sp, x1

@@ -103,6 +103,9 @@
 // void arch_park(void **save, void *top, void *(*fn)(void *, void *), void *a, void *b)
 function arch_park
 	push_context
+.globl arch_parked_at
+.hidden arch_parked_at
+arch_parked_at:
 	movq	%rsp, (%rdi)
 	movq	ARCH_SAVED_PC(%rsp), %rbx
 	xorl	%ebp, %ebp
