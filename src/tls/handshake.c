@@ -62,7 +62,7 @@ static void interrupt(void *under) { (void)tuza_conn_set_deadline(under, 1); }
 
 static int make_with_context(struct tls *t, tuza_layer *l, tuza_context *ctx)
 {
-	if (!ctx || !tuza_context_done(ctx))
+	if (!ctx || tuza_context_done(ctx) == NULL)
 		return make(t, l);
 	int error = tuza_context_err(ctx);
 	if (error)
