@@ -135,6 +135,8 @@ int tuza_set_mutex_profile_fraction(int fraction);
  *	/debug/state.json           ?ms=1000: what it shows, after having watched processors so long
  *	/debug/goroutines.json      ?group=: those of a group of state.json that wait longest
  *	/debug/goroutine            ?id=7: one goroutine, as tuza_dump
+ *	/debug/leaks.json           scans for leaked goroutines, as tuza_leak_scan; the live page
+ *	                            marks them from then on
  *	/debug/pprof/               what there is
  *	/debug/pprof/goroutine      ?debug=0, 1 or 2, as tuza_pprof_write
  *	/debug/pprof/threadcreate   the same
@@ -147,8 +149,8 @@ int tuza_set_mutex_profile_fraction(int fraction);
  *   address  "127.0.0.1:6060", "localhost:0", "[::1]:6060"; a path or "@name" for a unix socket. It
  *            should be the program's debug port and nothing else: whoever connects sees everything.
  *
- * Requests whose Host is not a name of this machine's loopback are refused, so that no web page in
- * a browser can be made to ask.
+ * Requests whose Host is not a name of this machine's loopback are refused, and those that a
+ * browser makes for another site's page, but for links to here.
  *
  * Returns  0; -EACCES: the address is not this machine's own (see tuza_debug_options); -EADDRINUSE
  *          and the other errors of tuza_listen.

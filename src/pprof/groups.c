@@ -249,12 +249,20 @@ void group_copy_text(char to[GROUP_TEXT_BYTES], const char *text)
 	to[n] = 0;
 }
 
+void group_mark_leaked(struct group *g)
+{
+	if (g->leaked_look != known.look)
+		g->leaked = 0;
+	g->leaked_look = known.look;
+	g->leaked++;
+}
+
 static void begin_look_of(struct group *g)
 {
 	if (g->look == known.look)
 		return;
 	if (g->look != known.look - 1)
-		g->grows_since = 0; // there were none of them
+		g->grows_since = g->leaked = 0; // there were none of them
 	g->look = known.look;
 	g->count = g->waiting = g->runnable = g->young = g->example_count = 0;
 	g->oldest = 0;

@@ -21,9 +21,10 @@ extern const int64_t group_ages[GROUP_AGES - 1];
 
 enum suspicion {
 	SUSPECT_NONE,
-	SUSPECT_NEW,   // new ones keep coming, the older ones stay
-	SUSPECT_NEVER, // waits for what cannot happen: a nil channel, a select without cases
-	SUSPECT_GROWS, // ever more from look to look
+	SUSPECT_NEW,    // new ones keep coming, the older ones stay
+	SUSPECT_NEVER,  // waits for what cannot happen: a nil channel, a select without cases
+	SUSPECT_GROWS,  // ever more from look to look
+	SUSPECT_LEAKED, // proved by a scan: no suspicion any more
 };
 
 struct group {
@@ -54,6 +55,8 @@ struct group {
 	uint32_t grows_from; // how many there were …
 	int64_t grows_since; // … when they began not to become fewer
 	int64_t first_seen;
+	uint32_t leaked;      // how many the latest scan that found any found leaked
+	uint32_t leaked_look; // the look that marked them
 
 	uint32_t frame_count, elided;
 	struct backtrace_frame frames[]; // innermost first; none: they could not be asked
@@ -77,7 +80,7 @@ struct groups {
 };
 
 // Called for each goroutine of a look, held: see inspect_each.
-typedef void groups_visit(const struct inspected *i, const struct group *group, void *arg);
+typedef void groups_visit(const struct inspected *i, struct group *group, void *arg);
 
 /*
  * Looks at all goroutines. What it knows of stacks from earlier looks makes it cheap: 0.6 us for
@@ -89,6 +92,9 @@ typedef void groups_visit(const struct inspected *i, const struct group *group, 
  */
 void groups_look(struct groups *g, groups_visit *visit, void *arg);
 void groups_end(struct groups *g);
+
+// Marks a goroutine of the group as leaked: it will never go on. For groups_visit.
+void group_mark_leaked(struct group *g);
 
 // Copies a held goroutine's name or labels, cut.
 void group_copy_text(char to[GROUP_TEXT_BYTES], const char *text);

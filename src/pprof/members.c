@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the live page asks for on a click: who is in a group, and one goroutine as dumps have it.
+ * What the live page asks for on a click: who is in a group, which are leaked, and one goroutine as
+ * dumps have it.
  */
 #include "pprof/pages.h"
 
 #include "debug/dump.h"
+#include "debug/leak_scan.h"
 #include "debug/snapshot.h"
 #include "pprof/collect.h"
 #include "pprof/groups.h"
 #include "pprof/json.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tuza/goroutine.h>
@@ -36,7 +39,7 @@ struct members {
 	struct member oldest[MEMBERS_SHOWN]; // first
 };
 
-static void take_member(const struct inspected *i, const struct group *g, void *arg)
+static void take_member(const struct inspected *i, struct group *g, void *arg)
 {
 	struct members *m = arg;
 	uint32_t at;
@@ -112,6 +115,59 @@ void page_members(struct page *p, const struct page_request *r)
 	pprof_look_up(put_members, m);
 	tuza_blocking_end();
 	free(m);
+}
+
+// ---- the leaked --------------------------------------------------------------------------------
+
+struct leaks {
+	struct page *page;
+	struct scan_leaked leaked;
+	uint64_t marked;
+};
+
+static void mark_leaked(const struct inspected *i, struct group *g, void *arg)
+{
+	struct leaks *l = arg;
+
+	if (!scan_leaked_has(&l->leaked, i->id))
+		return;
+	group_mark_leaked(g);
+	l->marked++;
+}
+
+static void put_leaks(const struct arch_saved *caller, void *arg)
+{
+	struct leaks *l = arg;
+	struct bytes *b = &l->page->body;
+	struct groups all;
+	int error = leak_scan_take(&l->leaked, caller);
+
+	if (error == 0) {
+		groups_look(&all, mark_leaked, l);
+		groups_end(&all);
+		bytes_text(b, "{");
+		json_uint(b, "leaked", l->marked);
+		json_uint(b, "looked_at", l->leaked.candidates);
+		json_uint(b, "stopped_ns", (uint64_t)l->leaked.stopped_ns);
+		bytes_text(b, "}\n");
+	} else {
+		page_error(l->page, 500,
+			error == -EBUSY    ? "the program handles the signal that stops threads"
+			: error == -EAGAIN ? "the runtime is in the midst of changes: once more"
+					   : "no memory for the scan");
+	}
+	scan_leaked_free(&l->leaked);
+}
+
+void page_leaks(struct page *p, const struct page_request *r)
+{
+	struct leaks l = {.page = p};
+
+	(void)r;
+	p->type = PAGE_JSON;
+	tuza_blocking_begin();
+	pprof_look_up(put_leaks, &l);
+	tuza_blocking_end();
 }
 
 // ---- one goroutine -----------------------------------------------------------------------------

@@ -144,6 +144,7 @@ static const struct page_route {
 	{"/debug/state.json", page_state},
 	{"/debug/goroutines.json", page_members},
 	{"/debug/goroutine", page_goroutine},
+	{"/debug/leaks.json", page_leaks},
 	{"/debug/pprof/", make_index},
 	{"/debug/pprof/goroutine", page_profile},
 	{"/debug/pprof/goroutineleak", page_profile},

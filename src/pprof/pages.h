@@ -65,6 +65,7 @@ page_maker page_symbols;     // ?0x401000+0x401010
 page_maker page_live;      // the page for browsers
 page_maker page_state;     // ?ms=1000: what it shows, after having watched processors for so long
 page_maker page_members;   // ?group=HEX: the goroutines of a group that have waited longest
+page_maker page_leaks;     // scans for leaked goroutines, whose groups come first from then on
 page_maker page_goroutine; // ?id=7&all=1: one as dumps have it, with all frames
 
 // pages_trace.c

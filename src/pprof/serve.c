@@ -5,7 +5,8 @@
  *
  * It tells everything about the program to whoever asks, so it is for this machine: addresses
  * beyond loopback are refused unless the program insists, and so are requests for another host's
- * name: that is how a web page in this machine's browser would reach it (DNS rebinding).
+ * name: that is how a web page in this machine's browser would reach it (DNS rebinding). Nor may
+ * such a page make the browser ask for something here.
  */
 #define _GNU_SOURCE
 #include "pprof/pages.h"
@@ -87,13 +88,46 @@ static bool host_is_ours(const char *headers)
 	return true;
 }
 
+// The value of the first header of this name, "" if there is none; *n: its length.
+static const char *header_value(const char *headers, const char *name, size_t *n)
+{
+	size_t length = strlen(name);
+
+	*n = 0;
+	for (const char *line = headers; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncasecmp(line, name, length) != 0 || line[length] != ':')
+			continue;
+		line += length + 1;
+		line += strspn(line, " \t");
+		*n = strcspn(line, " \t\r\n");
+		return line;
+	}
+	return "";
+}
+
+/*
+ * Whether another site's page asks, as browsers tell: it may lead here, but not ask for profiles
+ * and scans behind its reader's back.
+ */
+static bool is_of_other_site(const char *headers)
+{
+	size_t site_bytes, mode_bytes;
+	const char *site = header_value(headers, "sec-fetch-site", &site_bytes);
+	const char *mode = header_value(headers, "sec-fetch-mode", &mode_bytes);
+	bool is_ours = (site_bytes == 11 && memcmp(site, "same-origin", 11) == 0) ||
+		       (site_bytes == 4 && memcmp(site, "none", 4) == 0);
+
+	return site_bytes > 0 && !is_ours && !(mode_bytes == 8 && memcmp(mode, "navigate", 8) == 0);
+}
+
 // Takes the first line apart. 0, or the status of the answer.
 static int parse_request(struct request *r)
 {
 	char *line_end = r->text + strcspn(r->text, "\r\n");
 	char *version;
 
-	if (r->is_local && !host_is_ours(line_end))
+	if ((r->is_local && !host_is_ours(line_end)) || is_of_other_site(line_end))
 		return 403;
 	*line_end = 0;
 	version = strrchr(r->text, ' ');

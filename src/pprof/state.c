@@ -149,6 +149,8 @@ static const char *suspicion_name(enum suspicion s)
 		return "never";
 	case SUSPECT_GROWS:
 		return "grows";
+	case SUSPECT_LEAKED:
+		return "leaked";
 	case SUSPECT_NONE:
 		break;
 	}
@@ -189,6 +191,7 @@ static void put_group(struct bytes *b, const struct group *g, int64_t now)
 		json_uint(b, "grew_ns", (uint64_t)(now - g->grows_since));
 	}
 	json_uint(b, "young", g->young);
+	json_uint(b, "leaked", g->leaked);
 	json_key(b, "examples");
 	bytes_text(b, "[");
 	for (uint32_t i = 0; i < g->example_count; i++) {

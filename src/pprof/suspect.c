@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which groups of goroutines look like leaks. Nothing here is proof: it says where to look first.
+ * Which groups of goroutines look like leaks. Nothing here is proof, which
+ * a scan may bring (page_leaks): it says where to look first.
  *
  * With one look alone: in a leak the goroutines that began to wait lately are all newer than those
  * that have been waiting for long, because none of the old ones ever goes on. In a pool whose
@@ -83,8 +84,8 @@ void group_judge(struct group *g, int64_t now)
 
 	follow(g, now);
 	is_watched = now - g->first_seen >= WATCHED_LONG;
-	g->suspicion = SUSPECT_NONE;
-	if (g->waiting == 0 || !blocked_by_others(g->reason))
+	g->suspicion = g->leaked > 0 ? SUSPECT_LEAKED : SUSPECT_NONE;
+	if (g->leaked > 0 || g->waiting == 0 || !blocked_by_others(g->reason))
 		return;
 	if (has_grown(g, now))
 		g->suspicion = SUSPECT_GROWS;

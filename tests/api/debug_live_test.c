@@ -2,6 +2,8 @@
 // The live page, and the state that it asks for.
 #include "debug_live_support.h"
 
+#include "alone.h"
+
 #include <tuza/go.h>
 #include <tuza/sync.h>
 
@@ -207,6 +209,15 @@ TEST(what_is_too_much_is_left_out_and_said)
 
 static void waits_for_ever(void) { tuza_recv(NULL, NULL); }
 
+// Nobody else has the channel.
+static void waits_in_vain(void)
+{
+	tuza_chan *c = tuza_chan_new(0, 0);
+
+	tuza_recv(c, NULL);
+	tuza_chan_release(c);
+}
+
 static void waits_evilly(tuza_chan *c)
 {
 	tuza_set_name("</script><script>alert(1)</script>\"\\\x01\xff");
@@ -327,6 +338,57 @@ TEST(processors_are_watched_for_as_long_as_asked)
 	free(text);
 	stop_server(&s);
 }
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+#ifndef IS_SANITIZED
+#define IS_SANITIZED 0
+#endif
+
+static int scan_marks_leaked(void *arg)
+{
+	struct server s = start_server();
+	tuza_chan *c = tuza_chan_new(0, 0);
+	bool sees_heap = !IS_SANITIZED && !test_is_on_valgrind();
+	char *state, *text;
+	const char *first;
+	long long leaked;
+
+	(void)arg;
+	for (int i = 0; i < 9; i++)
+		go(waits_in_vain);
+	go(waits_deep, c, 0);
+	WAIT_UNTIL(waiting() >= 10);
+	text = get(&s, "/debug/leaks.json", &state);
+	CHECK(json_is_valid(state));
+	leaked = json_number(state, "leaked");
+	// A pointer left somewhere may hide a few; where malloc's blocks are not known, all.
+	CHECK(leaked >= (sees_heap ? 5 : 0));
+	CHECK(leaked <= 9);
+	free(text);
+	text = get_state(&s, &state);
+	first = json_element(json_member(json_member(state, "look"), "groups"), 0);
+	if (leaked > 0) {
+		CHECK(json_is(first, "suspect", "leaked"));
+		CHECK_EQ(json_number(first, "count"), 9);
+		CHECK_EQ(json_number(first, "leaked"), leaked);
+	}
+	CHECK(json_is(group_at(state, "waits_deep"), "suspect", ""));
+	free(text);
+	tuza_chan_close(c);
+	tuza_chan_release(c);
+	stop_server(&s);
+	WAIT_UNTIL(tuza_num_goroutine() <= 10);
+	return 0;
+}
+
+// In a run of its own, at whose end the leaked ones are dropped.
+TEST_PLAIN(scan_marks_what_is_leaked) { CHECK_EQ(tuza_run(scan_marks_leaked, NULL), 0); }
 
 static void comes_and_goes(_Atomic bool *end, tuza_waitgroup *wg)
 {

@@ -268,6 +268,24 @@ TEST(other_hosts_names_are_refused)
 	stop_server(&s);
 }
 
+TEST(pages_of_other_sites_may_lead_here_but_not_ask)
+{
+	struct server s = start_server(NULL);
+
+	check_refused(&s, "GET /metrics HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\n\r\n", " 403 ");
+	check_refused(&s,
+		"GET /metrics HTTP/1.1\r\nsec-fetch-mode: no-cors\r\n"
+		"sec-fetch-site:same-site\r\n\r\n",
+		" 403 ");
+	check_refused(&s,
+		"GET /debug/ HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\n"
+		"Sec-Fetch-Mode: navigate\r\n\r\n",
+		" 200 ");
+	check_refused(&s, "GET /metrics HTTP/1.1\r\nSec-Fetch-Site: same-origin\r\n\r\n", " 200 ");
+	check_refused(&s, "GET /metrics HTTP/1.1\r\nSec-Fetch-Site: none\r\n\r\n", " 200 ");
+	stop_server(&s);
+}
+
 TEST(addresses_of_others_are_refused)
 {
 	tuza_debug_options anywhere = {.anywhere = true};

@@ -90,6 +90,19 @@ if [ -x "$GO" ]; then
 		"$GO" tool pprof -top "${debug}pprof/goroutine" >"$dir/text" 2>&1 || fail "go tool pprof"
 	grep -Eq "^ +$sent .* look_up\$" "$dir/text" || fail "pprof does not group $sent in look_up"
 fi
+
+# A pointer that was left somewhere may hide a few from the scan, never the others.
+get "${debug}leaks.json" >"$dir/text"
+leaked=$(sed -n 's/.*"leaked":\([0-9]*\).*/\1/p' "$dir/text")
+[ "${leaked:-0}" -gt $((sent / 2)) ] || fail "the scan finds ${leaked:-nothing}"
+[ "$leaked" -le "$sent" ] || fail "the scan finds $leaked, more than there are"
+sleep 0.2
+get "${debug}state.json" >"$dir/state"
+first_group | grep -q '"suspect":"leaked"' || fail "the page does not show what the scan found"
+get "${debug}pprof/goroutineleak?debug=2" >"$dir/text"
+grep -q '\[chan send (leaked)\]:$' "$dir/text" || fail "the report does not name the leaked"
+grep -q '^look_up(' "$dir/text" || fail "the report does not show where they are"
+echo "the scan finds $leaked of $sent"
 end
 
 # ---- the fix

@@ -157,7 +157,6 @@ function showProfile(title, profile, blob, name, hint) {
 	$('flame-save').href = URL.createObjectURL(blob);
 	$('flame-save').download = name + '.pb.gz';
 	for (const id of ['flame-bar', 'flame', 'flame-hover', 'flame-top']) $(id).hidden = !profile.samples.length;
-	$('report').hidden = true;
 	put($('flame-note'), profile.samples.length ? '' : `${title}: nothing was counted.${hint}`);
 	if (profile.samples.length) drawProfile();
 }
@@ -198,23 +197,29 @@ $('flame-search').oninput = drawFlame;
 $('flame-reset').onclick = () => { flame.zoom = flame.root; $('flame-search').value = ''; drawFlame(); };
 
 // ---- what there is besides, when it is there ----
-async function report(title, url) {
-	put($('flame-note'), title + ' …');
+async function findLeaks(button) {
+	button.disabled = true;
+	put($('flame-note'), 'Looking for leaks …');
 	try {
-		const answer = await fetch(url);
-		put($('report'), await answer.text());
-		put($('flame-note'), title);
+		const answer = await fetch('/debug/leaks.json');
+		if (!answer.ok) throw new Error(await answer.text());
+		const found = await answer.json();
+		$('flame-note').replaceChildren(`${plural(found.leaked, 'goroutine')} leaked, of ${count(found.looked_at)} blocked. ` +
+			`All threads stood still for ${time(found.stopped_ns)}. `,
+			found.leaked ? el('a', {href: '/debug/pprof/goroutineleak?debug=2'}, 'All of them') : '');
 	} catch (e) {
-		put($('flame-note'), `${title}: ${e.message}`);
+		put($('flame-note'), 'Leaks: ' + e.message);
 	}
-	for (const id of ['flame-bar', 'flame', 'flame-hover', 'flame-top']) $(id).hidden = true;
-	$('report').hidden = false;
+	button.disabled = false;
 }
 function offer(pages) {
 	if ($('others').childNodes.length) return;
 	const there = path => pages.includes('/debug/pprof/' + path);
-	if (there('goroutineleak'))
-		$('others').append(el('button', {type: 'button', onclick: () => report('Leaked for ever', '/debug/pprof/goroutineleak?debug=2')}, 'Find leaks'));
+	if (there('goroutineleak')) {
+		const b = el('button', {type: 'button', title: 'Scans memory for proof: all threads stand still, a second per GB or so'}, 'Find leaks');
+		b.onclick = () => findLeaks(b);
+		$('others').append(b);
+	}
 	if (there('trace')) {
 		const a = el('a', {className: 'button', download: 'trace.out'}, 'Save trace');
 		a.onclick = () => { a.href = '/debug/pprof/trace?seconds=' + $('seconds').value; };

@@ -102,7 +102,7 @@ function drawTiles() {
 // ---- groups ----
 function why(g) {
 	switch (g.suspect) {
-	case 'leaked': return 'leaked: nothing that lives can wake ' + (g.count === 1 ? 'it' : 'them');
+	case 'leaked': return `leaked: nothing that can still run knows what ${g.leaked < g.count ? `${count(g.leaked)} of these wait` : g.count > 1 ? 'these wait' : 'it waits'} for`;
 	case 'grows': return `grows: from ${count(g.grew_from)} to ${count(g.count)} in ${time(g.grew_ns)}, and none of them goes on`;
 	case 'never': return g.reason.startsWith('select') ? 'a select without cases never goes on' : 'a nil channel is never ready';
 	case 'new': return `looks like a leak: ${count(g.young)} came in the last 5 s, and the older ones stay`;
