@@ -151,7 +151,8 @@ static int start_racer(struct racer *r)
 	int error = tuza_go_with(&options, run_racer, r);
 	r->started = error == 0;
 	r->done = !r->started;
-	r->error = error;
+	if (error) // else it has begun, and may have failed already
+		r->error = error;
 	return error;
 }
 

@@ -406,3 +406,21 @@ TEST(many_clients_are_served)
 	CHECK_EQ(tuza_listener_close(l), 0);
 	WAIT_UNTIL(tuza_num_goroutine() == 1);
 }
+
+// A racer that has failed before its starter looked again.
+TEST(a_dial_that_fails_at_once_has_failed)
+{
+	char address[TUZA_ADDRESS_TEXT];
+	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), TUZA_HOUR);
+	tuza_listener *l;
+	tuza_conn *conn;
+	int refused = 0;
+
+	CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &l), 0);
+	CHECK_EQ(tuza_listener_address(l, address, sizeof(address)), 0);
+	CHECK_EQ(tuza_listener_close(l), 0);
+	for (int i = 0; i < 2000; i++)
+		refused += tuza_dial(ctx, "tcp", address, &conn) == -ECONNREFUSED;
+	CHECK_EQ(refused, 2000);
+	tuza_context_free(ctx);
+}
