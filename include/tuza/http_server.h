@@ -367,7 +367,8 @@ void tuza_http_server_free(tuza_http_server *server);
 /*
  * Accepts connections and serves them, until the server is shut down or closed.
  *
- *   l  becomes the server's: it is closed.
+ *   l  becomes the server's: it is closed. One of tuza_tls_listen makes it HTTPS: handshakes are
+ *      part of read_header_timeout.
  *
  * Returns  0 once tuza_http_server_shutdown or _close was called, at once (connections may go on);
  *          else a code of tuza_accept.

@@ -286,7 +286,7 @@ static int open_tls(tuza_conn *under, tuza_tls_config *config, const char *name,
 	t->config = config_retain(config);
 	t->is_server = is_server;
 	if (name)
-		strcpy(t->name, name); // tuza_tls_client has looked at its length
+		memcpy(t->name, name, strlen(name) + 1); // tuza_tls_client: it fits
 	t->ssl = SSL_new(config->ctx);
 	bool made = t->ssl && bio_attach(t);
 	if (made)

@@ -156,7 +156,8 @@ TEST(handshakes_have_their_time)
 	close_secure(&x);
 }
 
-// A close waits for nobody, whatever the clients read.
+// A close waits for nobody, whatever the clients read. A connection that was about to wait for the
+// next request sees it first, and says goodbye.
 TEST(a_close_cuts_connections)
 {
 	struct secure_site x;
@@ -166,7 +167,8 @@ TEST(a_close_cuts_connections)
 	CHECK(send_text(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
 	CHECK_CONTAINS(read_answer(conn, &a, false), "200 OK");
 	tuza_http_server_close(x.s.server);
-	CHECK_EQ(tuza_conn_read(conn, &byte, 1), TUZA_EUNEXPECTEDEOF);
+	ssize_t n = tuza_conn_read(conn, &byte, 1);
+	CHECK(n == 0 || n == TUZA_EUNEXPECTEDEOF);
 	CHECK_EQ(tuza_conn_close(conn), 0);
 	close_secure(&x);
 }
