@@ -285,8 +285,13 @@ static int open_tls(tuza_conn *under, tuza_tls_config *config, const char *name,
 		return -ENOMEM;
 	t->config = config_retain(config);
 	t->is_server = is_server;
-	if (name)
-		memcpy(t->name, name, strlen(name) + 1); // tuza_tls_client: it fits
+	if (name) {
+		size_t length = strlen(name); // tuza_tls_client has looked: it fits
+		// A name may end with the dot of the root; certificates have none. Go does so.
+		if (length > 1 && name[length - 1] == '.')
+			length--;
+		memcpy(t->name, name, length);
+	}
 	t->ssl = SSL_new(config->ctx);
 	bool made = t->ssl && bio_attach(t);
 	if (made)
