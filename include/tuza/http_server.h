@@ -294,6 +294,17 @@ TUZA_MUST_USE tuza_http_mux *tuza_http_mux_new(void);
 void tuza_http_mux_free(tuza_http_mux *mux);
 
 /*
+ * Registers the debug server's pages (tuza/pprof.h): "GET /debug/" and "GET /metrics". Not while
+ * the mux serves. Whoever may ask for them sees everything: the server should listen on loopback
+ * alone, or something in front keep strangers out. A write_timeout has to be longer than the
+ * seconds that profiles are asked for.
+ *
+ * Panics   if one of the patterns is there already.
+ * Go       import _ "net/http/pprof"
+ */
+void tuza_http_handle_debug(tuza_http_mux *mux);
+
+/*
  * Registers a handler. Not while the mux serves.
  *
  * Panics   in Go's words for a pattern that is wrong or conflicts with another.

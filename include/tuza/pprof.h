@@ -23,6 +23,7 @@ extern "C" {
 #endif
 
 typedef struct tuza_listener tuza_listener; // tuza/net.h
+typedef struct tuza_context tuza_context;   // tuza/context.h
 
 /*
  * Writes a profile of this moment.
@@ -173,6 +174,38 @@ typedef struct tuza_debug_options {
  */
 TUZA_MUST_USE int tuza_debug_serve_with(
 	const char *address, const tuza_debug_options *options, tuza_listener **listener);
+
+// ---- pages for another server ------------------------------------------------------------------
+
+// A page of the debug server, for a program that serves it by an HTTP server of its own.
+typedef struct tuza_debug_page {
+	int status; // HTTP's
+	const void *body;
+	size_t body_bytes;
+	// Headers to send with it, Content-Type first; the one behind the last has no name.
+	struct {
+		const char *name; // NULL: there are no more
+		const char *value;
+	} headers[8];
+} tuza_debug_page;
+
+/*
+ * Makes the page at this path, an error's if there is none. With libtuza-http
+ * tuza_http_handle_debug does it all. Whoever may ask for pages sees everything: it is the server's
+ * task to keep strangers out.
+ *
+ *   ctx    ends the wait of pages that take time (?seconds=30) when nobody wants them any more.
+ *   path   "/debug/pprof/heap", not decoded.
+ *   query  what follows the question mark, or "".
+ *
+ * Returns  the page; NULL without memory.
+ * Blocks   as long as the page asks for.
+ * Callable from  any goroutine.
+ * Owns/frees  tuza_debug_page_free.
+ */
+void tuza_debug_page_free(tuza_debug_page *page);
+TUZA_MUST_USE tuza_debug_page *tuza_debug_page_make(tuza_context *ctx, const char *path,
+	const char *query) TUZA_FREED_BY_(tuza_debug_page_free);
 
 #ifdef __cplusplus
 }

@@ -12,6 +12,7 @@
 #include "debug/dump.h"
 
 #include "base/atomic.h"
+#include "base/race_hooks.h"
 #include "debug/ask.h"
 #include "debug/own_stack.h"
 #include "debug/snapshot.h"
@@ -60,12 +61,14 @@ void report_lock(unsigned flags)
 	}
 	store_relaxed(&report_owner, thread_mark());
 	report_depth = 1;
+	race_acquire(&report_word);
 }
 
 void report_unlock(void)
 {
 	if (load_relaxed(&report_owner) != thread_mark() || --report_depth > 0)
 		return;
+	race_release(&report_word);
 	store_relaxed(&report_owner, NULL); // ordered by the release below
 	// (report) pairs with the acquires in report_lock.
 	if (exchange_release(&report_word, 0) == 2)

@@ -13,6 +13,7 @@
 #include "pprof/json.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,6 +35,30 @@ void page_error(struct page *p, int status, const char *text)
 	p->body.length = 0;
 	bytes_text(&p->body, text);
 	bytes_text(&p->body, "\n");
+}
+
+static void add_header(struct page_headers *h, const char *name, const char *value)
+{
+	h->list[h->count].name = name;
+	h->list[h->count].value = value;
+	h->count++;
+}
+
+void page_headers(const struct page *p, struct page_headers *h)
+{
+	h->count = 0;
+	add_header(h, "Content-Type", p->type);
+	add_header(h, "X-Content-Type-Options", "nosniff");
+	add_header(h, "Cache-Control", "no-store");
+	if (p->file) {
+		snprintf(h->disposition, sizeof(h->disposition), "attachment; filename=\"%s\"",
+			p->file);
+		add_header(h, "Content-Disposition", h->disposition);
+	}
+	if (p->is_pprof)
+		add_header(h, "X-Go-Pprof", "1");
+	if (p->policy[0])
+		add_header(h, "Content-Security-Policy", p->policy);
 }
 
 bool page_query_number(const struct page_request *r, const char *key, int64_t *number)

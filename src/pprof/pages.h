@@ -36,6 +36,18 @@ void page_make(struct page *p, const struct page_request *r);
 // The paths of all pages, as a JSON array.
 void page_append_paths(struct bytes *b);
 
+enum { PAGE_HEADERS_MAX = 6 };
+
+// What goes with it, besides its length.
+struct page_headers {
+	struct {
+		const char *name, *value;
+	} list[PAGE_HEADERS_MAX];
+	uint32_t count;
+	char disposition[80]; // what a value is made in
+};
+void page_headers(const struct page *p, struct page_headers *h);
+
 // An error's page, of one line.
 void page_error(struct page *p, int status, const char *text);
 

@@ -9,6 +9,7 @@
  * such a page make the browser ask for something here.
  */
 #define _GNU_SOURCE
+#include "base/atomic.h"
 #include "pprof/pages.h"
 
 #include <errno.h>
@@ -20,10 +21,15 @@
 #include <tuza/pprof.h>
 #include <tuza/time.h>
 
-enum { REQUEST_BYTES = 8 << 10 };
+enum {
+	REQUEST_BYTES = 8 << 10,
+	CONNECTIONS_MAX = 100, // at a time, of all debug servers: a guess; each may hold a page
+};
 
 static const int64_t READ_LIMIT = 10 * TUZA_SECOND;
 static const int64_t WRITE_LIMIT = 60 * TUZA_SECOND;
+
+static uint32_t connections; // any thread, atomic
 
 struct request {
 	tuza_conn *conn;
@@ -165,6 +171,8 @@ static const char *status_text(int status)
 		return "Request Header Fields Too Large";
 	case 500:
 		return "Internal Server Error";
+	case 503:
+		return "Service Unavailable";
 	default:
 		return "Bad Request";
 	}
@@ -172,29 +180,24 @@ static const char *status_text(int status)
 
 static void append_head(struct bytes *b, const struct page *p)
 {
+	struct page_headers h;
+
 	bytes_text(b, "HTTP/1.0 ");
 	bytes_number(b, (uint64_t)p->status);
 	bytes_text(b, " ");
 	bytes_text(b, status_text(p->status));
-	bytes_text(b, "\r\nContent-Type: ");
-	bytes_text(b, p->type);
 	bytes_text(b, "\r\nContent-Length: ");
 	bytes_number(b, p->body.length);
-	if (p->file) {
-		bytes_text(b, "\r\nContent-Disposition: attachment; filename=\"");
-		bytes_text(b, p->file);
-		bytes_text(b, "\"");
-	}
-	if (p->is_pprof)
-		bytes_text(b, "\r\nX-Go-Pprof: 1");
-	if (p->policy[0]) {
-		bytes_text(b, "\r\nContent-Security-Policy: ");
-		bytes_text(b, p->policy);
+	page_headers(p, &h);
+	for (uint32_t i = 0; i < h.count; i++) {
+		bytes_text(b, "\r\n");
+		bytes_text(b, h.list[i].name);
+		bytes_text(b, ": ");
+		bytes_text(b, h.list[i].value);
 	}
 	if (p->status == 405)
 		bytes_text(b, "\r\nAllow: GET");
-	bytes_text(b, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff"
-		      "\r\nConnection: close\r\n\r\n");
+	bytes_text(b, "\r\nConnection: close\r\n\r\n");
 }
 
 static void answer(tuza_conn *conn, const struct page *p)
@@ -248,7 +251,9 @@ static void serve_connection(tuza_conn *conn, bool is_local)
 	int status = 500;
 
 	tuza_set_name("tuza debug connection");
-	if (r) {
+	if (add_relaxed(&connections, 1) >= CONNECTIONS_MAX) { // a count, nothing else
+		status = 503;
+	} else if (r) {
 		r->conn = conn;
 		r->is_local = is_local;
 		tuza_conn_set_read_deadline(conn, tuza_now() + READ_LIMIT);
@@ -263,6 +268,7 @@ static void serve_connection(tuza_conn *conn, bool is_local)
 	answer(conn, &page);
 	bytes_free(&page.body);
 	free(r);
+	sub_relaxed(&connections, 1); // as above
 	end_connection(conn);
 }
 
