@@ -179,6 +179,8 @@ bool ask_running(const struct inspected *i, struct ask_patience *p, struct asked
 	// (ask-lock) pairs with the release below. Two reports at a time are rare.
 	if (!cas_acquire(&ask.lock, &nobody, 1))
 		return false;
+	if (!(flags & REPORT_FATAL))
+		sys_unwind_refresh();
 	for (int tries = TRIES; tries > 0 && !is_there && may_ask(p); tries--) {
 		int thread = inspect_thread_of(i->g, flags & REPORT_FATAL);
 

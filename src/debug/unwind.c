@@ -10,8 +10,8 @@
  * (sys_is_readable), the stack pointer only goes up, and what is not understood ends the walk.
  * Frame pointers would be quicker and are not there: distributions build without.
  *
- * The tables are found by _dl_find_object, which may be called from signal handlers; the dynamic
- * linker's other functions take a lock.
+ * Where a module's tables are is asked of sys_unwind_index: most functions of the dynamic linker
+ * take a lock.
  *
  * Format: Linux Standard Base, Exception Frames; DWARF 4, 6.4.
  */

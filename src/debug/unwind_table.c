@@ -7,10 +7,9 @@
  * The tables themselves are believed: the dynamic linker vouches for where they are, and they are
  * constant. Lengths in them are checked all the same.
  */
-#define _GNU_SOURCE
 #include "debug/unwind_table.h"
 
-#include <dlfcn.h>
+#include "sys/profile.h"
 
 // Encodings of pointers.
 enum {
@@ -437,15 +436,14 @@ static bool run_instructions(struct run *r, struct cursor c)
 
 bool unwind_table_find(uintptr_t pc, struct unwind_row *row)
 {
-	struct dl_find_object module;
 	struct unwind_row initial;
 	struct run r = {.row = row, .pc = pc};
-	const unsigned char *entry;
+	const unsigned char *index = sys_unwind_index(pc), *entry;
 	struct fde fde;
 
-	if (_dl_find_object((void *)pc, &module) != 0 || !module.dlfo_eh_frame)
+	if (!index)
 		return false;
-	entry = find_entry(module.dlfo_eh_frame, pc);
+	entry = find_entry(index, pc);
 	if (!entry || !read_fde(entry, pc, &fde))
 		return false;
 	*row = (struct unwind_row){.return_column = fde.cie.return_column,

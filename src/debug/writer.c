@@ -4,6 +4,8 @@
  */
 #include "debug/writer.h"
 
+#include "base/digits.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -84,14 +86,10 @@ void writer_text(struct writer *w, const char *text) { writer_bytes(w, text, str
 
 static void write_in_base(struct writer *w, uint64_t n, unsigned base)
 {
-	char digits[20]; // 2^64 has 20 decimal digits
-	size_t at = sizeof(digits);
+	char digits[DIGITS_MAX];
+	const char *at = digits_write(digits, n, base);
 
-	do {
-		digits[--at] = "0123456789abcdef"[n % base];
-		n /= base;
-	} while (n > 0);
-	writer_bytes(w, digits + at, sizeof(digits) - at);
+	writer_bytes(w, at, (size_t)(digits + DIGITS_MAX - at));
 }
 
 void writer_number(struct writer *w, uint64_t n) { write_in_base(w, n, 10); }

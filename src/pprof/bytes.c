@@ -5,6 +5,7 @@
  */
 #include "pprof/bytes.h"
 
+#include "base/digits.h"
 #include "debug/writer.h"
 
 #include <errno.h>
@@ -40,14 +41,10 @@ void bytes_text(struct bytes *b, const char *text) { bytes_put(b, text, strlen(t
 
 static void put_in_base(struct bytes *b, uint64_t n, unsigned base)
 {
-	char digits[20]; // 2^64 has 20 decimal digits
-	size_t at = sizeof(digits);
+	char digits[DIGITS_MAX];
+	const char *at = digits_write(digits, n, base);
 
-	do {
-		digits[--at] = "0123456789abcdef"[n % base];
-		n /= base;
-	} while (n > 0);
-	bytes_put(b, digits + at, sizeof(digits) - at);
+	bytes_put(b, at, (size_t)(digits + DIGITS_MAX - at));
 }
 
 void bytes_number(struct bytes *b, uint64_t n) { put_in_base(b, n, 10); }

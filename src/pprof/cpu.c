@@ -153,6 +153,7 @@ static void *count_samples(void *samples)
 	// (cpu-stop) pairs with the store in stop: the profile is not read before.
 	while (load_acquire(&cpu.stop_word) == 0) {
 		sampler_scan(&cpu.sampler);
+		sys_unwind_refresh();
 		sys_futex_wait(&cpu.stop_word, 0, clock_now() + DRAIN_EVERY);
 		drain(samples);
 	}
@@ -188,6 +189,7 @@ static int start(int fd)
 	profile_init(&cpu.profile, &pprof_cpu_kind);
 	store_relaxed(&cpu.stop_word, 0);  // the thread is not there yet
 	store_relaxed(&cpu.ended_word, 0); // as above
+	sys_unwind_refresh();
 	cpu.began = clock_now();
 	store_seq_cst(&cpu.samples, samples); // (cpu-handlers)
 	sampler_scan(&cpu.sampler);

@@ -43,6 +43,19 @@ MUST_USE int sys_cpu_timer_start(int *timer, int id, int64_t first, int64_t peri
 // A signal that is under way may still arrive.
 void sys_cpu_timer_stop(int timer);
 
+/*
+ * The index of the unwind tables (.eh_frame_hdr) of the module that holds this code; NULL: there is
+ * none. For signal handlers, too. Where the C library does not tell there (glibc before 2.35),
+ * modules are known that were loaded before the latest sys_unwind_refresh, which is not for signal
+ * handlers, and costs next to nothing when none have come or gone.
+ */
+const void *sys_unwind_index(uintptr_t pc);
+void sys_unwind_refresh(void);
+
+// How it is done where the C library does not tell; for tests, where it does.
+const void *sys_unwind_table_index(uintptr_t pc);
+void sys_unwind_table_refresh(void);
+
 // Whether the 8 bytes at `address` can be read at this moment. For signal handlers, too.
 bool sys_is_readable(const void *address);
 

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "sys/profile.h"
 
+#include "base/digits.h"
 #include "sys/linux/syscall.h"
 #include "sys/sys.h"
 
@@ -57,14 +58,10 @@ int sys_threads_each(void (*fn)(int id, void *arg), void *arg)
 // Reads a file about a thread; how many bytes, or a code.
 static long read_of_thread(int id, const char *file, char *buffer, size_t size)
 {
-	char path[64], digits[16];
-	size_t n = 0;
-
-	for (; id > 0; id /= 10)
-		digits[n++] = (char)('0' + id % 10);
+	char path[64], digits[DIGITS_MAX + 1] = "";
 	char *at = stpcpy(path, "/proc/self/task/");
-	while (n > 0)
-		*at++ = digits[--n];
+
+	at = stpcpy(at, digits_write(digits, (uint64_t)id, 10));
 	stpcpy(at, file);
 	long fd = raw_syscall6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	if (fd < 0)

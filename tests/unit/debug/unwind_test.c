@@ -8,6 +8,7 @@
 #include "sys/profile.h"
 #include "sys/sys.h"
 
+#include <dlfcn.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <tuza/go.h>
@@ -174,6 +175,7 @@ TEST(stack_is_the_same_wherever_a_signal_arrives)
 	tuza_waitgroup wg = {0};
 	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
 
+	sys_unwind_refresh();
 	tuza_waitgroup_add(&wg, 5);
 	go(digs, &wg);
 	go(sends, c, &wg);
@@ -263,4 +265,38 @@ TEST_PLAIN(pages_are_told_readable_or_not)
 	CHECK(!sys_is_readable((void *)(uintptr_t)0x1234));
 	CHECK_EQ(errno, 4711);
 	munmap(pages, 2 * sys_page_bytes);
+}
+
+// ---- where tables are --------------------------------------------------------------------------
+
+static void check_index(const void *code)
+{
+	const void *index = sys_unwind_index((uintptr_t)code);
+
+	CHECK(index != NULL);
+	CHECK(sys_unwind_table_index((uintptr_t)code) == index);
+}
+
+// What is done where the C library does not tell where tables are, beside what it tells here.
+TEST_PLAIN(table_of_modules_knows_what_the_c_library_tells)
+{
+	static const char heap[16];
+	void *library, *later;
+
+	sys_unwind_table_refresh();
+	check_index((void *)(uintptr_t)check_index);
+	check_index(dlsym(RTLD_DEFAULT, "qsort"));
+	CHECK(sys_unwind_table_index((uintptr_t)heap) == NULL); // no code
+	CHECK(sys_unwind_table_index(1) == NULL);
+	library = dlopen("libm.so.6", RTLD_NOW);
+	if (!library) {
+		SKIP("no library to load");
+		return;
+	}
+	later = dlsym(library, "lgamma");
+	sys_unwind_table_refresh();
+	check_index(later);
+	sys_unwind_table_refresh(); // nothing has changed
+	check_index(later);
+	dlclose(library);
 }
