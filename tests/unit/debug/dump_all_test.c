@@ -237,6 +237,30 @@ TEST(dump_shows_the_stack_of_one_that_runs)
 	atomic_store(&go_on, true);
 }
 
+// What a dying process would write.
+static const char *last_dump(void)
+{
+	int fd = memfd_create("dump", MFD_CLOEXEC);
+
+	report_all(fd, REPORT_FATAL, 0);
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	text[n > 0 ? n : 0] = 0;
+	close(fd);
+	return text;
+}
+
+TEST(last_dump_shows_the_stack_of_one_that_runs)
+{
+	atomic_bool is_running = false;
+
+	atomic_store(&go_on, false);
+	tuza_go(runs, &is_running);
+	while (!atomic_load(&is_running))
+		tuza_sleep(TUZA_MILLISECOND);
+	WAIT_UNTIL(strstr(last_dump(), " [running]:\n" RUNNING));
+	atomic_store(&go_on, true);
+}
+
 static void blocks_outside(void *arg)
 {
 	tuza_blocking_begin();
