@@ -27,7 +27,7 @@
  *	TUZA_EREDIRECTS         one redirect after another
  *	TUZA_EOF                the connection ended before a response
  *	TUZA_EUNEXPECTEDEOF     … and before the end of its body
- *	TUZA_EHTTP              what came is not HTTP
+ *	TUZA_EHTTP              what came is not HTTP, or more than a MiB of headers
  *	-ENOMEM, -EMFILE …
  *
  * A library of its own, libtuza-http: -ltuza-http (pkg-config tuza-http, CMake tuza::http).

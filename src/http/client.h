@@ -92,6 +92,7 @@ struct tuza_http_response {
 	struct bytes sending; // to be sent
 	size_t unread;        // what `received` held when last seen: the most it holds now
 	size_t swallowed;
+	size_t header_bytes; // of all that came for this URL
 	int redirects;
 	bool following;                   // this response is a redirect and will be followed
 	bool final;                       // the headers are those to be published

@@ -37,6 +37,15 @@ static bool has_asked(const struct tuza_http_response *t)
 	return bytes > 0;
 }
 
+// libcurl says "failure when receiving" of chunks and heads that are none, too: then in words that
+// speak neither of the socket ("Recv failure: …") nor of TLS.
+static int receive_code(const struct tuza_http_response *t)
+{
+	bool is_transport = !t->words[0] || strstr(t->words, "failure") ||
+			    strstr(t->words, "SSL") || strstr(t->words, "TLS");
+	return system_code(t, is_transport ? -ECONNRESET : TUZA_EHTTP);
+}
+
 int client_error_code(const struct tuza_http_response *t, CURLcode result)
 {
 	switch (result) {
@@ -60,6 +69,7 @@ int client_error_code(const struct tuza_http_response *t, CURLcode result)
 	case CURLE_HTTP2_STREAM:
 		return t->final ? TUZA_EUNEXPECTEDEOF : TUZA_EHTTP;
 	case CURLE_RECV_ERROR:
+		return receive_code(t);
 	case CURLE_SEND_ERROR:
 		return system_code(t, -ECONNRESET);
 	case CURLE_OUT_OF_MEMORY:

@@ -18,10 +18,19 @@
 
 // ---- what libcurl calls: no mutex here --------------------------------------------------------
 
+enum { HEADER_BYTES_MOST = 1 << 20 }; // a guess; Go allows 10 MB
+
 static size_t on_header(char *line, size_t one, size_t count, void *arg)
 {
 	struct tuza_http_response *t = arg;
 	(void)one;
+	// Whoever sends headers, interim answers or trailers without end would have all memory:
+	// older versions of libcurl limit a line only.
+	t->header_bytes += count;
+	if (t->header_bytes > HEADER_BYTES_MOST) {
+		t->failure = TUZA_EHTTP;
+		return 0;
+	}
 	if (t->final)
 		return count; // a trailer
 	bool is_end = count <= 2 && (line[0] == '\r' || line[0] == '\n');
@@ -83,6 +92,7 @@ static int enter(struct tuza_http_response *t)
 	t->final = t->following = false;
 	t->receive_paused = t->send_paused = false;
 	t->swallowed = 0;
+	t->header_bytes = 0;
 	int error = transfer_set_up(t);
 	if (error)
 		return error;

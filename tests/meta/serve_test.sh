@@ -68,6 +68,21 @@ expect "a chunked upload" 405 "$(get -o /dev/null -w '%{http_code}' -H 'Transfer
 expect "HTTP/1.0" 200 "$(get --http1.0 -o /dev/null -w '%{http_code}' "$url/")"
 expect "the status" '"goroutines"' "$(get "$url/api/status" | grep -o '"goroutines"')"
 
+# drive NAME: by those that make load, where they are installed: nothing fails, all is answered.
+drive() {
+	if command -v wrk >/dev/null; then
+		wrk -t1 -c50 -d1 "$url/" >"$dir/load" 2>&1
+		expect "$1: wrk has failures" "" "$(grep 'Non-2xx\|Socket errors' "$dir/load")"
+		expect "$1: wrk is answered" 1 "$(awk '/requests in/ { print ($1 > 100) }' "$dir/load")"
+	fi
+	if command -v h2load >/dev/null; then
+		h2load --h1 -n 3000 -c 20 "$url/" >"$dir/load" 2>&1
+		expect "$1: h2load" "3000 done, 3000 succeeded, 0 failed, 0 errored, 0 timeout" \
+			"$(sed -n 's/^requests: .* started, //p' "$dir/load")"
+	fi
+}
+drive plain
+
 kill -TERM "$pid"
 wait "$pid"
 expect "the end" 0 $?
@@ -93,6 +108,7 @@ if command -v openssl >/dev/null; then
 		expect "TLS $version" 200 "$(secure -o /dev/null -w '%{http_code}' "--tlsv$version" \
 			--tls-max $version "$url/")"
 	done
+	drive TLS
 	expect "no TLS" 000 "$(get -o /dev/null -w '%{http_code}' "http${url#https}/" 2>/dev/null)"
 	kill -TERM "$pid"
 	wait "$pid"
