@@ -395,7 +395,7 @@ static void sort_groups(struct groups *all)
 				group_judge(g, all->now);
 				all->sorted[all->count++] = g;
 			}
-	if (all->count > 0)
+	if (all->sorted)
 		qsort(all->sorted, all->count, sizeof(struct group *), compare);
 }
 
