@@ -296,8 +296,8 @@ void tuza_http_mux_free(tuza_http_mux *mux);
 /*
  * Registers the debug server's pages (tuza/pprof.h): "GET /debug/" and "GET /metrics". Not while
  * the mux serves. Whoever may ask for them sees everything: the server should listen on loopback
- * alone, or something in front keep strangers out. A write_timeout has to be longer than the
- * seconds that profiles are asked for.
+ * alone, or something in front keep strangers out. What other sites' pages make a browser ask for
+ * is refused. A write_timeout has to be longer than the seconds that profiles are asked for.
  *
  * Panics   if one of the patterns is there already.
  * Go       import _ "net/http/pprof"

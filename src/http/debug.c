@@ -4,15 +4,31 @@
  */
 #include "base/compiler.h"
 
+#include <string.h>
 #include <tuza/http_server.h>
 #include <tuza/pprof.h>
 
+// Whether another site's page asks, as browsers tell: it may lead here, but not ask for profiles,
+// which cost. Who sends no such header is no browser.
+static bool is_of_other_site(const tuza_http_request *r)
+{
+	const char *site = tuza_http_header(r, "Sec-Fetch-Site");
+	const char *mode = tuza_http_header(r, "Sec-Fetch-Mode");
+
+	return site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0 &&
+	       !(mode && strcmp(mode, "navigate") == 0);
+}
+
 static void serve_page(tuza_http_writer *w, tuza_http_request *r, void *unused)
 {
+	(void)unused;
+	if (is_of_other_site(r)) {
+		tuza_http_error(w, 403, NULL);
+		return;
+	}
 	tuza_debug_page *page =
 		tuza_debug_page_make(tuza_http_context(r), tuza_http_path(r), tuza_http_query(r));
 
-	(void)unused;
 	if (!page) {
 		tuza_http_error(w, 500, "no memory for the page");
 		return;

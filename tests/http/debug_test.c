@@ -69,6 +69,36 @@ TEST(pages_are_on_the_programs_server)
 	tuza_http_mux_free(mux);
 }
 
+TEST(other_sites_pages_may_not_ask)
+{
+	static const struct {
+		const char *headers, *status;
+	} asked[] = {
+		{"", "200"},
+		{"Sec-Fetch-Site: same-origin\r\n", "200"},
+		{"Sec-Fetch-Site: none\r\n", "200"},
+		{"Sec-Fetch-Site: cross-site\r\n", "403"},
+		{"Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\n", "403"},
+		{"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n", "200"},
+	};
+	tuza_http_mux *mux = tuza_http_mux_new();
+	tuza_http_server *server = make_server(mux);
+	struct answer *a = malloc(sizeof *a);
+
+	for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+		char request[300];
+
+		snprintf(request, sizeof request,
+			"GET /debug/vars HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n",
+			asked[i].headers);
+		answer_to(server, request, strlen(request), sizeof request, a);
+		CHECK(strncmp(a->bytes + 9, asked[i].status, 3) == 0);
+	}
+	free(a);
+	tuza_http_server_free(server);
+	tuza_http_mux_free(mux);
+}
+
 // A page that takes an hour is given up when the client goes.
 TEST(wait_ends_with_the_request)
 {
