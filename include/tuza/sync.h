@@ -567,6 +567,41 @@ TUZA_INLINE_ void tuza_once_do(tuza_once *once, void (*fn)(void *), void *arg)
 }
 #endif
 
+/*
+ * For TUZA_DEBUG=lockorder: what lock calls are in programs compiled without optimisation, or with
+ * -DTUZA_WATCH_LOCKS=1; not with -DTUZA_WATCH_LOCKS=0.
+ */
+void tuza_mutex_lock_watched_(tuza_mutex *m) TUZA_TSA_(acquire_capability(m));
+bool tuza_mutex_try_lock_watched_(tuza_mutex *m) TUZA_TSA_(try_acquire_capability(true, m));
+void tuza_mutex_unlock_watched_(tuza_mutex *m) TUZA_TSA_(release_capability(m));
+void tuza_mutex_unlock_leaving_(tuza_mutex *m, uint32_t number) TUZA_TSA_(release_capability(m));
+void tuza_rwmutex_lock_watched_(tuza_rwmutex *rw) TUZA_TSA_(acquire_capability(rw));
+bool tuza_rwmutex_try_lock_watched_(tuza_rwmutex *rw) TUZA_TSA_(try_acquire_capability(true, rw));
+void tuza_rwmutex_unlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(release_capability(rw));
+void tuza_rwmutex_rlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(acquire_shared_capability(rw));
+bool tuza_rwmutex_try_rlock_watched_(tuza_rwmutex *rw)
+	TUZA_TSA_(try_acquire_shared_capability(true, rw));
+void tuza_rwmutex_runlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(release_shared_capability(rw));
+
+#ifndef TUZA_WATCH_LOCKS
+#if defined(__OPTIMIZE__) || defined(TUZA_LIBRARY_)
+#define TUZA_WATCH_LOCKS 0
+#else
+#define TUZA_WATCH_LOCKS 1
+#endif
+#endif
+#if TUZA_WATCH_LOCKS
+#define tuza_mutex_lock tuza_mutex_lock_watched_
+#define tuza_mutex_try_lock tuza_mutex_try_lock_watched_
+#define tuza_mutex_unlock tuza_mutex_unlock_watched_
+#define tuza_rwmutex_lock tuza_rwmutex_lock_watched_
+#define tuza_rwmutex_try_lock tuza_rwmutex_try_lock_watched_
+#define tuza_rwmutex_unlock tuza_rwmutex_unlock_watched_
+#define tuza_rwmutex_rlock tuza_rwmutex_rlock_watched_
+#define tuza_rwmutex_try_rlock tuza_rwmutex_try_rlock_watched_
+#define tuza_rwmutex_runlock tuza_rwmutex_runlock_watched_
+#endif
+
 // ---- how TUZA_LOCK works: private --------------------------------------------------------------
 
 // Clang's analysis cannot follow a cleanup: it is told that the mutex is held, and asks for no

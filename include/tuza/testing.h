@@ -133,7 +133,7 @@ void tuza_leak_snapshot_free(tuza_leak_snapshot *s);
  * goroutine is reported that could go on, as long as the program's pointers lie in its memory as
  * they are and at addresses divisible by 8; pointers that do not are to be made known by
  * tuza_leak_root_add. Some leaks are missed: what a global variable, or a stale pointer, leads to
- * may be used. docs/LEAKS.md has all of it.
+ * may be used. docs/DEADLOCKS-AND-LEAKS.md has all of it.
  *
  *   fd  where the report is written; negative: nowhere.
  *
@@ -156,8 +156,8 @@ int tuza_leak_scan(int fd);
  * Blocks   never.
  * Callable from  any goroutine or thread.
  */
-void tuza_leak_root_add(const void *pointer);
-void tuza_leak_root_remove(const void *pointer);
+void tuza_leak_root_add(const void *address);
+void tuza_leak_root_remove(const void *address);
 
 // ---- how TUZA_LEAK_CHECK works: private ------------------------------------------------------
 

@@ -14,7 +14,7 @@
  *
  * Words that look like pointers count as pointers, so some leaks are missed. None is reported
  * falsely while pointers lie in memory as they are, at addresses divisible by 8: the limits are
- * listed in docs/LEAKS.md.
+ * listed in docs/DEADLOCKS-AND-LEAKS.md.
  *
  * A select, or a wait with a context, is live if any one of its ways is. Whoever was taken out of
  * its queue, and is about to be made ready, is live: its place tells.

@@ -282,6 +282,7 @@ void config_read(void)
 	config.leakcheck = read_leakcheck("leakcheck");
 	config.leakscan = read_leakcheck("leakscan");
 	config.deadlock = read_deadlock();
+	config.lockorder = read_leakcheck("lockorder") != LEAKCHECK_OFF;
 	read_chaos();
 	find_memory_limit(groups);
 }

@@ -185,6 +185,14 @@ EXPORT void tuza_mutex_unlock(tuza_mutex *m)
 	chaos_point();
 }
 
+// With its number in TUZA_DEBUG=lockorder (debug/lock_order.c).
+EXPORT void tuza_mutex_unlock_leaving_(tuza_mutex *m, uint32_t number)
+{
+	race_release(m);
+	store_relaxed(&m->holder, number); // its own
+	mutex_unlocked(m, mutex_state_unlock(&m->state), true);
+}
+
 void mutex_unlock_to_park(tuza_mutex *m)
 {
 	race_release(m);

@@ -121,8 +121,8 @@ size_t sys_memory_copy(void *to, uintptr_t from, size_t bytes)
 
 bool sys_pages_touched(uintptr_t low, size_t pages, bool *touched)
 {
-	enum { SWAPPED = 62 }; // and above it: present
-	uint64_t entries[512];
+	enum { SWAPPED = 62 };       // and above it: present
+	uint64_t entries[512] = {0}; // tools do not know that the kernel fills it
 	long fd = open_file("/proc/self/pagemap");
 	size_t done = 0;
 
