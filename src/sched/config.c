@@ -8,6 +8,7 @@
  */
 #include "sched/config.h"
 
+#include "base/race_hooks.h"
 #include "sched/stack.h"
 #include "sys/sys.h"
 
@@ -18,7 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-struct config config = {.stack_class = STACK_CLASS_DEFAULT};
+struct config config = {
+	.stack_class = STACK_CLASS_DEFAULT, .kept_stack_class = STACK_CLASS_DEFAULT};
 
 enum { GROUP_PATH = 512, PROCESSORS_LIMIT = 1024 };
 
@@ -279,6 +281,7 @@ void config_read(void)
 						   : automatic_maxprocs(config.cpu_count, groups);
 	uint32_t class = stack_class_of(parse_bytes(getenv("TUZA_STACK_BYTES")));
 	config.stack_class = class ? class : STACK_CLASS_DEFAULT;
+	config.kept_stack_class = race_is_on() ? 0 : config.stack_class; // sanitizer_stack_rests
 	config.leakcheck = read_leakcheck("leakcheck");
 	config.leakscan = read_leakcheck("leakscan");
 	config.deadlock = read_deadlock();

@@ -24,6 +24,7 @@ struct config {
 	uint32_t maxprocs;
 	bool maxprocs_set; // by the environment: never adjusted
 	uint32_t stack_class;
+	uint32_t kept_stack_class; // which processors keep for reuse; 0 under ThreadSanitizer
 	int cpu_count;
 	enum leakcheck leakcheck;
 	enum leakcheck leakscan;

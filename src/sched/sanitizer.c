@@ -6,8 +6,9 @@
  * Each tool is told of a switch before the registers move, and at once that it is complete, because
  * no instrumented code runs in between. ThreadSanitizer: a goroutine is a fiber, switched without
  * synchronisation (flag 1), or else a race between two goroutines on one thread would be hidden;
- * what the next goroutine on a stack does comes after what the last one did there. LeakSanitizer:
- * at exit the used parts of all stacks are roots; never the guards.
+ * what the next goroutine on a stack does comes after what the last one did there, and so that this
+ * hides few races, stacks rest before they are used again. LeakSanitizer: at exit the used parts of
+ * all stacks are roots; never the guards.
  */
 #define _GNU_SOURCE // pthread_getattr_np
 #include "sched/sanitizer.h"
@@ -157,6 +158,43 @@ void sanitizer_goroutine_dropped(struct goroutine *g)
 		(state == GOROUTINE_WAITING || state == GOROUTINE_RUNNABLE))
 		forget_frames(g, g->sp);
 	sanitizer_goroutine_freed(g);
+}
+
+// ---- stacks that rest ---------------------------------------------------------------------
+
+enum { RESTING = 256 };
+static struct lock resting_lock;
+static char *resting[RESTING];  // guarded by resting_lock: the last that came free, in a ring
+static uint32_t resting_number; // guarded by resting_lock: of all that came free
+
+char *sanitizer_stack_rests(char *slot)
+{
+	lock_acquire(&resting_lock);
+	char **place = &resting[resting_number++ % RESTING];
+	char *rested = *place;
+	*place = slot;
+	lock_release(&resting_lock);
+	return rested;
+}
+
+size_t sanitizer_stacks_awake(char **slots, size_t count)
+{
+	size_t n = 0;
+	lock_acquire(&resting_lock);
+	for (uint32_t i = 0; i < RESTING && n < count; i++) {
+		if (resting[i])
+			slots[n++] = resting[i];
+		resting[i] = NULL;
+	}
+	lock_release(&resting_lock);
+	return n;
+}
+
+void sanitizer_stacks_forget(void)
+{
+	lock_acquire(&resting_lock);
+	memset(resting, 0, sizeof resting);
+	lock_release(&resting_lock);
 }
 
 int sanitizer_threads(void) { return race_is_on() ? 1 : 0; } // TSan's background thread

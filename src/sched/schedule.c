@@ -195,10 +195,20 @@ static char *take_stack(struct processor *p)
 	return p->stacks[--p->stack_count];
 }
 
+// Of a size of its own, or under ThreadSanitizer.
+static NOINLINE void free_stack(char *slot, uint32_t class)
+{
+	if (race_is_on() && class == goroutine_default_class() &&
+		load_relaxed(&rt.starved_count) == 0) // hint
+		slot = sanitizer_stack_rests(slot);
+	if (slot)
+		stack_free(slot, class);
+}
+
 static void give_stack(struct processor *p, char *slot, uint32_t class)
 {
-	if (unlikely(class != goroutine_default_class())) {
-		stack_free(slot, class);
+	if (unlikely(class != config.kept_stack_class)) {
+		free_stack(slot, class);
 	} else {
 		if (unlikely(p->stack_count == STACK_CACHE)) {
 			stack_free_many(class, p->stacks, STACK_CACHE / 2); // the coldest

@@ -151,6 +151,7 @@ static void abandon(void)
 	rt.free = NULL;
 	memset(rt.processors, 0, sizeof rt.processors);
 	rt.processor_count = 0;
+	sanitizer_stacks_forget();
 	stack_abandon_all();
 }
 
@@ -211,6 +212,7 @@ static void stop_locked(void)
 	if (left == 0) {
 		net_forget_goroutines();
 		goroutine_release_all();
+		sanitizer_stacks_forget();
 		stack_release_all();
 		processor_destroy_all();
 	} else {

@@ -13,6 +13,7 @@
  */
 #include "sched/goroutine_list.h"
 #include "sched/processor.h"
+#include "sched/sanitizer.h"
 #include "sched/schedule.h"
 #include "sched/stack.h"
 
@@ -37,6 +38,12 @@ static uint32_t empty_other_caches(void)
 			n += empty_cache(p);
 		else
 			store_relaxed(&p->attention, ATTENTION_ASKED); // seen when it schedules
+	}
+	char *rested[32];
+	size_t count;
+	while ((count = sanitizer_stacks_awake(rested, COUNT_OF(rested))) != 0) {
+		stack_free_many(goroutine_default_class(), rested, count);
+		n += (uint32_t)count;
 	}
 	return n;
 }

@@ -105,8 +105,16 @@ for compiler in clang gcc; do
 		# shellcheck disable=SC2046 # flags are meant to be split
 		"$compiler" -g -O1 -fsanitize=thread "$dir/$program.c" $(pkg-config --cflags --libs tuza) \
 			-o "$dir/$program" 2>"$dir/out" || fail "$compiler: it does not build"
-		"$dir/$program" >"$dir/out" 2>&1
-		[ $? = 66 ] || fail "$compiler: $program.c: no exit status 66"
+		# On one processor, too, where one goroutine runs after the other: stacks order nothing.
+		TUZA_MAXPROCS=1 "$dir/$program" >"$dir/out" 2>&1
+		[ $? = 66 ] || fail "$compiler: $program.c: not found on one processor"
+		# On several it misses accesses at the very same time now and then.
+		for _ in 1 2 3 4 5 6 7 8 9 10; do
+			"$dir/$program" >"$dir/out" 2>&1
+			status=$?
+			[ $status != 66 ] || break
+		done
+		[ $status = 66 ] || fail "$compiler: $program.c: no exit status 66"
 		says "WARNING: ThreadSanitizer: data race"
 	done
 	at=$(line_of send.c "the read")
@@ -118,7 +126,7 @@ for compiler in clang gcc; do
 	says "Thread T[0-9]+ 'the sender' "
 
 	program=race
-	"$dir/race" >"$dir/out" 2>&1
+	TUZA_MAXPROCS=1 "$dir/race" >"$dir/out" 2>&1
 	at=$(line_of race.c "the race")
 	says "#0 handle .*race\.c:$at"
 	[ "$(grep -c "#0 handle .*race\.c:$at" "$dir/out")" -ge 2 ] || fail "$compiler: not both stacks"
