@@ -21,6 +21,9 @@
 #endif
 
 #ifdef PROBES_EXIST
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments" // of STAP_PROBE1 and so on
+#endif
 #define PROBE1(name, a) STAP_PROBE1(tuza, name, a)
 #define PROBE2(name, a, b) STAP_PROBE2(tuza, name, a, b)
 #define PROBE3(name, a, b, c) STAP_PROBE3(tuza, name, a, b, c)
