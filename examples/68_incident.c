@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// not-under: address the goroutines that it leaves behind keep their memory
 /*
  * The classic incident: whoever asks stops waiting for a slow answer, and the goroutine that
  * fetches it waits for ever to hand it over. Counts what is left behind, without the fix and with
