@@ -32,16 +32,16 @@ void sanitizer_goroutine_dropped(struct goroutine *g);
 
 void sanitizer_stack_created(char *slot, uint32_t class);
 void sanitizer_stack_destroyed(char *slot, uint32_t class);
-// Threads that the sanitizer's runtime keeps in the process.
 /*
  * Under ThreadSanitizer a stack that comes free is kept for a while: returns the one to be used
- * again instead, or NULL. Takes those that rest out again, up to `count`: nobody else has any. At the
- * end of the runtime they are forgotten.
+ * again instead, or NULL. Takes those that rest out again, up to `count`: nobody else has any. At
+ * the end of the runtime they are forgotten.
  */
 char *sanitizer_stack_rests(char *slot);
 size_t sanitizer_stacks_awake(char **slots, size_t count);
 void sanitizer_stacks_forget(void);
 
+// Threads that the sanitizer's runtime keeps in the process.
 int sanitizer_threads(void);
 
 #endif
