@@ -12,6 +12,7 @@
 EXPORT const struct tuza_debugger_fact_ tuza_debugger_sync_[] = {
 	FACT("mutex.locked", MUTEX_LOCKED),
 	FACT("rwmutex.writer", RWMUTEX_WRITER),
+	FACT("rwmutex.slots", RWMUTEX_SLOTS),
 	FACT("rwmutex.reader", RWMUTEX_READER),
 	FACT("waitgroup.one", (uint64_t)1 << 32), // the counter is the upper half
 	FACT("once.done", ONCE_DONE),

@@ -9,7 +9,7 @@
  *
  * Lock order: the bucket's lock alone. Go: src/sync/rwmutex.go
  */
-#include "sync/rwmutex_state.h"
+#include "sync/reader_slots.h"
 #include "base/fatal.h"
 #include "base/race_hooks.h"
 #include "sched/chaos.h"
@@ -24,6 +24,17 @@
 #define RWMUTEX_SPIN_RELAXATIONS 30
 
 static const void *readers_of(const tuza_rwmutex *rw) { return (const char *)rw + 1; }
+
+enum {
+	// A lock gets slots at one in so many of the read locks at which readers meet, so that a
+	// writer's look at all slots, some microseconds, is paid for by the time they save.
+	BIAS_ONE_IN = 4096,
+	BIAS_ONE_IN_CHAOS = 4,
+	SLOT_BITS = 9, // 32 KiB, of which only what is used is in memory
+};
+
+static struct reader_slot reader_slots[1 << SLOT_BITS];
+static uint32_t era; // any thread, atomic
 
 // The detector is told two stories: "readers let writers in" at readers_of(rw), all else at rw.
 
@@ -60,6 +71,54 @@ static void forget_dropped(tuza_rwmutex *rw)
 	waitqueue_unlock(q);
 }
 
+// ---- readers that meet ----------------------------------------------------------------------
+
+// Where the calling goroutine stands as a reader of rw. NULL: a plain thread's lock is counted.
+static struct reader_slot *slot_of(const tuza_rwmutex *rw)
+{
+	const struct goroutine *g = goroutine_current_or_null();
+	if (!g || (g->flags & GOROUTINE_THREAD))
+		return NULL;
+	uint64_t mix = ((uintptr_t)g ^ (uintptr_t)rw << 20) * 0x9e3779b97f4a7c15;
+	return &reader_slots[mix >> (64 - SLOT_BITS)];
+}
+
+// Readers meet here. The caller is one of them, and counted.
+static NOINLINE void bias(tuza_rwmutex *rw)
+{
+	uint64_t next = (add_relaxed(&era, 1) & 0x7fff) + 1; // unique is enough
+	struct waitqueue *q = waitqueue_lock(rw);
+	reader_slots_begin(&rw->state, next);
+	waitqueue_unlock(q);
+}
+
+// A writer comes.
+static NOINLINE void unbias(tuza_rwmutex *rw)
+{
+	struct waitqueue *q = waitqueue_lock(rw);
+	reader_slots_count(&rw->state, reader_slots, COUNT_OF(reader_slots));
+	waitqueue_unlock(q);
+}
+
+/*
+ * A reader has let go that was not counted, while readers stand in slots: one of them was another
+ * goroutine's, which has unlocked in the place of this one. Or nobody has locked at all.
+ */
+static COLD void settle(tuza_rwmutex *rw, uint64_t seen)
+{
+	struct waitqueue *q = waitqueue_lock(rw);
+	bool settled = false;
+	for (size_t i = 0; !settled && i < COUNT_OF(reader_slots); i++)
+		settled = reader_slots_leave(&rw->state, seen, &reader_slots[i]);
+	if (settled)
+		add_relaxed(&rw->state, RWMUTEX_READER); // SLOTS, under the lock: nobody waits
+	else if ((int64_t)load_relaxed(&rw->state) < 0)  // no writer has counted one meanwhile
+		fatal("sync: RUnlock of unlocked RWMutex");
+	waitqueue_unlock(q);
+}
+
+// ---- waiting --------------------------------------------------------------------------------
+
 // In both: waits as `w`; `c` is the cancellable that holds it, or NULL. False: it was cancelled.
 
 NOINLINE static bool rwmutex_rlock_slow(
@@ -94,6 +153,10 @@ NOINLINE static bool rwmutex_lock_slow(
 	int rounds = 0;
 
 	while (!rwmutex_state_lock(&rw->state, woken)) {
+		if (load_relaxed(&rw->state) & RWMUTEX_SLOTS) { // re-checked under the lock
+			unbias(rw);
+			continue;
+		}
 		if (rounds < RWMUTEX_SPIN_ROUNDS && park_may_spin()) {
 			rounds++;
 			for (int i = 0; i < RWMUTEX_SPIN_RELAXATIONS; i++)
@@ -223,9 +286,34 @@ EXPORT void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw)
 	race_acquire(rw);
 }
 
+// Somebody has it, or readers stand in slots.
+EXPORT void tuza_rwmutex_rlock_shared_(tuza_rwmutex *rw)
+{
+	uint64_t seen = load_relaxed(&rw->state); // a hint
+
+	if (seen & RWMUTEX_BIASED) {
+		struct reader_slot *slot = slot_of(rw);
+		if (slot && reader_slots_enter(&rw->state, slot)) {
+			race_acquire(rw);
+			return;
+		}
+	}
+	seen = rwmutex_state_rlock(&rw->state);
+	if (unlikely(seen & (RWMUTEX_WRITER | RWMUTEX_WAITING))) {
+		tuza_rwmutex_rlock_slow_(rw);
+		return;
+	}
+	race_acquire(rw);
+	if (rwmutex_readers(seen) != 0 && !(seen & RWMUTEX_SLOTS) && !park_is_alone() &&
+		park_random_below(chaos_on ? BIAS_ONE_IN_CHAOS : BIAS_ONE_IN) == 0)
+		bias(rw);
+}
+
 EXPORT void tuza_rwmutex_rlock(tuza_rwmutex *rw)
 {
-	if (unlikely(rwmutex_state_rlock(&rw->state) & (RWMUTEX_WRITER | RWMUTEX_WAITING)))
+	if (unlikely(load_relaxed(&rw->state) != 0)) // a hint
+		tuza_rwmutex_rlock_shared_(rw);
+	else if (unlikely(rwmutex_state_rlock(&rw->state) & (RWMUTEX_WRITER | RWMUTEX_WAITING)))
 		tuza_rwmutex_rlock_slow_(rw);
 	else
 		race_acquire(rw);
@@ -244,17 +332,41 @@ EXPORT bool tuza_rwmutex_try_rlock(tuza_rwmutex *rw)
 // It was not the only reader, somebody waits, or it was not locked. `seen`: what the word was.
 EXPORT void tuza_rwmutex_runlock_slow_(tuza_rwmutex *rw, uint64_t seen)
 {
-	if (unlikely(rwmutex_readers(seen) == 0))
-		fatal("sync: RUnlock of unlocked RWMutex");
+	if (unlikely(rwmutex_readers(seen) == 0)) {
+		if (!(seen & RWMUTEX_SLOTS))
+			fatal("sync: RUnlock of unlocked RWMutex");
+		settle(rw, seen);
+	}
 	if (rwmutex_readers(seen) == 1 && seen % RWMUTEX_READER == RWMUTEX_WAITING)
 		rwmutex_runlock_slow(rw);
 	preempt_check(); // readers need not park, however long they keep others waiting
 }
 
+// The word is not that of a lock with one reader.
+EXPORT void tuza_rwmutex_runlock_shared_(tuza_rwmutex *rw)
+{
+	uint64_t seen = load_relaxed(&rw->state); // SLOTS stays while the caller stands in one
+
+	race_release(readers_of(rw));
+	if (seen & RWMUTEX_SLOTS) {
+		struct reader_slot *slot = slot_of(rw);
+		if (slot && reader_slots_leave(&rw->state, seen, slot)) {
+			preempt_check();
+			return;
+		}
+	}
+	(void)rwmutex_state_runlock(&rw->state, &seen);
+	tuza_rwmutex_runlock_slow_(rw, seen);
+}
+
 EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw)
 {
-	uint64_t seen;
+	uint64_t seen = load_relaxed(&rw->state); // a hint
 
+	if (unlikely(seen != RWMUTEX_READER)) {
+		tuza_rwmutex_runlock_shared_(rw);
+		return;
+	}
 	race_release(readers_of(rw));
 	(void)rwmutex_state_runlock(&rw->state, &seen);
 	if (unlikely(seen != RWMUTEX_READER))
@@ -281,6 +393,8 @@ EXPORT void tuza_rwmutex_lock(tuza_rwmutex *rw)
 
 EXPORT bool tuza_rwmutex_try_lock(tuza_rwmutex *rw)
 {
+	if (load_relaxed(&rw->state) & RWMUTEX_SLOTS) // re-checked under the lock
+		unbias(rw);
 	if (!rwmutex_state_lock(&rw->state, 0))
 		return false;
 	rwmutex_has_writer(rw);
@@ -351,7 +465,9 @@ void rwmutex_pass_on(void *waiting, const void *object, bool is_writer)
 	tuza_rwmutex *rw = (tuza_rwmutex *)object;
 
 	if (!is_writer) {
-		tuza_rwmutex_runlock(rw);
+		uint64_t seen; // it was given to it by count
+		if (!rwmutex_state_runlock(&rw->state, &seen))
+			rwmutex_runlock_slow(rw);
 		return;
 	}
 	while (!w->granted && !rwmutex_state_lock(&rw->state, RWMUTEX_WOKEN)) {

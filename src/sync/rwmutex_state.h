@@ -8,7 +8,12 @@
  *             and cleared under the bucket's lock only. May be set without need while WRITER is.
  *   WOKEN     one writer was taken out of the queue and is on its way to take the lock or to park
  *             again. Set by the release that took it out; cleared by that writer alone.
- *   READER    the rest counts the readers that hold it.
+ *   BIASED    readers may stand in slots (reader_slots.h) instead of being counted here.
+ *   SLOTS     some may do so: as long as BIASED is set, and until a writer has counted them.
+ *   ERA       16 bits: which time of BIASED it is. 0 without SLOTS.
+ *   READER    the rest counts the readers that hold it, but for those in slots.
+ *
+ * SLOTS excludes WRITER, WAITING and WOKEN; it is set and cleared under the bucket's lock only.
  *
  * Readers that wait always get the lock handed over, all at once. The writer that waits longest
  * gets it handed over by the last reader, and by a writer if it starves; else it is woken to
@@ -34,12 +39,15 @@
 #define RWMUTEX_WRITER ((uint64_t)1)
 #define RWMUTEX_WAITING ((uint64_t)2)
 #define RWMUTEX_WOKEN ((uint64_t)4)
-#define RWMUTEX_READER ((uint64_t)8)
+#define RWMUTEX_BIASED ((uint64_t)8)
+#define RWMUTEX_SLOTS ((uint64_t)16)
+#define RWMUTEX_ERA ((uint64_t)32) // the first of its bits
+#define RWMUTEX_READER ((uint64_t)1 << 21)
 
 static ALWAYS_INLINE uint64_t rwmutex_readers(uint64_t seen) { return seen / RWMUTEX_READER; }
 static ALWAYS_INLINE bool rwmutex_is_held(uint64_t seen)
 {
-	return (seen & RWMUTEX_WRITER) || rwmutex_readers(seen) > 0;
+	return (seen & (RWMUTEX_WRITER | RWMUTEX_SLOTS)) || rwmutex_readers(seen) > 0;
 }
 
 /*
@@ -70,7 +78,8 @@ static ALWAYS_INLINE bool rwmutex_state_try_rlock(uint64_t *state)
 /*
  * Ends a read lock.
  *
- *   seen  set to what the word was: if it has no reader, nobody held the lock, a misuse.
+ *   seen  set to what the word was: if it has no reader and no SLOTS, nobody held the lock, a
+ *         misuse.
  *
  * Returns  false when the caller was the last reader and somebody waits: it has to pass the lock
  * on.
@@ -83,8 +92,8 @@ static ALWAYS_INLINE bool rwmutex_state_runlock(uint64_t *state, uint64_t *seen)
 	return rwmutex_readers(*seen) != 1 || *seen % RWMUTEX_READER != RWMUTEX_WAITING;
 }
 
-// Takes the write lock if nobody holds it. `woken`: RWMUTEX_WOKEN if the caller is the woken
-// writer, else 0.
+// Takes the write lock if nobody holds it and no reader may stand in a slot. `woken`: RWMUTEX_WOKEN
+// if the caller is the woken writer, else 0.
 static ALWAYS_INLINE bool rwmutex_state_lock(uint64_t *state, uint64_t woken)
 {
 	uint64_t seen = load_relaxed(state); // ordered by the CAS below
@@ -142,13 +151,13 @@ static ALWAYS_INLINE bool rwmutex_state_park_reader(uint64_t *state)
  * Announces that a writer will wait, and that the woken one which it was is awake no more. Needs:
  * the bucket's lock.
  *
- * Returns  false when nobody holds it: try again instead.
+ * Returns  false when nobody holds it, or readers may stand in slots: try again instead.
  */
 static ALWAYS_INLINE bool rwmutex_state_park_writer(uint64_t *state, uint64_t woken)
 {
 	uint64_t seen = load_relaxed(state); // ordered by the CAS below
 
-	while (rwmutex_is_held(seen))
+	while (rwmutex_is_held(seen) && !(seen & RWMUTEX_SLOTS))
 		// Relaxed: as in rwmutex_state_park_reader.
 		if (cas_relaxed(state, &seen, (seen | RWMUTEX_WAITING) & ~woken))
 			return true;

@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: MIT
 /*
- * Claim: with the transitions of sync/rwmutex_state.h a writer is alone and readers see a writer's
- * work whole, nobody waits for ever, and a release that lets others in touches the lock no more, a
- * last reader's only while somebody waits for it: a writer that comes last frees (poisons) it. The
- * same when waiters are cancelled, before they wait, while they do, or when they have been woken: a
- * writer that gives up leaves nobody behind.
+ * Claim: with the transitions of sync/rwmutex_state.h and sync/reader_slots.h a writer is alone and
+ * readers see a writer's work whole, nobody waits for ever, and a release that lets others in
+ * touches the lock no more, a last reader's only while somebody waits for it: a writer that comes
+ * last frees (poisons) it. The same when waiters are cancelled, before they wait, while they do, or when they have been woken: a
+ * writer that gives up leaves nobody behind. A reader in a slot touches the lock no more when it
+ * leaves, and slots are empty in the end.
  */
-#include "sync/rwmutex_state.h"
 #include "parking.h"
 
-#define LOCKERS 4
+// Others get in between the steps of reader_slots.h, too.
+#undef load_seq_cst
+#undef cas_seq_cst
+#undef and_seq_cst
+#define load_seq_cst(p) (model_pause(), __atomic_load_n((p), __ATOMIC_SEQ_CST))
+#define cas_seq_cst(p, expected, v)                                                                \
+	(model_pause(), __atomic_compare_exchange_n(                                               \
+				(p), (expected), (v), 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+#define and_seq_cst(p, v) (model_pause(), __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST))
+#include "sync/reader_slots.h"
+
+#define LOCKERS 5
+#define SLOTS 2               // of three readers
 #define THREADS (LOCKERS + 1) // and one that cancels
 #ifdef MODEL_CHECKER
 #define TURNS 1
@@ -30,7 +42,9 @@ struct wait {
 static struct bucket writers = BUCKET_INIT; // its lock is the bucket's
 static struct bucket readers = BUCKET_INIT; // its own lock is not used
 static struct wait waits[LOCKERS];
+static struct reader_slot slots[SLOTS];
 static uint64_t state;
+static uint64_t era;      // atomic
 static int first, second; // plain: written by writers, always both
 static int written;       // atomic: turns of writers that had the lock
 static int left;          // atomic: turns that have not ended
@@ -115,23 +129,74 @@ static void pass_on(void)
 	release_list(list);
 }
 
-static void runlock(void)
+static void settle(uint64_t seen)
+{
+	bool settled = false;
+
+	pthread_mutex_lock(&writers.lock);
+	for (int i = 0; !settled && i < SLOTS; i++)
+		settled = reader_slots_leave(&state, seen, &slots[i]);
+	if (settled)
+		add_relaxed(&state, RWMUTEX_READER);
+	else
+		assert((int64_t)load_relaxed(&state) >= 0);
+	pthread_mutex_unlock(&writers.lock);
+}
+
+static void runlock_counted(void)
 {
 	uint64_t seen;
 
 	if (!rwmutex_state_runlock(&state, &seen))
 		pass_on();
-	assert(rwmutex_readers(seen) > 0);
+	assert(rwmutex_readers(seen) > 0 || (seen & RWMUTEX_SLOTS));
+	if (rwmutex_readers(seen) == 0)
+		settle(seen);
+}
+
+static void runlock(struct reader_slot *slot)
+{
+	uint64_t seen = load_relaxed(&state);
+
+	model_pause();
+	if (!(seen & RWMUTEX_SLOTS) || !reader_slots_leave(&state, seen, slot))
+		runlock_counted();
+}
+
+static void count_slots(void)
+{
+	pthread_mutex_lock(&writers.lock);
+	reader_slots_count(&state, slots, SLOTS);
+	pthread_mutex_unlock(&writers.lock);
+}
+
+// A reader that is counted lets others use slots.
+static void bias(void)
+{
+	uint64_t next = add_relaxed(&era, 1) % 0xffff + 1;
+
+	model_pause();
+	pthread_mutex_lock(&writers.lock);
+	reader_slots_begin(&state, next);
+	pthread_mutex_unlock(&writers.lock);
 }
 
 // Both locks: false when cancelled.
 
-static bool rlock(struct wait *c)
+static bool rlock(struct wait *c, struct reader_slot *slot)
 {
-	if (!(rwmutex_state_rlock(&state) & (RWMUTEX_WRITER | RWMUTEX_WAITING)))
+	uint64_t seen;
+
+	if (reader_slots_enter(&state, slot))
 		return true;
+	seen = rwmutex_state_rlock(&state);
+	if (!(seen & (RWMUTEX_WRITER | RWMUTEX_WAITING))) {
+		if (!(seen & RWMUTEX_SLOTS))
+			bias();
+		return true;
+	}
 	model_pause();
-	runlock();
+	runlock_counted();
 	while (!rwmutex_state_try_rlock(&state)) {
 		pthread_mutex_lock(&writers.lock);
 		if (c->cancelled) {
@@ -156,6 +221,11 @@ static bool wlock(struct wait *c)
 	uint64_t woken = 0;
 
 	while (!rwmutex_state_lock(&state, woken)) {
+		if (load_relaxed(&state) & RWMUTEX_SLOTS) {
+			count_slots();
+			continue;
+		}
+		model_pause();
 		pthread_mutex_lock(&writers.lock);
 		if (!rwmutex_state_park_writer(&state, woken)) {
 			pthread_mutex_unlock(&writers.lock);
@@ -220,15 +290,17 @@ static struct wait *turn_begin(void *number)
 
 static void *read_turns(void *number)
 {
+	struct reader_slot *slot = &slots[(uintptr_t)number % SLOTS];
+
 	for (int i = 0; i < TURNS; i++) {
-		if (!rlock(turn_begin(number))) {
+		if (!rlock(turn_begin(number), slot)) {
 			(void)sub_relaxed(&left, 1);
 			continue;
 		}
 		assert(first == second);
 		model_pause();
 		(void)sub_relaxed(&left, 1);
-		runlock();
+		runlock(slot);
 	}
 	return NULL;
 }
@@ -270,7 +342,7 @@ static void *cancel_turns(void *number)
 static void one_round(void)
 {
 	static model_thread *const threads[THREADS] = {
-		read_turns, write_turns, read_turns, write_turns, cancel_turns};
+		read_turns, write_turns, read_turns, write_turns, read_turns, cancel_turns};
 
 	state = 0;
 	first = second = written = 0;
@@ -278,7 +350,10 @@ static void one_round(void)
 	poisoned = false;
 	model_run(threads, THREADS);
 	assert(first == written && second == written);
-	assert(state == (poisoned ? POISON : 0));
+	assert(poisoned ? state == POISON
+			: (state & ~(RWMUTEX_BIASED | RWMUTEX_SLOTS | 0xffff * RWMUTEX_ERA)) == 0);
+	for (int i = 0; i < SLOTS; i++)
+		assert(slots[i].entry == 0);
 	assert(!writers.first && !readers.first);
 }
 

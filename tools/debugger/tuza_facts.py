@@ -223,6 +223,8 @@ def describe_rwmutex(f, rw):
         text = "locked"
     else:
         text = "read-locked by %d" % readers if readers else "unlocked"
+        if state & f["rwmutex.slots"]:
+            text += ", not counting readers in slots"
     return text + waiters(f, rw)
 
 

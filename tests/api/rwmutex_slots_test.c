@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Readers that meet stand in slots instead of being counted (sync/reader_slots.h): nobody may
+ * notice but by the clock. A lock gets slots by chance, so each test does what makes it likely.
+ */
+#include "sync_support.h"
+
+#include <errno.h>
+#include <tuza/context.h>
+
+// Two read locks at a time, until it is all but certain that the lock has slots. (On one processor
+// none ever has.)
+static void meet(tuza_rwmutex *rw)
+{
+	tuza_rwmutex_rlock(rw);
+	for (int i = 0; i < 60000; i++) {
+		tuza_rwmutex_rlock(rw);
+		tuza_rwmutex_runlock(rw);
+	}
+	tuza_rwmutex_runlock(rw);
+}
+
+struct shared {
+	tuza_rwmutex rw;
+	tuza_chan *held, *leave, *left;
+};
+
+static void hold(struct shared *s)
+{
+	tuza_rwmutex_rlock(&s->rw);
+	tuza_chan_send(s->held, NULL);
+	(void)tuza_chan_recv(s->leave, NULL);
+	tuza_rwmutex_runlock(&s->rw);
+	tuza_chan_send(s->left, NULL);
+}
+
+static void hold_and_forget(struct shared *s)
+{
+	tuza_rwmutex_rlock(&s->rw);
+	tuza_chan_send(s->held, NULL);
+}
+
+static void begin(struct shared *s)
+{
+	*s = (struct shared){.held = tuza_chan_new(0, 0),
+		.leave = tuza_chan_new(0, 0),
+		.left = tuza_chan_new(0, 0)};
+	meet(&s->rw);
+}
+
+static void end(struct shared *s)
+{
+	tuza_chan_release(s->held);
+	tuza_chan_release(s->leave);
+	tuza_chan_release(s->left);
+}
+
+static void receive(tuza_chan *c, int n)
+{
+	for (int i = 0; i < n; i++)
+		CHECK(tuza_chan_recv(c, NULL));
+}
+
+static void let_go(struct shared *s, int n)
+{
+	for (int i = 0; i < n; i++)
+		tuza_chan_send(s->leave, NULL);
+	receive(s->left, n);
+}
+
+static void lock_and_tell(struct shared *s)
+{
+	tuza_rwmutex_lock(&s->rw);
+	tuza_chan_send(s->held, NULL);
+	tuza_rwmutex_unlock(&s->rw);
+}
+
+TEST(writer_waits_for_readers_that_met)
+{
+	struct shared s;
+	bool got;
+
+	begin(&s);
+	for (int i = 0; i < 4; i++)
+		TUZA_GO(hold, &s);
+	receive(s.held, 4);
+	CHECK(!tuza_rwmutex_try_lock(&s.rw));
+	TUZA_GO(lock_and_tell, &s);
+	let_go(&s, 3);
+	got = !tuza_rwmutex_try_rlock(&s.rw); // the writer waits already
+	if (!got)
+		tuza_rwmutex_runlock(&s.rw);
+	let_go(&s, 1);
+	receive(s.held, 1);
+	tuza_rwmutex_lock(&s.rw);
+	CHECK(!tuza_rwmutex_try_rlock(&s.rw));
+	tuza_rwmutex_unlock(&s.rw);
+	end(&s);
+}
+
+TEST(writer_gives_up_waiting_for_readers_that_met)
+{
+	struct shared s;
+	tuza_context *ctx;
+
+	begin(&s);
+	TUZA_GO(hold, &s);
+	receive(s.held, 1);
+	ctx = tuza_context_with_timeout(tuza_context_background(), TUZA_MILLISECOND);
+	CHECK_EQ(tuza_rwmutex_lock_ctx(&s.rw, ctx), -ETIMEDOUT);
+	tuza_context_free(ctx);
+	CHECK(tuza_rwmutex_try_rlock(&s.rw));
+	tuza_rwmutex_runlock(&s.rw);
+	let_go(&s, 1);
+	CHECK(tuza_rwmutex_try_lock(&s.rw));
+	tuza_rwmutex_unlock(&s.rw);
+	end(&s);
+}
+
+// As in Go, whoever wants to may end a read lock, also one that another goroutine began.
+TEST(readers_that_met_may_unlock_for_each_other)
+{
+	struct shared s;
+
+	for (int n = 1; n <= 9; n += 4) {
+		begin(&s);
+		for (int i = 0; i < n; i++)
+			TUZA_GO(hold_and_forget, &s);
+		receive(s.held, n);
+		TUZA_GO(hold, &s);
+		receive(s.held, 1);
+		for (int i = 0; i < n; i++)
+			tuza_rwmutex_runlock(&s.rw);
+		CHECK(!tuza_rwmutex_try_lock(&s.rw));
+		let_go(&s, 1);
+		CHECK(tuza_rwmutex_try_lock(&s.rw));
+		tuza_rwmutex_unlock(&s.rw);
+		end(&s);
+	}
+}
+
+struct board {
+	tuza_rwmutex rw;
+	int64_t first, second; // plain: guarded by rw
+	atomic_bool stop;
+};
+
+static void read_board(void *arg)
+{
+	struct board *b = arg;
+
+	while (!atomic_load(&b->stop)) {
+		tuza_rwmutex_rlock(&b->rw);
+		CHECK_EQ(b->first, b->second);
+		tuza_rwmutex_runlock(&b->rw);
+	}
+}
+
+// Writers come seldom, so that the lock goes from count to slots and back many times.
+TEST(rare_writers_among_readers_that_meet_are_alone)
+{
+	struct board b = {0};
+	tuza_waitgroup wg = {0};
+	enum { WRITES = 100 };
+
+	for (int i = 0; i < 6; i++)
+		tuza_waitgroup_go(&wg, read_board, &b);
+	for (int i = 0; i < WRITES; i++) {
+		if (i % 8 == 0)
+			tuza_sleep(TUZA_MILLISECOND);
+		tuza_rwmutex_lock(&b.rw);
+		b.first++;
+		if (i % 4 == 0)
+			tuza_yield();
+		b.second++;
+		tuza_rwmutex_unlock(&b.rw);
+	}
+	atomic_store(&b.stop, true);
+	tuza_waitgroup_wait(&wg);
+	CHECK_EQ(b.first, WRITES);
+	CHECK(tuza_rwmutex_try_lock(&b.rw));
+	tuza_rwmutex_unlock(&b.rw);
+}
+
+// M12.
+TEST(unlock_of_an_unlocked_lock_with_slots_is_fatal)
+{
+	char output[2000];
+
+	if (child_case() == 1) {
+		tuza_rwmutex rw = {0};
+		meet(&rw);
+		tuza_rwmutex_runlock(&rw);
+		return;
+	}
+	CHECK_EQ(run_child("unlock_of_an_unlocked_lock_with_slots_is_fatal", 1, output,
+			 sizeof(output)),
+		2);
+	CHECK(strstr(output, "fatal error: sync: RUnlock of unlocked RWMutex"));
+}
