@@ -3,9 +3,9 @@
  * Claim: with the transitions of sync/rwmutex_state.h and sync/reader_slots.h a writer is alone and
  * readers see a writer's work whole, nobody waits for ever, and a release that lets others in
  * touches the lock no more, a last reader's only while somebody waits for it: a writer that comes
- * last frees (poisons) it. The same when waiters are cancelled, before they wait, while they do, or when they have been woken: a
- * writer that gives up leaves nobody behind. A reader in a slot touches the lock no more when it
- * leaves, and slots are empty in the end.
+ * last frees (poisons) it. The same when waiters are cancelled, before they wait, while they do, or
+ * when they have been woken: a writer that gives up leaves nobody behind. A reader in a slot
+ * touches the lock no more when it leaves, and slots are empty in the end.
  */
 #include "parking.h"
 
