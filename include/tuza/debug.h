@@ -77,9 +77,17 @@ typedef struct tuza_statistics {
 	uint64_t stacks_reserved; // of goroutines that have begun: addresses, not memory
 	uint64_t stacks_used;     // from the top to where those that do not run stand
 	// since the runtime has started
-	uint64_t created;  // goroutines
-	uint64_t switches; // times that a processor went on to run a goroutine
-	uint64_t stolen;   // goroutines that a processor took from another's queue
+	uint64_t created;              // goroutines
+	uint64_t switches;             // times that a processor went on to run a goroutine
+	uint64_t stolen;               // goroutines that a processor took from another's queue
+	uint64_t parks;                // times that a goroutine stopped to wait
+	uint64_t woken_by_descriptors; // goroutines that events from outside made runnable
+	uint64_t woken_by_timers;      // that sleeps and time limits did, or timers started
+	// since tuza_stats_measure
+	uint64_t mutex_wait_ns;     // that goroutines waited for mutexes and rwmutexes
+	uint64_t latencies;         // how many of the times below were measured
+	uint64_t latency_median_ns; // between being made runnable and running: half are shorter
+	uint64_t latency_99_ns;     // 99 of 100 are shorter
 } tuza_statistics;
 
 /*
@@ -93,9 +101,20 @@ typedef struct tuza_statistics {
 void tuza_stats(tuza_statistics *s);
 
 /*
+ * From now on what costs something is measured as well: how long goroutines that could run wait for
+ * a processor, and how long they wait for locks, one in eight of them, by dice. Costs some 5 ns for
+ * each time that a goroutine is made runnable and run. tuza_debug_serve does this.
+ *
+ * Blocks   never.
+ * Callable from  any goroutine or thread, before tuza_run, too.
+ * Go       measures always: /sched/latencies:seconds, /sync/mutex/wait/total:seconds   (O50)
+ */
+void tuza_stats_measure(void);
+
+/*
  * Writes the same in the text format that Prometheus reads, with the names that Go's collector
  * gives what runtime/metrics counts, and "tuza_" in front: tuza_sched_goroutines_goroutines and so
- * on; and the CPU time of the process.
+ * on; the CPU time of the process; and once they are measured, a histogram of latencies.
  *
  *   fd  any writable descriptor.
  *
@@ -104,6 +123,16 @@ void tuza_stats(tuza_statistics *s);
  * Callable from  as tuza_stats.
  */
 int tuza_metrics_write(int fd);
+
+/*
+ * The same under the names that Go programs have for it, for dashboards that were made for those:
+ * go_goroutines, go_threads, go_sched_gomaxprocs_threads, go_sched_latencies_seconds and so on, and
+ * process_resident_memory_bytes, process_open_fds … What only a garbage collector has is missing.
+ *
+ * With TUZA_METRICS=go in the environment tuza_metrics_write, and so /metrics, writes these behind
+ * its own.
+ */
+int tuza_metrics_write_go(int fd);
 
 // ---- private: what debuggers read of a process or a core file (share/tuza/tuza-gdb.py) ---------
 

@@ -142,10 +142,12 @@ int tuza_set_mutex_profile_fraction(int fraction);
  *	/debug/pprof/goroutine      ?debug=0, 1 or 2, as tuza_pprof_write
  *	/debug/pprof/threadcreate   the same
  *	/debug/pprof/profile        ?seconds=30: the CPU profile of so many seconds
+ *	/debug/pprof/trace          ?seconds=1: a trace of so many seconds; ?format=perfetto
+ *	/debug/flightrecorder       tuza_flight_recorder_write, if there is one
  *	/debug/pprof/cmdline        the command line, with zeroes between words
  *	/debug/pprof/symbol         ?0x401000+0x401010: names of addresses
  *	/debug/vars                 tuza_stats as JSON
- *	/metrics                    tuza_metrics_write
+ *	/metrics                    tuza_metrics_write; ?names=go: tuza_metrics_write_go
  *
  *   address  "127.0.0.1:6060", "localhost:0", "[::1]:6060"; a path or "@name" for a unix socket. It
  *            should be the program's debug port and nothing else: whoever connects sees everything.

@@ -51,14 +51,49 @@ static void count_goroutine(tuza_statistics *s, const struct goroutine *g)
 		count_stack(s, g);
 }
 
+static void count_woken(tuza_statistics *s, const uint64_t *woken)
+{
+	s->woken_by_descriptors += load_relaxed(&woken[EVENT_BY_NETPOLL]); // statistic
+	s->woken_by_timers += load_relaxed(&woken[EVENT_BY_TIMER]);        // statistic
+}
+
 static void count_processor(tuza_statistics *s, struct processor *p)
 {
+	s->parks += load_relaxed(&p->parks); // statistic
+	count_woken(s, p->woken);
 	s->switches += load_relaxed(&p->runs); // statistic
 	s->stolen += load_relaxed(&p->steals); // statistic
 	lock_acquire(&p->timers.lock);
 	s->timers += p->timers.count;
 	lock_release(&p->timers.lock);
 }
+
+// The end of the bucket within which `part` of all lie.
+static uint64_t quantile(const uint64_t *counts, uint64_t all, double part)
+{
+	uint64_t wanted = (uint64_t)((double)all * part), n = 0;
+	uint32_t i = 0;
+
+	while (i < LATENCY_BUCKETS - 1 && (n += counts[i]) <= wanted)
+		i++;
+	return (uint64_t)latency_bucket_from(i < LATENCY_BUCKETS - 1 ? i + 1 : i);
+}
+
+static void count_latencies(tuza_statistics *s)
+{
+	uint64_t counts[LATENCY_BUCKETS] = {0}, total = 0;
+
+	s->mutex_wait_ns = latency_mutex_wait();
+	latency_add_up(counts, &total);
+	for (uint32_t i = 0; i < LATENCY_BUCKETS; i++)
+		s->latencies += counts[i];
+	if (s->latencies == 0)
+		return;
+	s->latency_median_ns = quantile(counts, s->latencies, 0.5);
+	s->latency_99_ns = quantile(counts, s->latencies, 0.99);
+}
+
+EXPORT void tuza_stats_measure(void) { latency_measure(); }
 
 EXPORT void tuza_stats(tuza_statistics *s)
 {
@@ -74,6 +109,8 @@ EXPORT void tuza_stats(tuza_statistics *s)
 	s->processors_idle = load_relaxed(&rt.idle_processor_count); // statistic
 	for (uint32_t i = 0; i < processor_count(); i++)
 		count_processor(s, processor_at(i));
+	count_woken(s, rt.foreign_woken);
+	count_latencies(s);
 	// (chunks) pairs with add_chunk in goroutine.c
 	for (const struct goroutine_chunk *c = load_acquire(&rt.chunks); c; c = c->next)
 		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++)

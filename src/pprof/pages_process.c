@@ -56,6 +56,13 @@ void page_append_statistics(struct bytes *b)
 		{"created", &s.created},
 		{"switches", &s.switches},
 		{"stolen", &s.stolen},
+		{"parks", &s.parks},
+		{"woken_by_descriptors", &s.woken_by_descriptors},
+		{"woken_by_timers", &s.woken_by_timers},
+		{"mutex_wait_ns", &s.mutex_wait_ns},
+		{"latencies", &s.latencies},
+		{"latency_median_ns", &s.latency_median_ns},
+		{"latency_99_ns", &s.latency_99_ns},
 	};
 
 	tuza_stats(&s);
@@ -90,9 +97,10 @@ void page_metrics(struct page *p, const struct page_request *r)
 {
 	int fd = page_file_open(p);
 
-	(void)r;
 	if (fd < 0)
 		return;
 	p->type = "text/plain; version=0.0.4; charset=utf-8";
-	page_file_close(p, fd, tuza_metrics_write(fd));
+	page_file_close(p, fd,
+		strcmp(r->query, "names=go") == 0 ? tuza_metrics_write_go(fd)
+						  : tuza_metrics_write(fd));
 }

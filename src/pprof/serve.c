@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <tuza/debug.h>
 #include <tuza/goroutine.h>
 #include <tuza/net.h>
 #include <tuza/pprof.h>
@@ -310,6 +311,7 @@ EXPORT int tuza_debug_serve_with(
 	}
 	if (listener)
 		*listener = l;
+	tuza_stats_measure();
 	TUZA_GO(serve, l, !unix_socket && !options->anywhere);
 	return 0;
 }

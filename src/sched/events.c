@@ -80,6 +80,8 @@ NOINLINE void events_leaving(struct machine *m, struct goroutine *g, void *(*ent
 		else
 			probes_yielding(g);
 	}
+	if (events_are_for(EVENTS_FOR_LATENCY) && entry == schedule_parked)
+		latency_parks(m->processor, g);
 	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_leave(m, g, false);
 }

@@ -41,6 +41,7 @@ enum event_cause {
 	EVENT_BY_TIMER,
 	EVENT_BY_NETPOLL,
 	EVENT_BY_SCHEDULER, // what it did went on by itself: a park that was not to be, a stack
+	EVENT_CAUSES
 };
 
 // Any thread, atomic: enum events_for. Changes while goroutines run: each hook looks once.

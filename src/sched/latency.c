@@ -38,25 +38,54 @@ int64_t latency_bucket_from(uint32_t bucket)
 
 // ---- hooks ---------------------------------------------------------------------------------
 
+// Whether this one is measured, by p's dice.
+static bool is_sampled(struct processor *p)
+{
+	if (p->latency_skip > 0) {
+		p->latency_skip--;
+		return false;
+	}
+	p->latency_random += p->index + 1;
+	p->latency_skip = random_below(&p->latency_random, 2 * SAMPLE - 1);
+	return true;
+}
+
+static bool waits_for_lock(const struct goroutine *g)
+{
+	return g->wait_reason == WAIT_MUTEX || g->wait_reason == WAIT_RWMUTEX_R ||
+	       g->wait_reason == WAIT_RWMUTEX_W;
+}
+
+// Until it is runnable, runnable_since is the negative time when it parked.
+void latency_parks(struct processor *p, struct goroutine *g)
+{
+	g->runnable_since = waits_for_lock(g) && is_sampled(p) ? -clock_now() : 0;
+}
+
+static void add_mutex_wait(struct processor *p, int64_t parked_at)
+{
+	uint64_t ns = (uint64_t)(clock_now() - parked_at) * SAMPLE;
+
+	if (parked_at < load_relaxed(&measured_since)) // constant by now
+		return;
+	if (p)
+		store_relaxed(&p->mutex_wait_total, p->mutex_wait_total + ns); // only writer
+	else
+		add_relaxed(&rt.foreign_mutex_wait, ns); // statistic
+}
+
 void latency_begin(struct processor *p, struct goroutine *g)
 {
-	if (p && p->latency_skip > 0) {
-		p->latency_skip--;
-		g->runnable_since = 0;
-		return;
-	}
-	if (p) {
-		p->latency_random += p->index + 1;
-		p->latency_skip = random_below(&p->latency_random, 2 * SAMPLE - 1);
-	}
-	g->runnable_since = clock_now();
+	if (g->flags & GOROUTINE_STARTED && g->runnable_since < 0)
+		add_mutex_wait(p, -g->runnable_since);
+	g->runnable_since = !p || is_sampled(p) ? clock_now() : 0;
 }
 
 void latency_end(struct processor *p, struct goroutine *g)
 {
 	int64_t since = g->runnable_since;
 
-	if (since == 0)
+	if (since <= 0)
 		return;
 	g->runnable_since = 0;
 	// What is of a descriptor's life before the measuring does not count: constant by now.
@@ -79,6 +108,15 @@ void latency_measure(void)
 
 	if (cas_relaxed(&measured_since, &never, clock_now())) // nothing else hangs on it
 		events_begin(EVENTS_FOR_LATENCY);
+}
+
+uint64_t latency_mutex_wait(void)
+{
+	uint64_t n = load_relaxed(&rt.foreign_mutex_wait); // statistic
+
+	for (uint32_t i = 0; i < processor_count(); i++)
+		n += load_relaxed(&processor_at(i)->mutex_wait_total); // statistic
+	return n;
 }
 
 void latency_add_up(uint64_t *counts, uint64_t *total_ns)

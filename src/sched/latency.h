@@ -26,7 +26,12 @@ uint32_t latency_bucket(int64_t ns);
 // The least duration of a bucket.
 int64_t latency_bucket_from(uint32_t bucket);
 
-// Hooks (events.h). p: the caller's processor, or NULL.
+/*
+ * Hooks (events.h). A goroutine parks on p: if that is for a lock, its wait is measured until
+ * latency_begin, one time in eight.
+ */
+void latency_parks(struct processor *p, struct goroutine *g);
+// p: the caller's processor, or NULL.
 void latency_begin(struct processor *p, struct goroutine *g);
 void latency_end(struct processor *p, struct goroutine *g);
 
@@ -35,6 +40,9 @@ void latency_end(struct processor *p, struct goroutine *g);
  * 5 ns for each that is made to run.
  */
 void latency_measure(void);
+
+// How long goroutines have waited for mutexes and rwmutexes, ns: eight times what was measured.
+uint64_t latency_mutex_wait(void);
 
 // Adds all processors' counts to counts[LATENCY_BUCKETS]; *total_ns: of the measured durations.
 void latency_add_up(uint64_t *counts, uint64_t *total_ns);

@@ -158,11 +158,28 @@ void ready(struct goroutine *g)
 		submit_ready(g);
 }
 
+// Before they are in queues, and their links somebody else's.
+static void count_woken(struct machine *m, const struct goroutine *list, enum event_cause cause)
+{
+	uint64_t n = 0;
+
+	for (; list; list = list->next)
+		n++;
+	if (has_own_queue(m)) {
+		uint64_t *woken = &m->processor->woken[cause];
+		store_relaxed(woken, *woken + n); // statistic, only writer
+	} else {
+		add_relaxed(&rt.foreign_woken[cause], n); // statistic
+	}
+}
+
 void ready_list(struct goroutine *list) { ready_list_by(list, EVENT_BY_GOROUTINE); }
 
 void ready_list_by(struct goroutine *list, enum event_cause cause)
 {
 	struct machine *m = machine_here();
+	if (cause != EVENT_BY_GOROUTINE)
+		count_woken(m, list, cause);
 	while (list) {
 		struct goroutine *g = list;
 		list = g->next;

@@ -12,6 +12,7 @@
 #include "base/fatal.h"
 #include "base/list.h"
 #include "base/random.h"
+#include "sched/events.h"
 #include "sched/goroutine.h"
 #include "sched/latency.h"
 #include "sched/lock.h"
@@ -72,9 +73,12 @@ struct processor {
 	uint32_t free_count;
 	uint32_t stack_count;
 	char *stacks[STACK_CACHE];
-	struct processor *next_idle; // guarded by runtime.lock
-	uint32_t latency_skip;       // so many more are not measured (latency.c)
+	struct processor *next_idle;  // guarded by runtime.lock
+	uint64_t parks;               // statistics: relaxed, only writer
+	uint64_t woken[EVENT_CAUSES]; // the same: goroutines that were put into its queue by events
+	uint32_t latency_skip;        // so many more are not measured (latency.c)
 	uint64_t latency_random;
+	uint64_t mutex_wait_total;           // ns; relaxed, only writer, as all of these
 	uint64_t latency_total;              // ns; relaxed, only writer, as all of these
 	uint64_t latencies[LATENCY_BUCKETS]; // statistics
 
@@ -156,6 +160,8 @@ struct runtime {
 	struct goroutine *starved; // have no stack yet
 	struct goroutine_chunk *chunks;
 	uint64_t foreign_created, foreign_ended;
+	uint64_t foreign_woken[EVENT_CAUSES]; // atomic: by those without a processor
+	uint64_t foreign_mutex_wait;          // the same, ns
 
 	// any thread, atomic
 	CACHE_ALIGNED uint32_t global_count; // written under lock

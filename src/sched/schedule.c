@@ -108,7 +108,8 @@ void schedule_submit(struct processor *p, struct goroutine *g, bool next)
 void schedule_put_list(struct processor *p, struct goroutine *list, enum event_cause cause)
 {
 	bool told = events_are_on();
-	while (list) {
+	uint64_t woken = 0;
+	for (; list; woken++) {
 		struct goroutine *g = list;
 		list = g->next;
 		if (unlikely(g->flags & GOROUTINE_THREAD)) { // a timer woke a plain thread
@@ -121,6 +122,7 @@ void schedule_put_list(struct processor *p, struct goroutine *list, enum event_c
 		if (unlikely(!runq_put(&p->runq, g)))
 			overflow(p, g);
 	}
+	store_relaxed(&p->woken[cause], p->woken[cause] + woken); // statistic, only writer
 }
 
 struct goroutine *schedule_get_local(struct processor *p)
@@ -408,6 +410,7 @@ void *schedule_parked(void *machine, void *goroutine)
 	// (parked) pairs with inspect_hold: who looks at g sees the context that was saved. Wakers
 	// are ordered by the commit's unlock.
 	store_release(&g->state, GOROUTINE_WAITING);
+	store_relaxed(&m->processor->parks, m->processor->parks + 1); // statistic, only writer
 	bool stays = true;
 	if (likely(m->commit == NULL))
 		lock_release(m->commit_arg);

@@ -208,6 +208,8 @@ static void stop_locked(void)
 	rt.timekeeper = NULL;
 	store_relaxed(&poller.machine, NULL); // of a straggler
 	rt.foreign_created = rt.foreign_ended = 0;
+	memset(rt.foreign_woken, 0, sizeof rt.foreign_woken);
+	rt.foreign_mutex_wait = 0;
 	timer_forget_all();
 	if (left == 0) {
 		net_forget_goroutines();

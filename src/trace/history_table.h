@@ -6,10 +6,11 @@
 #ifndef TUZA_TRACE_HISTORY_TABLE_H
 #define TUZA_TRACE_HISTORY_TABLE_H
 
+#include "sched/inspect.h"
 #include "sched/runtime.h"
 #include "trace/history.h"
 
-enum { NOBODY = UINT32_MAX };
+static const uint32_t NOBODY = UINT32_MAX;
 
 struct told_goroutine {
 	uint64_t id;       // 0: free
@@ -83,6 +84,13 @@ void history_table_free(struct history *h);
 MUST_USE int history_table_make(struct history *h);
 // When h->record is there: its threads. 0 or -ENOMEM.
 MUST_USE int history_table_link(struct history *h);
+
+// ---- how things were (history_first.c) -----------------------------------------------------
+
+// Goes through all events; false: out of memory.
+bool history_see(struct history *h);
+// A goroutine that lives: how it always was, if it will occur in no event. inspect_each's.
+void history_see_living(const struct inspected *i, void *history);
 
 // ---- merging -------------------------------------------------------------------------------
 

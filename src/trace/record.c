@@ -5,7 +5,8 @@
  * A chunk that is not full is its writer's. Full ones and free ones are in lists; only those are
  * unmapped or given to another, so whoever is late with an event after the end of a epoch still
  * has where to put it. Whoever reads (record_freeze) reads the events that a chunk's count says are
- * complete, of the writers' chunks as well; as long as somebody reads none is written over.
+ * complete, of the writers' chunks as well; as long as somebody reads none is written over. There
+ * are some more for that time; when they are full, events are lost, and the record begins anew.
  *
  * Lock: `lock`, taken with rt.lock or a channel's held; under it nothing but the machine's mapping
  * of memory.
@@ -18,6 +19,10 @@
 #include "sys/clock.h"
 
 #include <errno.h>
+
+enum {
+	FROZEN_MORE = 64, // chunks, beside twice those wanted, that are used while somebody reads
+};
 
 static struct {
 	struct lock lock;
@@ -35,7 +40,8 @@ static struct {
 	// any thread, atomic
 	uint32_t epoch; // changed under the lock
 	uint64_t lost;
-	bool by_ticks; // constant while anybody notes
+	uint32_t is_full; // changed under the lock: until the record is thawed nothing is noted
+	bool by_ticks;    // constant while anybody notes
 } record = {.newest = &record.oldest, .writers = {&record.writers, &record.writers}};
 
 uint64_t record_ticks(void) { return record.by_ticks ? arch_ticks() : (uint64_t)clock_now(); }
@@ -91,6 +97,8 @@ static struct trace_chunk *take_chunk(void)
 	}
 	if (record.there >= record.wanted && (c = take_oldest()) != NULL)
 		return c;
+	if (record.frozen && record.there > 2 * record.wanted + FROZEN_MORE)
+		return NULL;
 	c = sys_pages_alloc(TRACE_CHUNK_BYTES);
 	if (c)
 		record.there++;
@@ -113,6 +121,9 @@ static NOINLINE bool turn_page(struct trace_writer *w, uint64_t ticks)
 		c->base = ticks;
 		c->last = UINT64_MAX;
 		store_relaxed(&c->count, 0); // under the lock
+	} else if (ticks > record.since) {
+		record.since = ticks; // there is a gap: what is before does not count any more
+		store_relaxed(&record.is_full, record.frozen != 0); // a hint
 	}
 	lock_release(&record.lock);
 	return c != NULL;
@@ -168,7 +179,7 @@ static ALWAYS_INLINE struct trace_event *make_room(
 	if (unlikely(!c || c->count + n > TRACE_CHUNK_EVENTS ||
 		     (ticks - c->base) >> TRACE_TIME_BITS ||
 		     c->epoch != load_relaxed(&record.epoch))) {
-		if (!may_turn)
+		if (!may_turn || load_relaxed(&record.is_full)) // a hint
 			return NULL;
 		if (!turn_page(w, ticks)) {
 			add_relaxed(&record.lost, n); // statistic
@@ -227,11 +238,14 @@ bool record_note(enum trace_kind kind, uint32_t detail, const uint64_t *whats, u
 }
 
 // The calling goroutine's; 0 on a plain thread and on the scheduler's stack.
-static ALWAYS_INLINE uint32_t stack_here(struct trace_writer *w, const struct goroutine *g)
+static ALWAYS_INLINE uint32_t stack_here(
+	struct trace_writer *w, const struct goroutine *g, enum trace_kind kind, uint32_t detail)
 {
 	if (!g || !g->stack)
 		return 0;
-	return stack_number_here(&w->walker, stack_bounds(g->stack, g->stack_class).top);
+	// Goroutines of one kind stop for the same reason where they always do.
+	uintptr_t hint = (g->creation_pc ^ kind << 8 ^ detail) * 0x9e3779b1u >> 16;
+	return stack_number_here(&w->walker, stack_bounds(g->stack, g->stack_class).top, hint);
 }
 
 uint32_t record_stack_here(void)
@@ -239,7 +253,7 @@ uint32_t record_stack_here(void)
 	struct machine *m = machine_here();
 	struct trace_writer *w = writer_of(m);
 
-	return w ? stack_here(w, m->current) : 0;
+	return w ? stack_here(w, m->current, TRACE_LOG, 0) : 0;
 }
 
 // ---- hooks (events.c) ------------------------------------------------------------------------
@@ -250,7 +264,7 @@ void trace_spawned(struct machine *m, const struct goroutine *g, bool by_current
 
 	if (unlikely(!w))
 		return;
-	uint32_t stack = by_current ? stack_here(w, m->current) : 0;
+	uint32_t stack = by_current ? stack_here(w, m->current, TRACE_CREATED, 0) : 0;
 	if (stack == 0)
 		stack = stack_number_of_pc(&w->walker, g->creation_pc, true);
 	// As function_of in inspect.c: of a handle's goroutine what was asked for.
@@ -270,8 +284,12 @@ void trace_readied(struct machine *m, const struct goroutine *g, uint32_t cause)
 {
 	struct trace_writer *w = writer_of(m);
 
+	// Of a timer's or a descriptor's waker the stack is the scheduler's.
+	bool by_current = cause == EVENT_BY_GOROUTINE;
+
 	if (likely(w != NULL))
-		note(m, w, TRACE_READY, cause, g->id, 0);
+		note(m, w, TRACE_READY, cause, g->id,
+			by_current ? stack_here(w, m->current, TRACE_READY, 0) : 0);
 }
 
 void trace_entering(struct machine *m, const struct goroutine *g)
@@ -287,7 +305,8 @@ void trace_parking(struct machine *m, const struct goroutine *g)
 	struct trace_writer *w = writer_of(m);
 
 	if (likely(w != NULL))
-		note(m, w, TRACE_PARK, g->wait_reason, g->id, stack_here(w, g));
+		note(m, w, TRACE_PARK, g->wait_reason, g->id,
+			stack_here(w, g, TRACE_PARK, g->wait_reason));
 }
 
 void trace_yielding(struct machine *m, const struct goroutine *g)
@@ -297,7 +316,7 @@ void trace_yielding(struct machine *m, const struct goroutine *g)
 	bool told = load_relaxed(&m->processor->attention) & ATTENTION_ASKED;
 
 	if (likely(w != NULL))
-		note(m, w, TRACE_YIELD, told, g->id, stack_here(w, g));
+		note(m, w, TRACE_YIELD, told, g->id, stack_here(w, g, TRACE_YIELD, 0));
 }
 
 void trace_ended(struct machine *m, const struct goroutine *g)
@@ -313,7 +332,7 @@ void trace_blocking_began(struct machine *m, const struct goroutine *g)
 	struct trace_writer *w = writer_of(m);
 
 	if (likely(w != NULL))
-		note(m, w, TRACE_BLOCK, 0, g->id, stack_here(w, g));
+		note(m, w, TRACE_BLOCK, 0, g->id, stack_here(w, g, TRACE_BLOCK, 0));
 }
 
 void trace_blocking_ended(struct machine *m, const struct goroutine *g)
@@ -384,7 +403,16 @@ static struct trace_chunk *end_epoch(void)
 	return chunks;
 }
 
-// Others want less than the one who has gone. Needs: the lock. Returns chunks to be unmapped.
+static void unmap_chunks(struct trace_chunk *chunks)
+{
+	for (struct trace_chunk *next; chunks; chunks = next) {
+		next = chunks->next;
+		sys_pages_free(chunks, TRACE_CHUNK_BYTES);
+	}
+}
+
+// There are more than are wanted by who is left, or by now. Needs: the lock. Returns chunks to be
+// unmapped.
 static struct trace_chunk *want_less(void)
 {
 	struct trace_chunk *chunks = NULL, *c;
@@ -409,7 +437,7 @@ void record_pause(enum trace_user user)
 
 void record_end(enum trace_user user)
 {
-	struct trace_chunk *chunks = NULL, *next;
+	struct trace_chunk *chunks = NULL;
 	bool is_last = record.users == user;
 
 	if (is_last)
@@ -422,10 +450,7 @@ void record_end(enum trace_user user)
 	else
 		chunks = want_less();
 	lock_release(&record.lock);
-	for (; chunks; chunks = next) {
-		next = chunks->next;
-		sys_pages_free(chunks, TRACE_CHUNK_BYTES);
-	}
+	unmap_chunks(chunks);
 	if (is_last)
 		stacks_forget();
 }
@@ -525,5 +550,10 @@ void record_thaw(struct record *r)
 	sys_pages_free(r->parts, r->bytes);
 	lock_acquire(&record.lock);
 	record.frozen--;
+	if (load_relaxed(&record.is_full)) // changed under the lock
+		record.since = record_ticks();
+	store_relaxed(&record.is_full, 0); // a hint
+	struct trace_chunk *chunks = record.users ? want_less() : NULL;
 	lock_release(&record.lock);
+	unmap_chunks(chunks);
 }

@@ -27,7 +27,8 @@ enum {
 	WORDS = STACKS_MAX * 16,
 	FROM_FP = 1, // in stack_step.cfa, beside twice the offset
 	WAYS = 4,    // a power of two
-	ENDS = 0,    // stack_step.cfa: how it goes on is not known
+	MEMO_WAYS = 2,
+	ENDS = 0, // stack_step.cfa: how it goes on is not known
 	ROOT = 1 << 30,
 	FP_SAME = INT16_MIN,
 };
@@ -114,12 +115,53 @@ static ALWAYS_INLINE uint64_t mix(uint64_t hash, uintptr_t pc)
 	return hash ^ hash >> 29;
 }
 
-static uint32_t walk(
-	struct stack_walker *w, struct arch_here at, uintptr_t top, uintptr_t *pcs, uint64_t *hash)
+static void memo_begin(struct stack_memo *memo, const struct arch_here *at)
 {
+	memo->pc = at->pc;
+	memo->count = 0;
+	memo->number = 0;
+}
+
+// False: the walk cannot be remembered.
+static bool memo_add(struct stack_memo *memo, const uintptr_t *sp, const uintptr_t *address)
+{
+	uintptr_t words = (uintptr_t)(address - sp);
+
+	if (memo->count == STACK_MEMO_FRAMES || words > UINT16_MAX) {
+		memo->count = 0;
+		return false;
+	}
+	memo->words[memo->count] = (uint16_t)words;
+	memo->returns[memo->count++] = *address;
+	return true;
+}
+
+// Whether the walk from here would be the same.
+static ALWAYS_INLINE bool memo_holds(
+	const struct stack_memo *memo, const struct arch_here *at, uintptr_t top)
+{
+	const uintptr_t *stack = (const uintptr_t *)at->sp;
+
+	if (memo->pc != at->pc || memo->number == 0 ||
+		memo->epoch != load_relaxed(&epoch) || // as in number_of
+		(uintptr_t)(stack + memo->words[memo->count - 1]) >= top)
+		return false;
+	for (uint32_t i = 0; i < memo->count; i++)
+		if (stack[memo->words[i]] != memo->returns[i])
+			return false;
+	return true;
+}
+
+// memo: where it is to be remembered, or NULL.
+static uint32_t walk(struct stack_walker *w, struct arch_here at, uintptr_t top, uintptr_t *pcs,
+	uint64_t *hash, struct stack_memo *memo)
+{
+	const uintptr_t *sp = (const uintptr_t *)at.sp;
 	uint32_t n = 0;
 
 	*hash = 0;
+	if (memo)
+		memo_begin(memo, &at);
 	while (n < STACK_FRAMES_MAX) {
 		struct stack_step step = *step_at(w, at.pc);
 
@@ -135,6 +177,10 @@ static uint32_t walk(
 		const uintptr_t *frame = (const uintptr_t *)cfa;
 		if ((uintptr_t)(frame + step.ra) < at.sp || step.ra >= 0)
 			break;
+		if (memo && (step.cfa & FROM_FP || !memo_add(memo, sp, frame + step.ra))) {
+			memo->count = 0;
+			memo = NULL;
+		}
 		at.pc = arch_return_address_of(frame[step.ra]) - 1; // inside the call
 		if (step.fp != FP_SAME) {
 			if ((uintptr_t)(frame + step.fp) < at.sp || step.fp >= 0)
@@ -195,15 +241,25 @@ static uint32_t number_of(
 	return learn_number(&known[w->turn++ % WAYS], hash, pcs, count);
 }
 
-NOINLINE uint32_t stack_number_here(struct stack_walker *w, const char *top)
+NOINLINE uint32_t stack_number_here(struct stack_walker *w, const char *top, uintptr_t hint)
 {
 	uintptr_t pcs[STACK_FRAMES_MAX];
+	struct stack_memo *memo = &w->memos[hint % (STACK_MEMOS / MEMO_WAYS) * MEMO_WAYS];
 	struct arch_here here;
 	uint64_t hash;
 
 	arch_here(&here);
-	uint32_t n = walk(w, here, (uintptr_t)top, pcs, &hash);
-	return number_of(w, hash, pcs, n);
+	for (uint32_t i = 0; i < MEMO_WAYS; i++)
+		if (memo_holds(&memo[i], &here, (uintptr_t)top))
+			return memo[i].number;
+	memo += w->turn++ % MEMO_WAYS;
+	uint32_t n = walk(w, here, (uintptr_t)top, pcs, &hash, memo);
+	uint32_t number = number_of(w, hash, pcs, n);
+	if (memo->count > 0) {
+		memo->epoch = load_relaxed(&epoch); // as in number_of
+		memo->number = number;
+	}
+	return number;
 }
 
 uint32_t stack_number_of(struct stack_walker *w, const struct arch_saved *context, const char *top)
@@ -212,7 +268,7 @@ uint32_t stack_number_of(struct stack_walker *w, const struct arch_saved *contex
 	struct arch_here at = {
 		arch_saved_pc(context) - 1, (uintptr_t)(context + 1), arch_saved_fp(context)};
 	uint64_t hash;
-	uint32_t n = walk(w, at, (uintptr_t)top, pcs, &hash);
+	uint32_t n = walk(w, at, (uintptr_t)top, pcs, &hash, NULL);
 
 	return number_of(w, hash, pcs, n);
 }

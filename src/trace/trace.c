@@ -187,16 +187,18 @@ static int64_t recorder_since(const struct recorder *r)
 static int start_recorder(
 	struct recorder *r, enum trace_user user, const tuza_flight_recorder_options *options)
 {
-	if (options->path && strlen(options->path) >= sizeof(r->path))
+	size_t n = options->path ? strlen(options->path) : 0;
+
+	if (n >= sizeof(r->path))
 		return -ENAMETOOLONG;
 	int error = record_begin(user, options->max_bytes ? options->max_bytes : RECORDER_BYTES);
 	if (error)
 		return error;
 	r->options = *options;
 	r->options.path = NULL;
-	r->path[0] = 0;
-	if (options->path)
-		strcpy(r->path, options->path);
+	if (n > 0)
+		memcpy(r->path, options->path, n);
+	r->path[n] = 0;
 	return 0;
 }
 

@@ -2,7 +2,9 @@
 // What the runtime counts. (O50)
 #include "test.h"
 
+#include <poll.h>
 #include <tuza/go.h>
+#include <tuza/io.h>
 #include <tuza/sync.h>
 
 static void waits(tuza_chan *c) { tuza_recv(c, NULL); }
@@ -88,6 +90,12 @@ TEST(switches_are_counted)
 		tuza_yield();
 	CHECK(now().switches >= before + 1000);
 	CHECK(now().switches < before + 100000);
+}
+
+static void writes_later(int fd)
+{
+	tuza_sleep(TUZA_MILLISECOND);
+	CHECK_EQ(write(fd, "x", 1), 1);
 }
 
 static void yields(tuza_waitgroup *wg)
@@ -193,8 +201,9 @@ TEST(metrics_have_the_format_that_prometheus_reads)
 			break;
 		CHECK_STR(again, name);
 		CHECK(is_name(name));
-		CHECK_STR(type,
-			strstr(name, "_total") && !strstr(name, "_total_") ? "counter" : "gauge");
+		size_t n = strlen(name);
+
+		CHECK_STR(type, n > 6 && strcmp(name + n - 6, "_total") == 0 ? "counter" : "gauge");
 		if (!CHECK((line = strtok_r(rest, "\n", &rest)) != NULL) ||
 			!CHECK_EQ(sscanf(line, "%199s %39s", again, value), 2))
 			break;
@@ -202,7 +211,7 @@ TEST(metrics_have_the_format_that_prometheus_reads)
 		CHECK(strtod(value, &end) >= 0);
 		CHECK_EQ(*end, 0);
 	}
-	CHECK_EQ(count, 16);
+	CHECK_EQ(count, 20);
 	free(text);
 }
 
@@ -222,6 +231,81 @@ TEST(metrics_have_the_values_of_the_statistics)
 	CHECK_CONTAINS(text, want);
 	CHECK_CONTAINS(text, "\ntuza_sched_goroutines_not_in_go_goroutines 1\n"); // the writer
 	free(text);
+}
+
+TEST(parks_and_what_ends_them_are_counted)
+{
+	tuza_statistics before = now();
+	int pipes[2];
+	char byte = 0;
+
+	CHECK_EQ(pipe(pipes), 0);
+	// On a slow machine a sleep may be over before it parks.
+	WAIT_UNTIL((tuza_sleep(TUZA_MILLISECOND),
+		now().woken_by_timers >= before.woken_by_timers + 10));
+	CHECK(now().parks >= before.parks + 10);
+	go(writes_later, pipes[1]);
+	CHECK_EQ(tuza_wait_fd(pipes[0], POLLIN, 0), POLLIN);
+	CHECK_EQ(read(pipes[0], &byte, 1), 1);
+	CHECK_EQ(byte, 'x');
+	CHECK(now().woken_by_descriptors >= before.woken_by_descriptors + 1);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static tuza_mutex mutex;
+
+static void locks(void)
+{
+	tuza_mutex_lock(&mutex);
+	tuza_mutex_unlock(&mutex);
+}
+
+// From here on it is measured.
+TEST(latencies_and_waits_for_locks_are_measured_once_that_is_wanted)
+{
+	tuza_statistics before = now(), s;
+
+	CHECK_EQ(before.latencies, 0);
+	CHECK_EQ(before.mutex_wait_ns, 0);
+	tuza_stats_measure();
+	tuza_stats_measure();
+	tuza_mutex_lock(&mutex);
+	for (int i = 0; i < 400; i++)
+		go(locks);
+	WAIT_UNTIL(now().waiting >= 400);
+	tuza_sleep(2 * TUZA_MILLISECOND);
+	tuza_mutex_unlock(&mutex);
+	WAIT_UNTIL(tuza_num_goroutine() == 1);
+	s = now();
+	// One in eight: of 400 at least 10 but for a chance of one in many millions.
+	CHECK(s.latencies >= 10);
+	CHECK(s.latency_median_ns > 0);
+	CHECK(s.latency_median_ns <= s.latency_99_ns);
+	CHECK(s.mutex_wait_ns >= 10 * 8 * 2 * (uint64_t)TUZA_MILLISECOND);
+	char *text = metrics();
+	CHECK_CONTAINS(text, "\ntuza_sched_latencies_seconds_bucket{le=\"0.000000512\"} ");
+	CHECK_CONTAINS(text, "\ntuza_sched_latencies_seconds_bucket{le=\"+Inf\"} ");
+	CHECK_CONTAINS(text, "\ntuza_sched_latencies_seconds_count ");
+	free(text);
+}
+
+TEST(go_programs_names_are_there_for_who_wants_them)
+{
+	char *text;
+
+	setenv("TUZA_METRICS", "go", 1);
+	text = metrics();
+	unsetenv("TUZA_METRICS");
+	CHECK_CONTAINS(text, "\ntuza_sched_goroutines_goroutines ");
+	CHECK_CONTAINS(text, "\ngo_goroutines 1\n");
+	CHECK_CONTAINS(text, "\ngo_threads ");
+	CHECK_CONTAINS(text, "\ngo_info{version=\"tuza ");
+	CHECK_CONTAINS(text, "\ngo_sched_gomaxprocs_threads ");
+	CHECK_CONTAINS(text, "\nprocess_resident_memory_bytes ");
+	CHECK_CONTAINS(text, "\nprocess_open_fds ");
+	free(text);
+	CHECK_EQ(tuza_metrics_write_go(-1), -EBADF);
 }
 
 TEST(descriptor_that_refuses_is_reported)
