@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Profiles that `go tool pprof` opens: where goroutines are, which threads there are, where CPU
- * time goes. docs/PROFILING.md shows what to do with them.
+ * time goes, who waits and who keeps others waiting, who allocates. docs/PROFILING.md shows what to
+ * do with them.
  *
  *	int fd = open("goroutine.pb.gz", O_WRONLY | O_CREAT | O_TRUNC, 0666);
  *	tuza_pprof_write(fd, "goroutine", 0);
@@ -140,7 +141,8 @@ int tuza_set_mutex_profile_fraction(int fraction);
  *	                            marks them from then on
  *	/debug/pprof/               what there is
  *	/debug/pprof/goroutine      ?debug=0, 1 or 2, as tuza_pprof_write
- *	/debug/pprof/threadcreate   the same
+ *	/debug/pprof/threadcreate   the same, and so heap, allocs, block and mutex. With ?seconds=10
+ *	                            instead of debug: what was added in so many seconds
  *	/debug/pprof/profile        ?seconds=30: the CPU profile of so many seconds
  *	/debug/pprof/trace          ?seconds=1: a trace of so many seconds; ?format=perfetto
  *	/debug/flightrecorder       tuza_flight_recorder_write, if there is one
@@ -154,6 +156,8 @@ int tuza_set_mutex_profile_fraction(int fraction);
  *
  * Requests whose Host is not a name of this machine's loopback are refused, and those that a
  * browser makes for another site's page, but for links to here.
+ *
+ * It takes 100 connections at a time, and makes no page larger than 64 MiB.
  *
  * Returns  0; -EACCES: the address is not this machine's own (see tuza_debug_options); -EADDRINUSE
  *          and the other errors of tuza_listen.
