@@ -5,6 +5,7 @@
 #include "tls_support.h"
 
 #include <openssl/ssl.h>
+#include <pthread.h>
 
 static const tuza_tls_options none;
 static const tuza_tls_options old = {.max_version = TUZA_TLS_1_2};
@@ -448,4 +449,99 @@ TEST(a_connection_is_no_tls_connection_by_chance)
 	close_pair(&p);
 	CHECK_EQ(tuza_tls_get_state(p.a, &state), TUZA_ECONNCLOSED);
 	CHECK_EQ(tuza_tls_handshake(NULL, p.a, &why), TUZA_ECONNCLOSED);
+}
+
+// ---- the end of a run, and threads ------------------------------------------------------------
+
+enum { TOO_MUCH = 64 << 20 };
+
+struct left {
+	struct world w;
+	struct pair shaking, writing;
+	tuza_conn *silent; // the other side of shaking.a
+	char *bytes;
+};
+
+static void read_one(tuza_conn *conn)
+{
+	char byte;
+	(void)!tuza_conn_read(conn, &byte, 1);
+}
+
+static void write_much(struct left *left)
+{
+	(void)!tuza_conn_write(left->writing.a, left->bytes, TOO_MUCH);
+}
+
+// One goroutine is in the middle of a handshake when it is dropped, another of a write.
+static int leave_behind(void *arg)
+{
+	struct left *left = arg;
+	struct pair under = pair_of(0);
+	char bytes[64];
+	CHECK_EQ(tuza_tls_client(under.a, left->w.at_client, NULL, &left->shaking.a), 0);
+	left->silent = under.b;
+	TUZA_GO(read_one, left->shaking.a);
+	CHECK_EQ(tuza_conn_peek(left->silent, bytes, sizeof bytes) > 0, true);
+	left->writing = ready_pair(&left->w, 0);
+	TUZA_GO(write_much, left);
+	CHECK_EQ(read_all(left->writing.b, bytes, sizeof bytes), sizeof bytes);
+	return 0;
+}
+
+static int go_on(void *arg)
+{
+	struct left *left = arg;
+	struct shaking client, server;
+	char got[4] = "";
+	CHECK_EQ(tuza_tls_server(left->silent, left->w.at_server, &left->shaking.b), 0);
+	shake(left->shaking, &client, &server);
+	CHECK_EQ(client.result, 0);
+	CHECK_EQ(server.result, 0);
+	CHECK_EQ(tuza_conn_write(left->shaking.a, "yes", 3), 3);
+	CHECK_EQ(read_all(left->shaking.b, got, 3), 3);
+	close_pair(&left->shaking);
+
+	// How much of it has gone nobody knows; the other direction goes on.
+	CHECK_EQ(tuza_conn_write(left->writing.a, "x", 1), -ECONNABORTED);
+	CHECK_EQ(tuza_conn_write(left->writing.b, "yes", 3), 3);
+	CHECK_EQ(read_all(left->writing.a, got, 3), 3);
+	close_pair(&left->writing);
+	return 0;
+}
+
+TEST_PLAIN(a_connection_outlives_goroutines_that_were_dropped_in_it)
+{
+	struct left left = {.bytes = calloc(1, TOO_MUCH), .w = make_world(none, none)};
+	CHECK_EQ(tuza_run(leave_behind, &left), 0);
+	CHECK_EQ(tuza_run(go_on, &left), 0);
+	free_world(&left.w);
+	free(left.bytes);
+}
+
+static void *answer_in_thread(void *conn)
+{
+	char got[8] = "";
+	CHECK_EQ(read_all(conn, got, 5), 5);
+	CHECK_EQ(tuza_conn_write(conn, got, 5), 5);
+	CHECK_EQ(tuza_conn_read(conn, got, 1), 0);
+	return NULL;
+}
+
+TEST(threads_take_part)
+{
+	struct world w = make_world(none, none);
+	struct pair p = tls_pair(&w, 0);
+	pthread_t thread;
+	char got[8] = "";
+	CHECK_EQ(pthread_create(&thread, NULL, answer_in_thread, p.b), 0);
+	CHECK_EQ(tuza_conn_write(p.a, "hello", 5), 5);
+	CHECK_EQ(read_all(p.a, got, 5), 5);
+	CHECK_STR(got, "hello");
+	CHECK_EQ(tuza_conn_close(p.a), 0);
+	tuza_blocking_begin();
+	pthread_join(thread, NULL);
+	tuza_blocking_end();
+	CHECK_EQ(tuza_conn_close(p.b), 0);
+	free_world(&w);
 }

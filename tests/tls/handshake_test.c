@@ -402,3 +402,41 @@ TEST(dialling_expects_the_host_that_is_dialled)
 	free_identity(&server);
 	free_identity(&ca);
 }
+
+// ---- what others send -------------------------------------------------------------------------
+
+static void send_garbage(tuza_conn *conn, unsigned seed, atomic_int *done)
+{
+	unsigned char bytes[600] = {22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3}; // a hello begins so
+	for (size_t i = seed & 1 ? 0 : 1 + seed % 40; i < sizeof bytes; i++) {
+		seed = seed * 1103515245 + 12345;
+		if (i > 10 || seed >> 28 == 0)
+			bytes[i] = (unsigned char)(seed >> 16);
+	}
+	(void)!tuza_conn_write(conn, bytes, sizeof bytes);
+	(void)tuza_conn_close_write(conn);
+	while (tuza_conn_read(conn, bytes, sizeof bytes) > 0)
+		;
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	atomic_store(done, 1);
+}
+
+TEST(garbage_is_refused)
+{
+	struct world w = make_world(none, none);
+	for (unsigned seed = 0; seed < 100; seed++) {
+		struct pair under = pair_of(1);
+		struct shaking s = {.conn = NULL};
+		atomic_int done = 0;
+		CHECK_EQ(seed & 2 ? tuza_tls_server(under.a, w.at_server, &s.conn)
+				  : tuza_tls_client(under.a, w.at_client, NULL, &s.conn),
+			0);
+		TUZA_GO(send_garbage, under.b, seed, &done);
+		shake_now(&s);
+		CHECK(s.result == TUZA_ETLS || s.result == TUZA_EUNEXPECTEDEOF);
+		CHECK(s.why.code == s.result && s.why.text[0]);
+		CHECK_EQ(tuza_conn_close(s.conn), 0);
+		WAIT_UNTIL(done);
+	}
+	free_world(&w);
+}
