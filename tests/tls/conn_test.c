@@ -502,8 +502,10 @@ static int go_on(void *arg)
 	CHECK_EQ(read_all(left->shaking.b, got, 3), 3);
 	close_pair(&left->shaking);
 
-	// How much of it has gone nobody knows; the other direction goes on.
-	CHECK_EQ(tuza_conn_write(left->writing.a, "x", 1), -ECONNABORTED);
+	// How much of it has gone nobody knows, if it was dropped while it waited for that. The
+	// other direction goes on.
+	ssize_t n = tuza_conn_write(left->writing.a, "x", 1);
+	CHECK(n == -ECONNABORTED || n == 1);
 	CHECK_EQ(tuza_conn_write(left->writing.b, "yes", 3), 3);
 	CHECK_EQ(read_all(left->writing.a, got, 3), 3);
 	close_pair(&left->writing);
