@@ -291,6 +291,7 @@ static int open_tls(tuza_conn *under, tuza_tls_config *config, const char *name,
 		if (length > 1 && name[length - 1] == '.')
 			length--;
 		memcpy(t->name, name, length);
+		t->name[length] = '\0';
 	}
 	t->ssl = SSL_new(config->ctx);
 	bool made = t->ssl && bio_attach(t);
