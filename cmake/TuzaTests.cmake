@@ -28,6 +28,8 @@ set(TUZA_TEST_TIMEOUT 120 CACHE STRING "Seconds after which a test has failed")
 set(TUZA_MEMCHECK_TESTS
     "^(goroutine|chan|leak|select|sync|mutex|waitgroup|time|panic|context|errgroup|limiter|io|net|pattern|pprof|stats|debug|process)"
     CACHE STRING "Names of the api tests that valgrind runs too")
+set(TUZA_MEMCHECK_HTTP_TESTS "^(client|connection|file|hijack|mux|request|trailer)_test"
+    CACHE STRING "Names of the http tests that valgrind runs too")
 
 # C++ tests need a compiler for the same machine; a cross build has none unless its toolchain file names one.
 if(NOT CMAKE_CROSSCOMPILING)
@@ -145,6 +147,21 @@ foreach(source IN LISTS sources)
 endforeach()
 
 find_program(TUZA_VALGRIND valgrind)
+# `source`, built as `target`, under valgrind as memcheck/NAME, unless it says "// not-under: valgrind why".
+function(tuza_add_memcheck name target source)
+  if(NOT "memcheck" IN_LIST TUZA_TEST_KINDS OR NOT TUZA_VALGRIND)
+    return()
+  endif()
+  file(STRINGS "${source}" not_under_valgrind REGEX "^// not-under:.*valgrind" LIMIT_COUNT 1)
+  if(not_under_valgrind)
+    return()
+  endif()
+  add_test(NAME "memcheck/${name}" COMMAND "${TUZA_VALGRIND}" --quiet --error-exitcode=99
+    --leak-check=full "--errors-for-leak-kinds=definite,possible" --fair-sched=yes
+    $<TARGET_FILE:${target}>)
+  tuza_set_test_properties("memcheck/${name}" memcheck "${source}" TUZA_MAXPROCS=2
+    TUZA_TEST_SECONDS=100)
+endfunction()
 foreach(kind IN ITEMS api blocks go stress)
   tuza_find_sources(sources ${kind} "*_*")
   foreach(source IN LISTS sources)
@@ -157,18 +174,9 @@ foreach(kind IN ITEMS api blocks go stress)
       set_tests_properties("${name}.p${processors}" PROPERTIES PROCESSORS ${processors})
     endforeach()
     cmake_path(GET source FILENAME file)
-    if(kind STREQUAL "api" AND "memcheck" IN_LIST TUZA_TEST_KINDS AND TUZA_VALGRIND
-       AND file MATCHES "${TUZA_MEMCHECK_TESTS}")
-      file(STRINGS "${source}" not_under_valgrind REGEX "^// not-under:.*valgrind" LIMIT_COUNT 1)
-      if(not_under_valgrind)
-        continue()
-      endif()
-      string(REGEX REPLACE "^api/" "memcheck/" memcheck "${name}")
-      add_test(NAME "${memcheck}" COMMAND "${TUZA_VALGRIND}" --quiet --error-exitcode=99
-        --leak-check=full "--errors-for-leak-kinds=definite,possible" --fair-sched=yes
-        $<TARGET_FILE:${target}>)
-      tuza_set_test_properties("${memcheck}" memcheck "${source}" TUZA_MAXPROCS=2
-        TUZA_TEST_SECONDS=100)
+    if(kind STREQUAL "api" AND file MATCHES "${TUZA_MEMCHECK_TESTS}")
+      string(REGEX REPLACE "^api/" "" short "${name}")
+      tuza_add_memcheck("${short}" ${target} "${source}")
     endif()
   endforeach()
 endforeach()
@@ -189,6 +197,10 @@ foreach(source IN LISTS sources)
       "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
     set_tests_properties("${name}.p${processors}" PROPERTIES PROCESSORS ${processors})
   endforeach()
+  cmake_path(GET source FILENAME file)
+  if(file MATCHES "${TUZA_MEMCHECK_HTTP_TESTS}")
+    tuza_add_memcheck("${name}" ${target} "${source}")
+  endif()
 endforeach()
 
 set(sources "")
