@@ -7,6 +7,7 @@
  */
 #include "trace/texts.h"
 
+#include "base/race_hooks.h"
 #include "sched/lock.h"
 #include "sys/sys.h"
 
@@ -32,22 +33,31 @@ static uint64_t hash_of(const char *text, size_t n)
 	return hash ^ hash >> 32;
 }
 
+// By atomics, as the copy: ThreadSanitizer knows nothing of the lock.
+static bool is_equal(const char *known, const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (load_relaxed(&known[i]) != text[i]) // under the lock
+			return false;
+	return load_relaxed(&known[n]) == 0; // the same
+}
+
 // Needs: the lock, tables
 static uint32_t number_locked(const char *text, size_t n)
 {
 	uint32_t at = (uint32_t)(hash_of(text, n) % SLOTS);
 
 	for (; tables->slots[at] != 0; at = (at + 1) % SLOTS) {
-		const char *known = tables->texts[tables->slots[at]];
-
-		if (strncmp(known, text, n) == 0 && known[n] == 0)
+		if (is_equal(tables->texts[tables->slots[at]], text, n))
 			return tables->slots[at];
 	}
 	if (used == TEXTS_MAX || room_used + n + 1 > TEXT_ROOM)
 		return 0;
 	char *copy = &tables->room[room_used];
 
-	memcpy(copy, text, n); // a 0 is behind it
+	for (size_t i = 0; i < n; i++)
+		store_relaxed(&copy[i], text[i]); // a 0 is behind it
+	race_release(&lock);                      // pairs with texts_text
 	room_used += n + 1;
 	tables->texts[used] = copy;
 	tables->slots[at] = used;
@@ -91,6 +101,7 @@ const char *texts_text(uint32_t number)
 	lock_acquire(&lock);
 	const char *text = tables && number > 0 && number < used ? tables->texts[number] : "";
 	lock_release(&lock);
+	race_acquire(&lock);
 	return text;
 }
 

@@ -13,6 +13,7 @@
  */
 #include <tuza/trace.h>
 
+#include "base/race_hooks.h"
 #include "debug/dump.h"
 #include "debug/own_stack.h"
 #include "sched/current.h"
@@ -54,9 +55,14 @@ static void be_busy(void)
 		nobody = 0;
 		sys_sleep(1000000);
 	}
+	race_acquire(&busy); // for what is copied to memory that somebody before had
 }
 
-static void be_idle(void) { store_release(&busy, 0); } // (trace-busy) pairs with be_busy
+static void be_idle(void)
+{
+	race_release(&busy);
+	store_release(&busy, 0); // (trace-busy) pairs with be_busy
+}
 
 // ---- writing -----------------------------------------------------------------------------------
 
