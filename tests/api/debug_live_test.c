@@ -210,7 +210,7 @@ TEST(what_is_too_much_is_left_out_and_said)
 static void waits_for_ever(void) { tuza_recv(NULL, NULL); }
 
 enum { LEAKED = 9 };
-static uintptr_t hidden[LEAKED]; // their channels, as no pointer looks
+static _Atomic uintptr_t hidden[LEAKED]; // their channels, as no pointer looks
 
 // Nobody else has the channel, as far as a scan can see.
 static void waits_in_vain(int i)
