@@ -139,7 +139,7 @@ void tuza_leak_snapshot_free(tuza_leak_snapshot *s);
  *
  * Returns  how many are leaked; -EBUSY: the program has a handler of SIGURG; -EAGAIN: the runtime
  *          was in the midst of changes, again and again; -ENOMEM.
- * Blocks   All threads stand still meanwhile, for about a second per GB in use. System calls under
+ * Blocks   All threads stand still meanwhile, up to 2.5 s per GB in use. System calls under
  *          way are interrupted by SIGURG, and restarted where Linux does that (signal(7)). The
  *          report is written in a blocking section, when all run again.
  * Callable from  any goroutine or thread. Not from a signal handler.

@@ -99,7 +99,7 @@ void scan_see(const uintptr_t *words, size_t n, void *scan)
 			see_word(s, words[i]);
 }
 
-static void see_in_place(uintptr_t low, uintptr_t high, void *scan)
+void scan_see_in_place(uintptr_t low, uintptr_t high, void *scan)
 {
 	low = align_up(low, sizeof(uintptr_t));
 	if (low < high)
@@ -114,7 +114,7 @@ static void see_what_was_reached(struct scan *s)
 		if (r.high == 0)
 			scan_see_goroutine(s, (const struct scan_goroutine *)r.low);
 		else
-			scan_without(&s->hidden, r.low, r.high, see_in_place, s);
+			scan_without(&s->hidden, r.low, r.high, scan_see_in_place, s);
 	}
 }
 

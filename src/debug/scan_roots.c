@@ -20,6 +20,7 @@
 
 #include "base/race_hooks.h"
 #include "debug/own_stack.h"
+#include "sched/deadlock.h"
 #include "sched/goroutine_list.h"
 #include "sched/machine.h"
 #include "sched/runtime.h"
@@ -97,6 +98,7 @@ static void hide_runtime(struct scan *s)
 	for (struct link *l = rt.machines.next; l && l != &rt.machines; l = l->next)
 		hide_machine(s, CONTAINER_OF(l, struct machine, all));
 	machine_each_plain(false, hide_plain, s);
+	deadlock_each_hidden(hide_for, s);
 	for (uint32_t i = 0; i < rt.processor_count; i++) {
 		const struct timer_heap *h = &rt.processors[i]->timers;
 
@@ -254,6 +256,16 @@ static void add_goroutines(struct scan *s)
 	scan_array_sort(&s->goroutines, sizeof(struct scan_goroutine));
 }
 
+// The used part can be read, and mostly there are many of them: a copy of each would cost more.
+static void see_stack(
+	struct scan *s, const struct scan_goroutine *sg, const char *low, const char *high)
+{
+	if (sg->sp && !s->on_valgrind)
+		scan_see_in_place((uintptr_t)low, (uintptr_t)high, s);
+	else
+		see(s, low, high);
+}
+
 void scan_see_goroutine(struct scan *s, const struct scan_goroutine *sg)
 {
 	const struct goroutine *g = sg->g;
@@ -274,10 +286,10 @@ void scan_see_goroutine(struct scan *s, const struct scan_goroutine *sg)
 			g->wait_reason == WAIT_SEMAPHORE || g->wait_reason == WAIT_ONCE ||
 			g->wait_reason == WAIT_SINGLEFLIGHT) &&
 		(const char *)w > low && (const char *)w < top) {
-		see(s, low, (const char *)&w->root);
+		see_stack(s, sg, low, (const char *)&w->root);
 		low = (const char *)(&w->root + 1);
 	}
-	see(s, low, top);
+	see_stack(s, sg, low, top);
 }
 
 // ---- memory ---------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ struct scan {
 
 // scan.c: takes note of what each of the words points to.
 void scan_see(const uintptr_t *words, size_t n, void *scan);
+// The same for memory that can be read for certain.
+void scan_see_in_place(uintptr_t low, uintptr_t high, void *scan);
 // The goroutine whose stack holds the address, or NULL.
 struct scan_goroutine *scan_goroutine_at(const struct scan *s, uintptr_t address);
 

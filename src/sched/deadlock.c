@@ -285,6 +285,12 @@ int64_t deadlock_look(int64_t now)
 	return looker.next_look;
 }
 
+void deadlock_each_hidden(void (*fn)(const void *low, size_t bytes, void *arg), void *arg)
+{
+	fn(&looker, sizeof(looker), arg);
+	fn(&found, sizeof(found), arg);
+}
+
 void deadlock_stir(void) { looker.is_settled = false; }
 
 void deadlock_reset(void)

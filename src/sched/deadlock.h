@@ -31,6 +31,10 @@ int64_t deadlock_look(int64_t now);
 // Goroutines run, or may have run.
 void deadlock_stir(void);
 
+// Calls fn for the memory in which a look notes what goroutines wait for: that makes nothing known
+// to the program.
+void deadlock_each_hidden(void (*fn)(const void *low, size_t bytes, void *arg), void *arg);
+
 // A new runtime begins.
 void deadlock_reset(void);
 
