@@ -47,18 +47,19 @@ static int error_signal(int code)
 }
 
 // "exit status 0" to "exit status 255": literals, since a text is never freed nor changed.
-#define EXIT_TEXT(n) "exit status " #n
+#define EXIT_TEXT(n) "exit status " n
 #define EXIT_TEN(n)                                                                                \
-	EXIT_TEXT(n##0), EXIT_TEXT(n##1), EXIT_TEXT(n##2), EXIT_TEXT(n##3), EXIT_TEXT(n##4),       \
-		EXIT_TEXT(n##5), EXIT_TEXT(n##6), EXIT_TEXT(n##7), EXIT_TEXT(n##8),                \
-		EXIT_TEXT(n##9)
+	EXIT_TEXT(n "0"), EXIT_TEXT(n "1"), EXIT_TEXT(n "2"), EXIT_TEXT(n "3"), EXIT_TEXT(n "4"),  \
+		EXIT_TEXT(n "5"), EXIT_TEXT(n "6"), EXIT_TEXT(n "7"), EXIT_TEXT(n "8"),            \
+		EXIT_TEXT(n "9")
 #define EXIT_HUNDRED(n)                                                                            \
-	EXIT_TEN(n##0), EXIT_TEN(n##1), EXIT_TEN(n##2), EXIT_TEN(n##3), EXIT_TEN(n##4),            \
-		EXIT_TEN(n##5), EXIT_TEN(n##6), EXIT_TEN(n##7), EXIT_TEN(n##8), EXIT_TEN(n##9)
-static const char *const exit_texts[] = {EXIT_TEN(), EXIT_TEN(1), EXIT_TEN(2), EXIT_TEN(3),
-	EXIT_TEN(4), EXIT_TEN(5), EXIT_TEN(6), EXIT_TEN(7), EXIT_TEN(8), EXIT_TEN(9),
-	EXIT_HUNDRED(1), EXIT_TEN(20), EXIT_TEN(21), EXIT_TEN(22), EXIT_TEN(23), EXIT_TEN(24),
-	EXIT_TEN(25)};
+	EXIT_TEN(n "0"), EXIT_TEN(n "1"), EXIT_TEN(n "2"), EXIT_TEN(n "3"), EXIT_TEN(n "4"),       \
+		EXIT_TEN(n "5"), EXIT_TEN(n "6"), EXIT_TEN(n "7"), EXIT_TEN(n "8"),                \
+		EXIT_TEN(n "9")
+static const char *const exit_texts[] = {EXIT_TEN(""), EXIT_TEN("1"), EXIT_TEN("2"), EXIT_TEN("3"),
+	EXIT_TEN("4"), EXIT_TEN("5"), EXIT_TEN("6"), EXIT_TEN("7"), EXIT_TEN("8"), EXIT_TEN("9"),
+	EXIT_HUNDRED("1"), EXIT_TEN("20"), EXIT_TEN("21"), EXIT_TEN("22"), EXIT_TEN("23"),
+	EXIT_TEN("24"), EXIT_TEN("25")};
 
 // The text of a TUZA_EEXIT; NULL: it is another code.
 static const char *exit_text(int code)

@@ -28,7 +28,9 @@ scan() {
 }
 
 for program in "$TUZA_BUILD_DIR"/examples/[0-9]*; do
-	[ -f "$program" ] && [ -x "$program" ] || continue
+	if [ ! -f "$program" ] || [ ! -x "$program" ]; then
+		continue
+	fi
 	case $program in
 	*/68_* | */71_* | */72_*) ;;
 	*) scan "$program" ;;

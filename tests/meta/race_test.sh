@@ -114,7 +114,7 @@ for compiler in clang gcc; do
 			status=$?
 			[ $status != 66 ] || break
 		done
-		[ $status = 66 ] || fail "$compiler: $program.c: no exit status 66"
+		[ "$status" = 66 ] || fail "$compiler: $program.c: no exit status 66"
 		says "WARNING: ThreadSanitizer: data race"
 	done
 	at=$(line_of send.c "the read")

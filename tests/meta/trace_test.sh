@@ -27,7 +27,7 @@ fail() {
 parse() { "$GO" tool trace -d=parsed "$1" >"$dir/parsed" 2>"$dir/log" || fail "go tool trace $1"; [ ! -s "$dir/log" ] || fail "$1"; }
 # How often the text stands in the trace that was parsed last.
 count() { grep -c -- "$1" "$dir/parsed" || true; }
-is() { [ "$(count "$1")" "$2" "$3" ] || fail "$1: $(count "$1"), wanted $2 $3"; }
+is() { test "$(count "$1")" "$2" "$3" || fail "$1: $(count "$1"), wanted $2 $3"; }
 
 cat >"$dir/prog.c" <<'END_OF_PROGRAM'
 #include <tuza/go.h>
