@@ -20,6 +20,7 @@ type workload struct {
 	operation string          // what one operation is
 	run       func(n int) int // does about n operations, checks them, returns how many it did
 	measure   func() float64  // takes its own time: ns per operation
+	after     func()          // adds what else is known of the counted pass; may be nil
 	memory    bool            // its line tells of allocations
 }
 
@@ -105,6 +106,9 @@ func repeat() float64 {
 			if current.memory {
 				note("allocs", "%.2f", float64(after.allocs-before.allocs)/float64(done))
 				note("bytes", "%.2f", float64(after.bytes-before.bytes)/float64(done))
+			}
+			if current.after != nil {
+				current.after()
 			}
 			return float64(took) / float64(done)
 		}

@@ -16,6 +16,7 @@ struct workload {
 	const char *operation;     // what one operation is
 	int64_t (*run)(int64_t n); // does about n operations, checks them, returns how many it did
 	double (*measure)(void);   // takes its own time: ns per operation
+	void (*after)(void);       // adds what else is known of the counted pass; may be NULL
 	bool memory;               // its line tells of allocations
 };
 

@@ -158,6 +158,8 @@ static double repeat(void)
 				(double)(after.allocations - before.allocations) / (double)done);
 			note("bytes", "%.2f", (double)(after.bytes - before.bytes) / (double)done);
 		}
+		if (current->after)
+			current->after();
 		return (double)took / (double)done;
 	}
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 
-// hello PORT PROCESSORS: answers every request with the same 13 bytes; twin of ../hello.c.
+// hello PORT PROCESSORS: answers requests for /hello with the same 13 bytes, for /16k with the same
+// 16 KiB; twin of ../hello.c.
 package main
 
 import (
+	"bytes"
 	"log"
 	"net/http"
 	"os"
@@ -17,6 +19,14 @@ func hello(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte("Hello, World!"))
 }
 
+var body = bytes.Repeat([]byte{'x'}, 16384)
+
+func large(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", "16384")
+	w.Write(body)
+}
+
 func main() {
 	if len(os.Args) != 3 {
 		os.Exit(2)
@@ -28,6 +38,7 @@ func main() {
 	runtime.GOMAXPROCS(processors)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /hello", hello)
+	mux.HandleFunc("GET /16k", large)
 	// The limits that tuza has by default.
 	server := &http.Server{
 		Addr:              "127.0.0.1:" + os.Args[1],

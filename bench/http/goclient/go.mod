@@ -1,0 +1,3 @@
+module tuza/bench/httpclient
+
+go 1.23
