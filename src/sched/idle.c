@@ -558,7 +558,14 @@ struct goroutine *idle_find(struct machine *m)
 		if (run_all_timers(p, p->index, count, now))
 			return schedule_get_local(p);
 	}
-	if (idle_look_outside(p)) // the same
+	// Then the global queue: with many busy descriptors there is always more to come from outside,
+	// and who was pushed out of a full ring would wait for ever.
+	if (load_relaxed(&rt.global_count) != 0) { // hint, re-checked under the lock
+		struct goroutine *g = schedule_get_global(p);
+		if (g)
+			return g;
+	}
+	if (idle_look_outside(p))
 		return schedule_get_local(p);
 
 	bool spun = false;

@@ -346,9 +346,14 @@ void *schedule(struct machine *m)
 		struct goroutine *g = NULL;
 		uint32_t runs = p->runs++;
 		if (runs % GLOBAL_QUEUE_TICK == 0) {
+			// A long ring is work enough: one from the global queue, for fairness, and
+			// nobody from outside, who would only push others out to that queue. A
+			// short one may never become empty, if somebody yields all the time.
+			bool is_short = runq_length(&p->runq) < GLOBAL_QUEUE_TICK;
 			if (load_relaxed(&rt.global_count) != 0) // hint
-				g = get_global_one(p);
-			if (unlikely(load_relaxed(&poller.waiters) != 0)) // the same
+				g = is_short ? schedule_get_global(p) : get_global_one(p);
+			if (unlikely(load_relaxed(&poller.waiters) != 0) && // the same
+				runq_length(&p->runq) < GLOBAL_QUEUE_TICK)
 				idle_look_outside(p);
 		}
 		if (runs % TIMER_TICK == 0 && timer_heap_earliest(&p->timers) != INT64_MAX)
