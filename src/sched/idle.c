@@ -558,8 +558,8 @@ struct goroutine *idle_find(struct machine *m)
 		if (run_all_timers(p, p->index, count, now))
 			return schedule_get_local(p);
 	}
-	// Then the global queue: with many busy descriptors there is always more to come from outside,
-	// and who was pushed out of a full ring would wait for ever.
+	// Then the global queue: with many busy descriptors there is always more to come from
+	// outside, and who was pushed out of a full ring would wait for ever.
 	if (load_relaxed(&rt.global_count) != 0) { // hint, re-checked under the lock
 		struct goroutine *g = schedule_get_global(p);
 		if (g)
