@@ -79,13 +79,20 @@ static bool await_request(struct connection *c, bool first)
 		return false;
 	if (tuza_conn_wait_readable(c->conn) != 0)
 		return false;
-	// (http-drain) a shutdown that came first has it closed
-	if (!cas_seq_cst(&c->state, &waiting, ACTIVE))
-		return false;
 	c->input = tuza_pool_get(&c->server->inputs);
 	if (!c->input)
 		return false;
-	c->input->next = c->input->end = 0;
+	struct input *in = c->input;
+	// An event may have been for nothing: only bytes make a request, and until they are here a
+	// shutdown need not wait.
+	ssize_t got = tuza_conn_read(c->conn, in->bytes, in->room);
+	in->next = 0;
+	in->end = got > 0 ? (size_t)got : 0;
+	if (got <= 0)
+		return false;
+	// (http-drain) a shutdown that came first has it closed
+	if (!cas_seq_cst(&c->state, &waiting, ACTIVE))
+		return false;
 	return true;
 }
 
