@@ -211,6 +211,7 @@ static struct valgrind_stack *valgrind_stacks; // guarded by valgrind_lock
 
 void sanitizer_stack_created(char *slot, uint32_t class)
 {
+	(void)class; // without valgrind's headers
 	if (!RUNNING_ON_VALGRIND)
 		return;
 	struct valgrind_stack *v = malloc(sizeof *v);
