@@ -46,6 +46,8 @@ endif()
 
 # The checker finds its modules from where it lies.
 install(PROGRAMS "${PROJECT_SOURCE_DIR}/tools/vet/tuza-vet" "${PROJECT_SOURCE_DIR}/tools/tuza-chaos" DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(FILES "${PROJECT_SOURCE_DIR}/docs/man/tuza-vet.1" "${PROJECT_SOURCE_DIR}/docs/man/tuza-chaos.1"
+  DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/vet/tuza_vet" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza/vet"
         FILES_MATCHING PATTERN "*.py")
 install(FILES "${PROJECT_SOURCE_DIR}/tools/vet/clang-tidy" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")

@@ -4,7 +4,7 @@
 # path; its label is its kind, the folder under tests/:
 #
 #   unit/**/X_test.c   white box: links the plain objects as they are needed
-#   api/ blocks/ go/ stress/   black box: links libtuza.a, runs once per TUZA_MAXPROCS
+#   api/ stress/       black box: links libtuza.a, runs once per TUZA_MAXPROCS
 #   http/X_test.c      black box too: links libtuza-http.a besides, runs with 1 and 4 processors
 #   tls/X_test.c       the same with libtuza-tls.a, and with libtuza-http.a for those that include it
 #   fault/X_fault.c    the n-th allocation or system call fails; links the plain objects
@@ -20,7 +20,7 @@
 # Sources next to the harness (tests/*.c) are linked into every test.
 include(CheckLanguage)
 
-set(TUZA_TEST_KINDS "unit;api;blocks;go;http;tls;stress;fault;model;die;meta;examples;memcheck"
+set(TUZA_TEST_KINDS "unit;api;http;tls;stress;fault;model;die;meta;examples;memcheck"
     CACHE STRING "The kinds of tests that this build has")
 set(TUZA_TEST_EXCLUDE "" CACHE STRING "Tests whose paths match are not built")
 set(TUZA_TEST_DEBUG "" CACHE STRING "TUZA_DEBUG of the api tests, such as chaos")
@@ -162,7 +162,7 @@ function(tuza_add_memcheck name target source)
   tuza_set_test_properties("memcheck/${name}" memcheck "${source}" TUZA_MAXPROCS=2
     TUZA_TEST_SECONDS=100)
 endfunction()
-foreach(kind IN ITEMS api blocks go stress)
+foreach(kind IN ITEMS api stress)
   tuza_find_sources(sources ${kind} "*_*")
   foreach(source IN LISTS sources)
     tuza_add_program("${source}" target name tuza::static tuza_test_support)

@@ -47,19 +47,21 @@ need_for_build() {
 	need libcurl4-openssl-dev curl_is_there
 	need libssl-dev openssl_is_there
 	need node-llhttp test -e /usr/share/llhttp/llhttp.c
+	need systemtap-sdt-dev sdt_is_there
+	need pkg-config has pkg-config
 }
 
 need_for_test() {
 	need g++ has g++
 	need clang has clang
-	need libclang-rt-14-dev file_of clang "libclang_rt.asan-$(uname -m).a"
+	need libclang-rt-dev file_of clang "libclang_rt.asan-$(uname -m).a"
 	need llvm has llvm-symbolizer
 	need valgrind has valgrind
 	need libc6-dbg test -d /usr/lib/debug/.build-id
 	need gdb has gdb
-	need pkg-config has pkg-config
 	need python3 has python3
-	need systemtap-sdt-dev sdt_is_there
+	need curl has curl
+	need openssl has openssl
 	need gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
 	need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
 	need qemu-user has qemu-aarch64

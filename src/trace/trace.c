@@ -11,6 +11,7 @@
  * lock is the dying thread's already, others may hold whatever they like, and this is a signal
  * handler, perhaps: memory comes from the system alone, and no lock is waited for for long.
  */
+#define _GNU_SOURCE // secure_getenv
 #include <tuza/trace.h>
 
 #include "base/race_hooks.h"
@@ -301,7 +302,7 @@ static void end_by_environment(void)
 void trace_start_of_run(void)
 {
 	static bool is_registered; // guarded by start_mutex
-	const char *path = getenv("TUZA_TRACE");
+	const char *path = secure_getenv("TUZA_TRACE");
 
 	if (!path || !*path)
 		return;

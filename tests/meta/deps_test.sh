@@ -18,7 +18,7 @@ mkdir "$dir/bin"
 for command in env make; do
 	ln -s "$(command -v $command)" "$dir/bin/$command"
 done
-for command in gcc objcopy cmake; do
+for command in gcc objcopy cmake pkg-config; do
 	echo '#!/bin/sh' >"$dir/bin/$command"
 done
 script() {

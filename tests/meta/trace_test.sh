@@ -11,6 +11,10 @@ GO=$(command -v go || echo /usr/local/go/bin/go)
 	echo "skipped: no go"
 	exit 77
 }
+command -v curl >/dev/null || {
+	echo "skipped: no curl"
+	exit 77
+}
 dir=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill $server; rm -rf "$dir"' EXIT
