@@ -16,7 +16,7 @@
 #
 # Exit status 77 is "skipped". A source with a line "// not-under: address thread valgrind why" is left
 # out of builds with one of these sanitizers, or of what runs under valgrind. A source with a line
-# "// run-alone: why" runs with no other test beside it.
+# "// run-alone: why" runs with no other test beside it, one with "// mostly-sleeps: why" beside any.
 # Sources next to the harness (tests/*.c) are linked into every test.
 include(CheckLanguage)
 
@@ -125,6 +125,16 @@ function(tuza_set_test_properties name kind source)
   endif()
 endfunction()
 
+# As many of ctest's processors as the test has itself: with more than its -j no other test runs beside it. One that says
+# "// mostly-sleeps: why" leaves them to others.
+function(tuza_set_processors name processors source)
+  file(STRINGS "${source}" sleeps REGEX "^// mostly-sleeps:" LIMIT_COUNT 1)
+  if(sleeps)
+    set(processors 1)
+  endif()
+  set_tests_properties("${name}" PROPERTIES PROCESSORS ${processors})
+endfunction()
+
 foreach(kind IN ITEMS unit fault)
   tuza_find_sources(sources ${kind} "*_*")
   foreach(source IN LISTS sources)
@@ -170,8 +180,7 @@ foreach(kind IN ITEMS api stress)
       add_test(NAME "${name}.p${processors}" COMMAND ${target})
       tuza_set_test_properties("${name}.p${processors}" ${kind} "${source}"
         "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
-      # With more than ctest's -j it runs with no other test beside it.
-      set_tests_properties("${name}.p${processors}" PROPERTIES PROCESSORS ${processors})
+      tuza_set_processors("${name}.p${processors}" ${processors} "${source}")
     endforeach()
     cmake_path(GET source FILENAME file)
     if(kind STREQUAL "api" AND file MATCHES "${TUZA_MEMCHECK_TESTS}")
@@ -195,7 +204,7 @@ foreach(source IN LISTS sources)
     add_test(NAME "${name}.p${processors}" COMMAND ${target})
     tuza_set_test_properties("${name}.p${processors}" http "${source}"
       "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
-    set_tests_properties("${name}.p${processors}" PROPERTIES PROCESSORS ${processors})
+    tuza_set_processors("${name}.p${processors}" ${processors} "${source}")
   endforeach()
   cmake_path(GET source FILENAME file)
   if(file MATCHES "${TUZA_MEMCHECK_HTTP_TESTS}")
@@ -220,7 +229,7 @@ foreach(source IN LISTS sources)
     add_test(NAME "${name}.p${processors}" COMMAND ${target})
     tuza_set_test_properties("${name}.p${processors}" tls "${source}"
       "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
-    set_tests_properties("${name}.p${processors}" PROPERTIES PROCESSORS ${processors})
+    tuza_set_processors("${name}.p${processors}" ${processors} "${source}")
   endforeach()
 endforeach()
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// mostly-sleeps: a circle is told of when it has lasted for a second
 /*
  * Goroutines that wait for each other while others run on: which circles are reported on standard
  * error, and what is none.

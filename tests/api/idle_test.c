@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // not-under: thread its detector has a thread that wakes up all the time
+// mostly-sleeps: that is what it is about
 /*
  * A program that has nothing to do sleeps: neither machines, nor the monitor, nor timers wake it.
  *
