@@ -288,9 +288,7 @@ static bool run_all_timers(struct processor *p, uint32_t start, uint32_t count, 
 	return any;
 }
 
-// Goroutines that events have woken are in the ring of p, whose owner takes one of them at once:
-// the others may need somebody.
-static void share_ring(struct processor *p)
+void idle_share(struct processor *p)
 {
 	uint32_t n = runq_length(&p->runq);
 	// (idle-wake) published by the ring
@@ -304,7 +302,7 @@ bool idle_look_outside(struct processor *p)
 	if (!list)
 		return false;
 	schedule_put_list(p, list, EVENT_BY_NETPOLL);
-	share_ring(p);
+	idle_share(p);
 	return true;
 }
 
@@ -486,7 +484,7 @@ static void pass_on(struct machine *m, struct goroutine *list)
 		return;
 	}
 	schedule_put_list(p, list, EVENT_BY_NETPOLL);
-	share_ring(p);
+	idle_share(p);
 }
 
 // Sleeps until handed a processor. Needs: m is in the list of idle machines, or was taken out of it
@@ -555,8 +553,10 @@ struct goroutine *idle_find(struct machine *m)
 	// Timers first: what they wake is older than what could be stolen.
 	if (timer_heap_earliest(&p->timers) != INT64_MAX) {
 		int64_t now = clock_now();
-		if (run_all_timers(p, p->index, count, now))
+		if (run_all_timers(p, p->index, count, now)) {
+			idle_share(p);
 			return schedule_get_local(p);
+		}
 	}
 	// Then the global queue: with many busy descriptors there is always more to come from
 	// outside, and who was pushed out of a full ring would wait for ever.
@@ -653,6 +653,8 @@ void timer_became_earliest(int64_t when)
 	}
 	lock_release(&rt.lock);
 }
+
+bool idle_somebody_keeps_time(void) { return load_relaxed(&rt.poll_until) != POLL_NONE; } // a hint
 
 void idle_keep_time(void)
 {

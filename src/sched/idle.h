@@ -48,6 +48,13 @@ void idle_hand_locked(struct processor *p, struct goroutine *g);
 // the global queue.
 void idle_fire_timers(int64_t now);
 
+// Goroutines that timers or events have woken are in the ring of p, whose owner takes one of them
+// at once: wakes somebody for the others if that may help.
+void idle_share(struct processor *p);
+
+// Whether some machine sleeps until the earliest timer. A hint.
+bool idle_somebody_keeps_time(void);
+
 // After idle_put_processor by a machine that does not go to sleep itself: sees to it that somebody
 // sleeps until the next timer, if there is one. Needs: rt.lock not held.
 void idle_keep_time(void);

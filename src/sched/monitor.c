@@ -247,10 +247,10 @@ static int64_t earliest(void)
 	return when;
 }
 
-// Nobody keeps time while all processors are busy, and they may be so with one goroutine each.
+// Nobody keeps time while all processors are busy, nor just after one was taken for a timer.
 static int64_t shortened_for_timers(int64_t delay)
 {
-	if (load_relaxed(&rt.idle_processor_count) != 0) // hint
+	if (idle_somebody_keeps_time())
 		return delay;
 	int64_t left = clock_after(earliest(), LATE_TIMER_NS) - clock_now();
 	return left >= delay ? delay : left > LATE_TIMER_NS ? left : LATE_TIMER_NS;
@@ -423,6 +423,7 @@ static bool sleep_while_idle(int64_t until)
 	lock_acquire(&rt.lock);
 	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service &&
 		    !load_relaxed(&rt.ending) && !rt.global_head && !rt.starved &&
+		    (idle_somebody_keeps_time() || earliest() == INT64_MAX) &&
 		    !poller_is_neglected(INT64_MAX, 0); // poller.machine changes under rt.lock
 	if (idle) // those who take a processor hold rt.lock, too
 		store_relaxed(&rt.monitor_asleep, 1);

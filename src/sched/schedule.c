@@ -319,8 +319,10 @@ static struct goroutine *wait_for_locked(struct machine *m)
 static NOINLINE void run_own_timers(struct processor *p)
 {
 	int64_t now = clock_now();
-	if (timer_heap_earliest(&p->timers) <= now)
-		schedule_put_list(p, timer_heap_run(&p->timers, now), EVENT_BY_TIMER);
+	if (timer_heap_earliest(&p->timers) > now)
+		return;
+	schedule_put_list(p, timer_heap_run(&p->timers, now), EVENT_BY_TIMER);
+	idle_share(p);
 }
 
 void *schedule(struct machine *m)

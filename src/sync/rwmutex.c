@@ -100,23 +100,6 @@ static NOINLINE void unbias(tuza_rwmutex *rw)
 	waitqueue_unlock(q);
 }
 
-/*
- * A reader has let go that was not counted, while readers stand in slots: one of them was another
- * goroutine's, which has unlocked in the place of this one. Or nobody has locked at all.
- */
-static COLD void settle(tuza_rwmutex *rw, uint64_t seen)
-{
-	struct waitqueue *q = waitqueue_lock(rw);
-	bool settled = false;
-	for (size_t i = 0; !settled && i < COUNT_OF(reader_slots); i++)
-		settled = reader_slots_leave(&rw->state, seen, &reader_slots[i]);
-	if (settled)
-		add_relaxed(&rw->state, RWMUTEX_READER); // SLOTS, under the lock: nobody waits
-	else if ((int64_t)load_relaxed(&rw->state) < 0)  // no writer has counted one meanwhile
-		fatal("sync: RUnlock of unlocked RWMutex");
-	waitqueue_unlock(q);
-}
-
 // ---- waiting --------------------------------------------------------------------------------
 
 // In both: waits as `w`; `c` is the cancellable that holds it, or NULL. False: it was cancelled.
@@ -239,6 +222,25 @@ NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
 		ready_list(readers);
 }
 
+/*
+ * Ends a read lock of somebody who is counted. If nobody is, while there are readers in slots, one
+ * of those is another goroutine's, which has unlocked in place of the caller's: then they are
+ * counted.
+ */
+static void end_counted(tuza_rwmutex *rw)
+{
+	uint64_t seen;
+
+	while (unlikely(!rwmutex_state_runlock(&rw->state, &seen))) {
+		if (!(seen & RWMUTEX_SLOTS))
+			fatal("sync: RUnlock of unlocked RWMutex");
+		unbias(rw); // the caller still holds the lock
+	}
+	// From here on `rw` may be gone.
+	if (rwmutex_was_last(seen))
+		rwmutex_runlock_slow(rw);
+}
+
 // A writer leaves and somebody waits: all readers are next, else a writer.
 NOINLINE static void rwmutex_unlock_slow(tuza_rwmutex *rw)
 {
@@ -278,10 +280,8 @@ _Static_assert((int)TUZA_RWMUTEX_READER_ == (int)RWMUTEX_READER &&
 EXPORT void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw)
 {
 	struct queued w = {.since = 0};
-	uint64_t seen;
 
-	if (!rwmutex_state_runlock(&rw->state, &seen))
-		rwmutex_runlock_slow(rw);
+	end_counted(rw);
 	(void)rwmutex_rlock_slow(rw, &w, NULL);
 	race_acquire(rw);
 }
@@ -329,48 +329,27 @@ EXPORT bool tuza_rwmutex_try_rlock(tuza_rwmutex *rw)
 	return true;
 }
 
-// It was not the only reader, somebody waits, or it was not locked. `seen`: what the word was.
-EXPORT void tuza_rwmutex_runlock_slow_(tuza_rwmutex *rw, uint64_t seen)
-{
-	if (unlikely(rwmutex_readers(seen) == 0)) {
-		if (!(seen & RWMUTEX_SLOTS))
-			fatal("sync: RUnlock of unlocked RWMutex");
-		settle(rw, seen);
-	}
-	if (rwmutex_readers(seen) == 1 && seen % RWMUTEX_READER == RWMUTEX_WAITING)
-		rwmutex_runlock_slow(rw);
-	preempt_check(); // readers need not park, however long they keep others waiting
-}
-
 // The word is not that of a lock with one reader.
 EXPORT void tuza_rwmutex_runlock_shared_(tuza_rwmutex *rw)
 {
 	uint64_t seen = load_relaxed(&rw->state); // SLOTS stays while the caller stands in one
+	struct reader_slot *slot = seen & RWMUTEX_SLOTS ? slot_of(rw) : NULL;
 
 	race_release(readers_of(rw));
-	if (seen & RWMUTEX_SLOTS) {
-		struct reader_slot *slot = slot_of(rw);
-		if (slot && reader_slots_leave(&rw->state, seen, slot)) {
-			preempt_check();
-			return;
-		}
-	}
-	(void)rwmutex_state_runlock(&rw->state, &seen);
-	tuza_rwmutex_runlock_slow_(rw, seen);
+	if (!slot || !reader_slots_leave(&rw->state, seen, slot))
+		end_counted(rw);
+	preempt_check(); // readers need not park, however long they keep others waiting
 }
 
 EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw)
 {
-	uint64_t seen = load_relaxed(&rw->state); // a hint
+	uint64_t seen = RWMUTEX_READER;
 
-	if (unlikely(seen != RWMUTEX_READER)) {
-		tuza_rwmutex_runlock_shared_(rw);
-		return;
-	}
 	race_release(readers_of(rw));
-	(void)rwmutex_state_runlock(&rw->state, &seen);
-	if (unlikely(seen != RWMUTEX_READER))
-		tuza_rwmutex_runlock_slow_(rw, seen);
+	// (rwmutex-readers) as rwmutex_state_runlock
+	if (unlikely(load_relaxed(&rw->state) != RWMUTEX_READER || // a hint
+		     !cas_release(&rw->state, &seen, (uint64_t)0)))
+		tuza_rwmutex_runlock_shared_(rw);
 }
 
 // The caller has it for writing.
@@ -465,9 +444,7 @@ void rwmutex_pass_on(void *waiting, const void *object, bool is_writer)
 	tuza_rwmutex *rw = (tuza_rwmutex *)object;
 
 	if (!is_writer) {
-		uint64_t seen; // it was given to it by count
-		if (!rwmutex_state_runlock(&rw->state, &seen))
-			rwmutex_runlock_slow(rw);
+		end_counted(rw);
 		return;
 	}
 	while (!w->granted && !rwmutex_state_lock(&rw->state, RWMUTEX_WOKEN)) {

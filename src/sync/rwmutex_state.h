@@ -76,20 +76,27 @@ static ALWAYS_INLINE bool rwmutex_state_try_rlock(uint64_t *state)
 }
 
 /*
- * Ends a read lock.
+ * Ends a counted read lock. Readers are interchangeable: it need not be the caller's own.
  *
- *   seen  set to what the word was: if it has no reader and no SLOTS, nobody held the lock, a
- *         misuse.
+ *   seen  set to what the word was
  *
- * Returns  false when the caller was the last reader and somebody waits: it has to pass the lock
- * on.
- *          The last touch otherwise.
+ * Returns  false when nobody is counted: nothing was done, and without SLOTS in *seen nobody holds
+ *          it. The last touch otherwise, but see rwmutex_was_last.
  */
 static ALWAYS_INLINE bool rwmutex_state_runlock(uint64_t *state, uint64_t *seen)
 {
-	// (rwmutex-readers) pairs with rwmutex_state_lock and with rwmutex_state_is_free.
-	*seen = sub_release(state, RWMUTEX_READER);
-	return rwmutex_readers(*seen) != 1 || *seen % RWMUTEX_READER != RWMUTEX_WAITING;
+	*seen = load_relaxed(state); // ordered by the CAS below
+	while (rwmutex_readers(*seen) > 0)
+		// (rwmutex-readers) pairs with rwmutex_state_lock and with rwmutex_state_is_free.
+		if (cas_release(state, seen, *seen - RWMUTEX_READER))
+			return true;
+	return false;
+}
+
+// Whether the one that ended a lock, when the word was `seen`, has to pass it on.
+static ALWAYS_INLINE bool rwmutex_was_last(uint64_t seen)
+{
+	return rwmutex_readers(seen) == 1 && seen % RWMUTEX_READER == RWMUTEX_WAITING;
 }
 
 // Takes the write lock if nobody holds it and no reader may stand in a slot. `woken`: RWMUTEX_WOKEN

@@ -139,6 +139,48 @@ TEST(readers_that_met_may_unlock_for_each_other)
 	}
 }
 
+struct relay {
+	tuza_rwmutex rw;
+	tuza_chan *tokens;
+	int turns;
+};
+
+static void lock_for_others(void *arg)
+{
+	struct relay *r = arg;
+
+	for (int i = 0; i < r->turns; i++) {
+		tuza_rwmutex_rlock(&r->rw);
+		tuza_chan_send(r->tokens, NULL);
+	}
+}
+
+static void unlock_for_others(void *arg)
+{
+	struct relay *r = arg;
+
+	for (int i = 0; i < r->turns; i++) {
+		CHECK(tuza_chan_recv(r->tokens, NULL));
+		tuza_rwmutex_runlock(&r->rw);
+	}
+}
+
+TEST(locks_that_met_are_handed_over_by_many_at_a_time)
+{
+	struct relay r = {.tokens = tuza_chan_new(0, 64), .turns = 5000};
+	tuza_waitgroup wg = {0};
+
+	meet(&r.rw);
+	for (int i = 0; i < 4; i++) {
+		tuza_waitgroup_go(&wg, lock_for_others, &r);
+		tuza_waitgroup_go(&wg, unlock_for_others, &r);
+	}
+	tuza_waitgroup_wait(&wg);
+	CHECK(tuza_rwmutex_try_lock(&r.rw));
+	tuza_rwmutex_unlock(&r.rw);
+	tuza_chan_release(r.tokens);
+}
+
 struct board {
 	tuza_rwmutex rw;
 	int64_t first, second; // plain: guarded by rw

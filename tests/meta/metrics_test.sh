@@ -40,9 +40,9 @@ check() {
 ./prog >ours
 check ours
 grep -q '^tuza_sched_latencies_seconds_bucket{le="+Inf"} [1-9]' ours
-./prog go >go
-check go
-grep -q '^go_goroutines 1$' go
-grep -q '^go_sched_latencies_seconds_count [1-9]' go
+./prog go >named
+check named
+grep -q '^go_goroutines 1$' named
+grep -q '^go_sched_latencies_seconds_count [1-9]' named
 TUZA_METRICS=go ./prog >both
 check both

@@ -129,17 +129,10 @@ static void pass_on(void)
 	release_list(list);
 }
 
-static void settle(uint64_t seen)
+static void count_slots(void)
 {
-	bool settled = false;
-
 	pthread_mutex_lock(&writers.lock);
-	for (int i = 0; !settled && i < SLOTS; i++)
-		settled = reader_slots_leave(&state, seen, &slots[i]);
-	if (settled)
-		add_relaxed(&state, RWMUTEX_READER);
-	else
-		assert((int64_t)load_relaxed(&state) >= 0);
+	reader_slots_count(&state, slots, SLOTS);
 	pthread_mutex_unlock(&writers.lock);
 }
 
@@ -147,11 +140,12 @@ static void runlock_counted(void)
 {
 	uint64_t seen;
 
-	if (!rwmutex_state_runlock(&state, &seen))
+	while (!rwmutex_state_runlock(&state, &seen)) {
+		assert(seen & RWMUTEX_SLOTS);
+		count_slots();
+	}
+	if (rwmutex_was_last(seen))
 		pass_on();
-	assert(rwmutex_readers(seen) > 0 || (seen & RWMUTEX_SLOTS));
-	if (rwmutex_readers(seen) == 0)
-		settle(seen);
 }
 
 static void runlock(struct reader_slot *slot)
@@ -161,13 +155,6 @@ static void runlock(struct reader_slot *slot)
 	model_pause();
 	if (!(seen & RWMUTEX_SLOTS) || !reader_slots_leave(&state, seen, slot))
 		runlock_counted();
-}
-
-static void count_slots(void)
-{
-	pthread_mutex_lock(&writers.lock);
-	reader_slots_count(&state, slots, SLOTS);
-	pthread_mutex_unlock(&writers.lock);
 }
 
 // A reader that is counted lets others use slots.
@@ -300,7 +287,8 @@ static void *read_turns(void *number)
 		assert(first == second);
 		model_pause();
 		(void)sub_relaxed(&left, 1);
-		runlock(slot);
+		// Some unlock from where another reader stands, as another goroutine would.
+		runlock(i % 3 == 0 ? &slots[((uintptr_t)number + 1) % SLOTS] : slot);
 	}
 	return NULL;
 }
