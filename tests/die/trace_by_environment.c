@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // env: TUZA_TRACE=/dev/stdout
+// env: TUZA_MAXPROCS=1
 // expect-status: 2
 // expect-stderr: panic: it went wrong
 // expect-stderr: tuza: trace written to /dev/stdout

@@ -216,7 +216,7 @@ TEST(thousands_of_slow_clients_are_turned_away_and_nobody_else_notices)
 	CHECK(g.answers > GOOD * 10);
 	CHECK(g.slowest < 2 * TUZA_SECOND);
 	if (!TEST_SANITIZED)
-		CHECK(most - before < 120 * 1024); // 70 to 90 MB
+		CHECK(most - before < 160 * 1024); // 16 KiB each; runs need 7 to 13
 	printf("  %.*s; good clients: %ld answers, the slowest %lld ms; %ld MB more\n",
 		said ? (int)strcspn(said, "\n") : 0, said ? said : "", g.answers, g.slowest / MS,
 		(most - before) / 1024);
