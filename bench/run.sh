@@ -138,9 +138,11 @@ done <"$out/names"
 } >"$out/results.md"
 cat "$out/results.md"
 if [ "$save" = yes ]; then
+	network=$(sed -n '/^## Network$/,$p' bench/results.md) # written by hand
 	{
-		printf '# Results\n\nWritten by `bench/run.sh --save`; README.md tells how to read it.\n\n'
+		printf '# Results\n\nWritten by `bench/run.sh --save`, all but the part about the network; README.md tells how to read it.\n\n'
 		cat "$out/results.md"
+		printf '\n%s\n' "$network"
 	} >bench/results.md
 fi
 exit $status
