@@ -38,7 +38,8 @@ typedef enum tuza_trace_format {
 typedef struct tuza_trace_options {
 	tuza_trace_format format;
 	// Of memory, for what happens, 16 bytes an event; then the oldest are forgotten, and the
-	// trace begins later. 0: 64 MiB.
+	// trace begins later. Each thread takes 32 KiB more, so that so much is there at any time.
+	// 0: 64 MiB.
 	size_t max_bytes;
 } tuza_trace_options;
 

@@ -29,7 +29,8 @@ static struct {
 	// guarded by the lock
 	uint32_t users; // enum trace_user; changed with it, read as a hint
 	uint32_t frozen;
-	size_t wanted, there;        // chunks
+	size_t wanted, there; // chunks
+	size_t writer_count;
 	size_t wants[TRACE_FOR_ALL]; // by user: chunks
 	struct trace_chunk *oldest, **newest;
 	struct trace_chunk *free;
@@ -86,6 +87,15 @@ static struct trace_chunk *take_oldest(void)
 	return c;
 }
 
+/*
+ * So many chunks that those wanted count as a whole after the oldest is written over: what is older
+ * than its last event does not. Each writer has one under its hands, which may be empty, and one
+ * among the full that may be older for the most part.
+ *
+ * Needs: the lock
+ */
+static size_t enough(void) { return record.wanted + 2 * record.writer_count + 1; }
+
 // Needs: the lock
 static struct trace_chunk *take_chunk(void)
 {
@@ -95,9 +105,9 @@ static struct trace_chunk *take_chunk(void)
 		record.free = c->next;
 		return c;
 	}
-	if (record.there >= record.wanted && (c = take_oldest()) != NULL)
+	if (record.there >= enough() && (c = take_oldest()) != NULL)
 		return c;
-	if (record.frozen && record.there > 2 * record.wanted + FROZEN_MORE)
+	if (record.frozen && record.there > 2 * enough() + FROZEN_MORE)
 		return NULL;
 	c = sys_pages_alloc(TRACE_CHUNK_BYTES);
 	if (c)
@@ -138,6 +148,7 @@ static NOINLINE struct trace_writer *make_writer(struct machine *m)
 	w->thread = (uint32_t)m->thread.id;
 	lock_acquire(&record.lock);
 	list_push_back(&record.writers, &w->all);
+	record.writer_count++;
 	lock_release(&record.lock);
 	m->trace = w;
 	return w;
@@ -152,6 +163,7 @@ void trace_machine_ends(struct machine *m)
 	m->trace = NULL;
 	lock_acquire(&record.lock);
 	list_remove(&w->all);
+	record.writer_count--;
 	if (w->chunk) {
 		w->chunk->last = record_ticks();
 		keep_full(w->chunk);
@@ -421,7 +433,7 @@ static struct trace_chunk *want_less(void)
 	for (size_t i = 0; i < COUNT_OF(record.wants); i++)
 		if (record.wants[i] > record.wanted)
 			record.wanted = record.wants[i];
-	while (record.there > record.wanted && (c = take_oldest()) != NULL) {
+	while (record.there > enough() && (c = take_oldest()) != NULL) {
 		c->next = chunks;
 		chunks = c;
 		record.there--;

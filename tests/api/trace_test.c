@@ -36,10 +36,12 @@ static void exchange_values(void)
 	tuza_chan_release(c[1]);
 }
 
+// A goroutine is joined before it notes its end.
 static void start_and_join(int n)
 {
 	for (int i = 0; i < n; i++)
 		CHECK_EQ(tuza_join(tuza_spawn(nothing, NULL)), 0);
+	WAIT_UNTIL(tuza_num_goroutine() == 1);
 }
 
 static struct trace_file *stop_and_read(int fd)
