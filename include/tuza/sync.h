@@ -503,6 +503,7 @@ void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen);
 void tuza_rwmutex_rlock_shared_(tuza_rwmutex *rw);
 void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw);
 void tuza_rwmutex_runlock_shared_(tuza_rwmutex *rw);
+void tuza_rwmutex_runlock_met_(tuza_rwmutex *rw, uint64_t seen);
 void tuza_once_do_slow_(tuza_once *once, void (*fn)(void *), void *arg);
 
 /*
@@ -563,13 +564,16 @@ TUZA_INLINE_ void tuza_rwmutex_rlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safet
 
 TUZA_INLINE_ void tuza_rwmutex_runlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	uint64_t seen = TUZA_RWMUTEX_READER_;
+	uint64_t seen;
 
-	// (rwmutex-readers) pairs with a writer's lock
-	if (!TUZA_LIKELY_(__atomic_load_n(&rw->state, __ATOMIC_RELAXED) == seen &&
-			  __atomic_compare_exchange_n(&rw->state, &seen, (uint64_t)0, false,
-				  __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+	if (!TUZA_LIKELY_(__atomic_load_n(&rw->state, __ATOMIC_RELAXED) == TUZA_RWMUTEX_READER_)) {
 		tuza_rwmutex_runlock_shared_(rw);
+		return;
+	}
+	// (rwmutex-readers) pairs with a writer's lock
+	seen = __atomic_fetch_sub(&rw->state, (uint64_t)TUZA_RWMUTEX_READER_, __ATOMIC_RELEASE);
+	if (!TUZA_LIKELY_(seen == TUZA_RWMUTEX_READER_))
+		tuza_rwmutex_runlock_met_(rw, seen);
 }
 
 TUZA_INLINE_ void tuza_once_do(tuza_once *once, void (*fn)(void *), void *arg)

@@ -96,8 +96,10 @@ static NOINLINE void bias(tuza_rwmutex *rw)
 static NOINLINE void unbias(tuza_rwmutex *rw)
 {
 	struct waitqueue *q = waitqueue_lock(rw);
-	reader_slots_count(&rw->state, reader_slots, COUNT_OF(reader_slots));
+	bool adds_up = reader_slots_count(&rw->state, reader_slots, COUNT_OF(reader_slots));
 	waitqueue_unlock(q);
+	if (!adds_up)
+		fatal("sync: RUnlock of unlocked RWMutex");
 }
 
 // ---- waiting --------------------------------------------------------------------------------
@@ -329,6 +331,19 @@ EXPORT bool tuza_rwmutex_try_rlock(tuza_rwmutex *rw)
 	return true;
 }
 
+/*
+ * The caller ended the only read lock there was, and others came meanwhile: the word was `seen`.
+ */
+EXPORT void tuza_rwmutex_runlock_met_(tuza_rwmutex *rw, uint64_t seen)
+{
+	if (rwmutex_was_nobodys(seen))
+		fatal("sync: RUnlock of unlocked RWMutex");
+	// From here on `rw` may be gone.
+	if (rwmutex_was_last(seen))
+		rwmutex_runlock_slow(rw);
+	preempt_check();
+}
+
 // The word is not that of a lock with one reader.
 EXPORT void tuza_rwmutex_runlock_shared_(tuza_rwmutex *rw)
 {
@@ -343,13 +358,16 @@ EXPORT void tuza_rwmutex_runlock_shared_(tuza_rwmutex *rw)
 
 EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw)
 {
-	uint64_t seen = RWMUTEX_READER;
+	uint64_t seen;
 
-	race_release(readers_of(rw));
-	// (rwmutex-readers) as rwmutex_state_runlock
-	if (unlikely(load_relaxed(&rw->state) != RWMUTEX_READER || // a hint
-		     !cas_release(&rw->state, &seen, (uint64_t)0)))
+	if (unlikely(load_relaxed(&rw->state) != RWMUTEX_READER)) { // a hint
 		tuza_rwmutex_runlock_shared_(rw);
+		return;
+	}
+	race_release(readers_of(rw));
+	seen = rwmutex_state_runlock_only(&rw->state);
+	if (unlikely(seen != RWMUTEX_READER))
+		tuza_rwmutex_runlock_met_(rw, seen);
 }
 
 // The caller has it for writing.

@@ -11,7 +11,8 @@
  *   BIASED    readers may stand in slots (reader_slots.h) instead of being counted here.
  *   SLOTS     some may do so: as long as BIASED is set, and until a writer has counted them.
  *   ERA       16 bits: which time of BIASED it is. 0 without SLOTS.
- *   READER    the rest counts the readers that hold it, but for those in slots.
+ *   READER    the rest counts the readers that hold it, but for those in slots. With SLOTS it may
+ *             be below zero, by as many as were counted off in the place of others in slots.
  *
  * SLOTS excludes WRITER, WAITING and WOKEN; it is set and cleared under the bucket's lock only.
  *
@@ -91,6 +92,26 @@ static ALWAYS_INLINE bool rwmutex_state_runlock(uint64_t *state, uint64_t *seen)
 		if (cas_release(state, seen, *seen - RWMUTEX_READER))
 			return true;
 	return false;
+}
+
+/*
+ * Ends the read lock that was the only one at a look just before, when the word was READER: with
+ * one subtraction, which costs less than a compare-and-swap.
+ *
+ * Returns  what the word was. Not READER: others came meanwhile. Nobody may be counted among them,
+ *          if all stand in slots and one that did ended a counted lock; nobody at all without
+ *          SLOTS. The last touch, but see rwmutex_was_last.
+ */
+static ALWAYS_INLINE uint64_t rwmutex_state_runlock_only(uint64_t *state)
+{
+	// (rwmutex-readers) pairs with rwmutex_state_lock and with rwmutex_state_is_free.
+	return sub_release(state, RWMUTEX_READER);
+}
+
+// Whether a read lock that was ended, when the word was `seen`, was nobody's.
+static ALWAYS_INLINE bool rwmutex_was_nobodys(uint64_t seen)
+{
+	return rwmutex_readers(seen) == 0 && !(seen & RWMUTEX_SLOTS);
 }
 
 // Whether the one that ended a lock, when the word was `seen`, has to pass it on.

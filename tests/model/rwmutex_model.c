@@ -132,7 +132,8 @@ static void pass_on(void)
 static void count_slots(void)
 {
 	pthread_mutex_lock(&writers.lock);
-	reader_slots_count(&state, slots, SLOTS);
+	bool adds_up = reader_slots_count(&state, slots, SLOTS);
+	assert(adds_up);
 	pthread_mutex_unlock(&writers.lock);
 }
 
@@ -153,6 +154,13 @@ static void runlock(struct reader_slot *slot)
 	uint64_t seen = load_relaxed(&state);
 
 	model_pause();
+	if (seen == RWMUTEX_READER) {
+		seen = rwmutex_state_runlock_only(&state);
+		assert(!rwmutex_was_nobodys(seen));
+		if (rwmutex_was_last(seen))
+			pass_on();
+		return;
+	}
 	if (!(seen & RWMUTEX_SLOTS) || !reader_slots_leave(&state, seen, slot))
 		runlock_counted();
 }
@@ -178,7 +186,7 @@ static bool rlock(struct wait *c, struct reader_slot *slot)
 		return true;
 	seen = rwmutex_state_rlock(&state);
 	if (!(seen & (RWMUTEX_WRITER | RWMUTEX_WAITING))) {
-		if (!(seen & RWMUTEX_SLOTS))
+		if (rwmutex_readers(seen) != 0 && !(seen & RWMUTEX_SLOTS))
 			bias();
 		return true;
 	}

@@ -222,7 +222,8 @@ def describe_rwmutex(f, rw):
     if state & f["rwmutex.writer"]:
         text = "locked"
     else:
-        text = "read-locked by %d" % readers if readers else "unlocked"
+        below_zero = state >> 63  # some that stood in slots were counted off
+        text = "read-locked by %d" % readers if readers and not below_zero else "unlocked"
         if state & f["rwmutex.slots"]:
             text += ", not counting readers in slots"
     return text + waiters(f, rw)
