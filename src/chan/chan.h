@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The channel, as chan.c, select.c and time/ see it.
+ * The channel, as this folder, time/ and pattern/ see it.
  *
  * Invariants, under c->lock:
  *   - at least one of senders and receivers is empty, except for a single goroutine that selects on
@@ -54,6 +54,16 @@ struct tuza_chan {
 	void (*drop)(void *elem);      // set before the channel is shared
 	void (*on_free)(tuza_chan *c); // called before the memory goes; NULL: nothing
 };
+
+static ALWAYS_INLINE char *chan_slot(const tuza_chan *c, size_t i)
+{
+	return c->buffer + i * c->elem_bytes;
+}
+// The slot behind the i-th.
+static ALWAYS_INLINE size_t chan_after(const tuza_chan *c, size_t i)
+{
+	return i + 1 == c->capacity ? 0 : i + 1;
+}
 
 // A goroutine that waits on one channel; on its stack. All fields guarded by the channel's lock
 // while linked.

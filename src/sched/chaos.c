@@ -18,6 +18,7 @@
 
 #include "arch/arch.h"
 #include "sched/config.h"
+#include "sched/global_queue.h"
 #include "sched/machine.h"
 #include "sched/park.h"
 #include "sched/schedule.h"
@@ -72,7 +73,7 @@ void chaos_shuffle(struct processor *p)
 	case 5:
 		g = schedule_get_local(p);
 		if (g)
-			schedule_submit_global(g);
+			global_queue_submit(g);
 		break;
 	case 6:
 		dawdle(p);

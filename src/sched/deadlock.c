@@ -21,6 +21,7 @@
 #include "sched/deadlock.h"
 
 #include "sched/config.h"
+#include "sched/global_queue.h"
 #include "sched/goroutine_list.h"
 #include "sched/inspect_hold.h"
 #include "sched/runtime.h"
@@ -250,7 +251,7 @@ static bool tell(const struct deadlock *d)
 	if (!g)
 		return false;
 	store_relaxed(&is_reporting, 1); // only the monitor sets it
-	schedule_submit_global(g);
+	global_queue_submit(g);
 	return true;
 }
 

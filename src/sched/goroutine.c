@@ -6,6 +6,7 @@
  * processor's cache, from there in halves to the common list (rt.free, guarded by rt.lock). Ids are
  * handed out in batches, so they are unique and only roughly increasing, as in Go.
  */
+#include "sched/global_queue.h"
 #include "sched/goroutine_list.h"
 
 #include "base/race_hooks.h"
@@ -227,7 +228,7 @@ static ALWAYS_INLINE void submit(struct spawner s, struct goroutine *g)
 	if (likely(s.processor != NULL))
 		schedule_submit(s.processor, g, true);
 	else
-		schedule_submit_global(g);
+		global_queue_submit(g);
 	chaos_point();
 }
 

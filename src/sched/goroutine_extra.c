@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Names, labels and goroutine-local values.
+ * What few goroutines have: names and labels. (Their local values are in local.c.)
  *
  * Labels are inherited by each goroutine that a labelled one starts, so they are an immutable
  * counted text: what a dump shows, `"key": "value", "key": "value"`. Setting one makes a new text.
- *
- * Local values are an array that is searched from the front: programs have a few. An entry holds a
- * reference to its key, so a key that was freed is not mistaken for a new one at the same address.
  *
  * Names and labels are read by dumps. Most hold the goroutine meanwhile; the dump of a dying
  * process cannot, so what it may be reading is never given back to malloc: it goes to free lists,
@@ -15,6 +12,8 @@
  *
  * Lock: `spare_lock`, the last in the order.
  */
+#include "sched/goroutine_extra.h"
+
 #include "base/race_hooks.h"
 #include "sched/current.h"
 #include "sched/lock.h"
@@ -27,25 +26,9 @@
 #include <string.h>
 
 enum {
-	NAME_BYTES = 64,      // with the final 0
 	LABELS_CLASS_MIN = 6, // 64 bytes: one short label
 	LABELS_CLASS_MAX = 20,
-	DESTRUCTOR_ROUNDS = 4, // POSIX's PTHREAD_DESTRUCTOR_ITERATIONS: destructors may set values
 };
-
-// Reached from struct goroutine.extra, which is NULL in most.
-struct goroutine_extra {
-	// written by the owner of the goroutine, read by dumps
-	char name[NAME_BYTES];
-	struct label_set *labels; // NULL: none; shared with others
-	// owner of the goroutine
-	struct local_value *locals;
-	uint32_t local_count;
-	uint32_t local_capacity;
-	struct goroutine_extra *next; // guarded by spare_lock
-};
-
-_Static_assert(offsetof(struct goroutine_extra, name) == 0, "debuggers read the name there");
 
 struct label_set {
 	// any thread, atomic
@@ -101,8 +84,7 @@ static struct goroutine_extra *extra_alloc(void)
 	return e;
 }
 
-// The goroutine's extra, made if it has none; NULL without memory. Needs: the caller owns g.
-static struct goroutine_extra *extra_of(struct goroutine *g)
+struct goroutine_extra *goroutine_extra_of(struct goroutine *g)
 {
 	struct goroutine_extra *e = g->extra;
 
@@ -166,12 +148,12 @@ static void labels_release(struct label_set *l)
 
 int goroutine_extra_set_name(struct goroutine *g, const char *name)
 {
-	struct goroutine_extra *e = extra_of(g);
-	size_t length = strnlen(name, NAME_BYTES - 1);
+	struct goroutine_extra *e = goroutine_extra_of(g);
+	size_t length = strnlen(name, GOROUTINE_NAME_BYTES - 1);
 
 	if (!e)
 		return -ENOMEM;
-	text_clear(text_copy(e->name, name, length), e->name + NAME_BYTES);
+	text_clear(text_copy(e->name, name, length), e->name + GOROUTINE_NAME_BYTES);
 	if (race_is_on() && g->tsan_fiber)
 		__tsan_set_fiber_name(g->tsan_fiber, e->name);
 	race_release(e); // pairs with the looks in inspect.c
@@ -181,7 +163,7 @@ int goroutine_extra_set_name(struct goroutine *g, const char *name)
 EXPORT void tuza_set_name(const char *format, ...)
 {
 	int saved_errno = errno;
-	char name[NAME_BYTES];
+	char name[GOROUTINE_NAME_BYTES];
 	va_list args;
 
 	va_start(args, format);
@@ -194,7 +176,7 @@ EXPORT void tuza_set_name(const char *format, ...)
 
 const char *goroutine_extra_name(const struct goroutine *g)
 {
-	// (extra) pairs with extra_of
+	// (extra) pairs with goroutine_extra_of
 	const struct goroutine_extra *e = load_acquire(&g->extra);
 
 	race_acquire(e);
@@ -296,7 +278,7 @@ static char *labels_write(char *to, const char *text, const char *key, const cha
 EXPORT int tuza_set_label(const char *key, const char *value)
 {
 	int saved_errno = errno;
-	struct goroutine_extra *e = extra_of(goroutine_current());
+	struct goroutine_extra *e = goroutine_extra_of(goroutine_current());
 	struct label_set *old = e ? e->labels : NULL, *made;
 	const char *text = old ? old->text : "";
 	char *end;
@@ -321,7 +303,7 @@ EXPORT int tuza_set_label(const char *key, const char *value)
 
 const char *goroutine_extra_labels(const struct goroutine *g)
 {
-	// (extra) pairs with extra_of
+	// (extra) pairs with goroutine_extra_of
 	const struct goroutine_extra *e = load_acquire(&g->extra);
 	// (label-text) pairs with tuza_set_label and goroutine_extra_inherit
 	const struct label_set *l = e ? load_acquire(&e->labels) : NULL;
@@ -337,139 +319,12 @@ int goroutine_extra_inherit(struct goroutine *child, const struct goroutine *cre
 
 	if (!labels)
 		return 0;
-	e = extra_of(child);
+	e = goroutine_extra_of(child);
 	if (!e)
 		return -ENOMEM;
 	// (label-text) pairs with goroutine_extra_labels
 	store_release(&e->labels, labels_retain(labels));
 	return 0;
-}
-
-// ---- goroutine-local values ----------------------------------------------------------------
-
-struct tuza_local {
-	// any thread, atomic
-	uint32_t refs;  // tuza_local_new's and one per goroutine with a value
-	uint32_t freed; // by tuza_local_free: no destructor any more
-	// constant after init
-	void (*destructor)(void *);
-};
-
-struct local_value {
-	struct tuza_local *key; // one reference
-	void *value;            // never NULL
-};
-
-EXPORT tuza_local *tuza_local_new(void (*destructor)(void *))
-{
-	int saved_errno = errno;
-	struct tuza_local *key = malloc(sizeof(*key));
-
-	errno = saved_errno;
-	if (key)
-		*key = (struct tuza_local){.refs = 1, .destructor = destructor};
-	return key;
-}
-
-static void local_release(struct tuza_local *key)
-{
-	race_release(key);
-	// (local-key) each release pairs with the last one, which frees.
-	if (sub_acq_rel(&key->refs, 1) != 1)
-		return;
-	race_acquire(key);
-	free(key);
-}
-
-EXPORT void tuza_local_free(tuza_local *key)
-{
-	if (!key)
-		return;
-	// Goroutines that end at the same time may or may not see it: the program's race.
-	store_relaxed(&key->freed, 1);
-	local_release(key);
-}
-
-static struct local_value *local_find(const struct goroutine_extra *e, const struct tuza_local *key)
-{
-	for (uint32_t i = 0; i < e->local_count; i++)
-		if (e->locals[i].key == key)
-			return &e->locals[i];
-	return NULL;
-}
-
-EXPORT void *tuza_local_get(tuza_local *key)
-{
-	const struct goroutine *g = goroutine_current_or_null();
-	const struct local_value *found = g && g->extra ? local_find(g->extra, key) : NULL;
-
-	return found ? found->value : NULL;
-}
-
-// Takes one entry out; the caller gets its reference to the key.
-static struct local_value local_take(struct goroutine_extra *e, struct local_value *at)
-{
-	struct local_value taken = *at;
-
-	*at = e->locals[--e->local_count];
-	return taken;
-}
-
-static int local_add(struct goroutine_extra *e, struct tuza_local *key, void *value)
-{
-	if (e->local_count == e->local_capacity) {
-		uint32_t wanted = e->local_capacity ? e->local_capacity * 2 : 4;
-		struct local_value *grown = realloc(e->locals, wanted * sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		e->locals = grown;
-		e->local_capacity = wanted;
-	}
-	add_relaxed(&key->refs, 1); // (local-key) the caller's reference keeps it
-	e->locals[e->local_count++] = (struct local_value){key, value};
-	race_release(e); // for goroutine_extra_free, when the goroutine is dropped
-	return 0;
-}
-
-EXPORT int tuza_local_set(tuza_local *key, void *value)
-{
-	int saved_errno = errno, r = 0;
-	struct goroutine *g = goroutine_current();
-	struct goroutine_extra *e = value ? extra_of(g) : g->extra;
-	struct local_value *found = e ? local_find(e, key) : NULL;
-
-	if (found && value)
-		found->value = value;
-	else if (found)
-		local_release(local_take(e, found).key);
-	else if (value)
-		r = e ? local_add(e, key, value) : -ENOMEM;
-	errno = saved_errno;
-	return r;
-}
-
-// ---- the end of a goroutine ----------------------------------------------------------------
-
-void goroutine_extra_end(struct goroutine *g)
-{
-	struct goroutine_extra *e = g->extra;
-
-	if (likely(!e))
-		return;
-	for (int round = 0; e->local_count && round < DESTRUCTOR_ROUNDS; round++) {
-		// Destructors may set values and clear others: a round makes at most as many calls
-		// as there were values.
-		for (uint32_t n = e->local_count; n && e->local_count; n--) {
-			struct local_value last = local_take(e, &e->locals[0]);
-
-			// See tuza_local_free.
-			if (last.key->destructor && !load_relaxed(&last.key->freed))
-				last.key->destructor(last.value);
-			local_release(last.key);
-		}
-	}
-	goroutine_extra_free(g);
 }
 
 void goroutine_extra_free(struct goroutine *g)
@@ -480,14 +335,10 @@ void goroutine_extra_free(struct goroutine *g)
 		return;
 	store_relaxed(&g->extra, NULL); // who read it before may go on reading: see the head
 	race_acquire(e);
-	while (e->local_count)
-		local_release(local_take(e, &e->locals[0]).key);
-	free(e->locals);
-	e->locals = NULL;
-	e->local_capacity = 0;
+	goroutine_extra_drop_locals(e);
 	labels_release(e->labels);
 	store_relaxed(&e->labels, NULL); // the same
-	text_clear(e->name, e->name + NAME_BYTES);
+	text_clear(e->name, e->name + GOROUTINE_NAME_BYTES);
 	lock_acquire(&spare_lock);
 	e->next = spare_extras;
 	spare_extras = e;

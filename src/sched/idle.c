@@ -28,24 +28,24 @@
  */
 #include "sched/idle.h"
 
+#include "sched/global_queue.h"
+#include "sched/look.h"
 #include "sched/machine.h"
 #include "sched/park.h"
 #include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/schedule.h"
 #include "sched/start.h"
+#include "sched/timekeeper.h"
 
 #include <errno.h>
 
 enum {
-	SPIN_NS = 20000,       // about the price of one wake-up
-	NEXT_STABLE_NS = 3000, // Go: a thief waits so long before it takes an owner's next
-	SOFT_LOOK = 16,        // soft submissions between two looks at the clock
+	SOFT_LOOK = 16, // soft submissions between two looks at the clock
 	SOFT_BACKOFF_FIRST = 50000,
 	SOFT_BACKOFF_MOST = 1000000,
 };
 static const int64_t REAP_AFTER_NS = 5000000000;
-static const int64_t POLL_NONE = INT64_MIN;
 
 void idle_put_processor(struct processor *p)
 {
@@ -86,7 +86,7 @@ static struct processor *take_idle(void)
 }
 
 /*
- * Wakes m. No lock needed, and after the store m may be gone: only its address is used.
+ * After the store m may be gone: only its address is used.
  *
  * (machine-poll) wake                          sleep in the poller
  *                  1. wake_word = 1 (seq_cst)    1. poller.machine = m (seq_cst)
@@ -94,7 +94,7 @@ static struct processor *take_idle(void)
  *                                   (seq_cst)
  * Not both may miss, or m sleeps although it was handed something.
  */
-static void machine_wake(struct machine *m)
+void idle_wake_machine(struct machine *m)
 {
 	// (machine-wake) pairs with the acquire in idle_sleep: what was handed over is seen.
 	store_seq_cst(&m->wake_word, 1);
@@ -110,10 +110,7 @@ static void machine_unlist(struct machine *m)
 {
 	list_remove(&m->idle);
 	rt.idle_machine_count--;
-	if (rt.timekeeper == m) {
-		rt.timekeeper = NULL;
-		store_seq_cst(&rt.poll_until, POLL_NONE); // (idle-wake)
-	}
+	timekeeper_resigns(m);
 }
 
 void idle_hand_processor(struct processor *p, bool spinning)
@@ -131,7 +128,7 @@ void idle_hand_processor(struct processor *p, bool spinning)
 		m->spinning = spinning;
 		p->machine = m;
 		lock_release(&rt.lock);
-		machine_wake(m);
+		idle_wake_machine(m);
 		return;
 	}
 	lock_release(&rt.lock);
@@ -154,7 +151,7 @@ void idle_hand_locked(struct processor *p, struct goroutine *g)
 	m->handed_locked = g;
 	p->machine = m;
 	lock_release(&rt.lock);
-	machine_wake(m);
+	idle_wake_machine(m);
 }
 
 void idle_wake(void)
@@ -214,80 +211,6 @@ void idle_stop_spinning(struct machine *m)
 		idle_wake();
 }
 
-// ---- stealing -----------------------------------------------------------------------------
-
-// Takes up to half of somebody's ring into ours. Returns one of them, or NULL.
-static struct goroutine *steal_from_rings(struct processor *p, uint32_t start, uint32_t count)
-{
-	struct goroutine *batch[RUNQ_SIZE / 2 + 1];
-	for (uint32_t i = 0; i < count; i++) {
-		struct processor *victim = processor_at((start + i) % count);
-		if (victim == p)
-			continue;
-		uint32_t n = runq_take(&victim->runq, batch, COUNT_OF(batch));
-		if (n == 0)
-			continue;
-		for (uint32_t k = 1; k < n; k++)
-			check(runq_put(&p->runq, batch[k])); // empty before: there is room
-		store_relaxed(&p->steals, p->steals + n);    // statistic, only writer
-		return batch[0];
-	}
-	return NULL;
-}
-
-// What an owner would run next: taken if the owner is in no position to, or has left it there for a
-// while.
-struct next_watch {
-	struct processor *victim;
-	const struct goroutine *g;
-	uint32_t tick;
-	int64_t since;
-};
-
-static struct goroutine *steal_next(
-	struct processor *p, uint32_t start, uint32_t count, int64_t now, struct next_watch *watch)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		struct processor *victim = processor_at((start + i) % count);
-		const struct goroutine *g = load_relaxed(&victim->runq.next); // hint
-		if (victim == p || !g)
-			continue;
-		uint32_t tick = load_relaxed(&victim->tick);                          // hint
-		bool owner_runs = load_relaxed(&victim->status) == PROCESSOR_RUNNING; // hint
-		if (owner_runs &&
-			(watch->victim != victim || watch->g != g || watch->tick != tick)) {
-			*watch = (struct next_watch){victim, g, tick, now};
-			continue;
-		}
-		if (owner_runs && now - watch->since < NEXT_STABLE_NS)
-			continue;
-		struct goroutine *taken = runq_take_next(&victim->runq);
-		if (taken) {
-			store_relaxed(&p->steals, p->steals + 1); // statistic, only writer
-			return taken;
-		}
-	}
-	return NULL;
-}
-
-// Fires due timers of every processor; the goroutines they wake go to our ring. True if there were
-// any.
-static bool run_all_timers(struct processor *p, uint32_t start, uint32_t count, int64_t now)
-{
-	bool any = false;
-	for (uint32_t i = 0; i < count; i++) {
-		struct processor *owner = processor_at((start + i) % count);
-		if (timer_heap_earliest(&owner->timers) > now)
-			continue;
-		struct goroutine *list = timer_heap_run(&owner->timers, now);
-		if (list) {
-			schedule_put_list(p, list, EVENT_BY_TIMER);
-			any = true;
-		}
-	}
-	return any;
-}
-
 void idle_share(struct processor *p)
 {
 	uint32_t n = runq_length(&p->runq);
@@ -296,59 +219,7 @@ void idle_share(struct processor *p)
 		idle_submitted(p, n == 2);
 }
 
-bool idle_look_outside(struct processor *p)
-{
-	struct goroutine *list = poller_look();
-	if (!list)
-		return false;
-	schedule_put_list(p, list, EVENT_BY_NETPOLL);
-	idle_share(p);
-	return true;
-}
-
-// Looks everywhere for a while.
-static struct goroutine *spin(struct machine *m, struct processor *p)
-{
-	struct next_watch watch = {NULL, NULL, 0, 0};
-	int64_t now = clock_now();
-	int64_t until = now + SPIN_NS;
-	do {
-		uint32_t count = processor_count();
-		uint32_t start = random_below(&p->random, count);
-		struct goroutine *g = steal_from_rings(p, start, count);
-		if (!g && load_relaxed(&rt.global_count) != 0) // hint, re-checked under the lock
-			g = schedule_get_global(p);
-		if (!g)
-			g = steal_next(p, start, count, now, &watch);
-		if (!g && run_all_timers(p, start, count, now))
-			g = schedule_get_local(p);
-		if (!g && idle_look_outside(p))
-			g = schedule_get_local(p);
-		if (g)
-			return g;
-		if (load_relaxed(&p->attention) & ATTENTION_ASKED || load_relaxed(&m->leave))
-			return NULL; // the caller looks again
-		for (int i = 0; i < 30; i++)
-			arch_relax();
-		now = clock_now();
-	} while (now < until);
-	return NULL;
-}
-
 // ---- going to sleep -----------------------------------------------------------------------
-
-static int64_t earliest_timer(void)
-{
-	int64_t earliest = INT64_MAX;
-	uint32_t count = processor_count();
-	for (uint32_t i = 0; i < count; i++) {
-		// (idle-wake) read after poll_until was written
-		int64_t when = load_seq_cst(&processor_at(i)->timers.earliest);
-		if (when < earliest)
-			earliest = when;
-	}
-	return earliest;
-}
 
 // Is there anything that the machine that stopped looking should have seen?
 static bool work_is_visible(void)
@@ -406,63 +277,11 @@ static bool machine_unidle(struct machine *m)
 	return done;
 }
 
-void idle_fire_timers(int64_t now)
-{
-	uint32_t count = processor_count();
-	for (uint32_t i = 0; i < count; i++) {
-		struct processor *owner = processor_at(i);
-		if (timer_heap_earliest(&owner->timers) > now)
-			continue;
-		schedule_submit_overdue(timer_heap_run(&owner->timers, now));
-	}
-}
-
-/*
- * Becomes the timekeeper if there is none, or none that polls although somebody should. Returns
- * until when to sleep; *polls: in the kernel's poller. While all processors are busy nobody keeps
- * time nor polls: they look themselves, and what a sleeper would wake for would have to wait. The
- * monitor sees to it that somebody does look.
- */
-static int64_t become_timekeeper(struct machine *m, bool *polls)
-{
-	int64_t until = INT64_MAX;
-	*polls = false;
-	lock_acquire(&rt.lock);
-	if (link_is_linked(&m->idle)) {
-		bool may = load_relaxed(&rt.idle_processor_count) != 0; // changed under rt.lock
-		// (poll-idle) read after the machine stopped looking; changed under rt.lock only
-		bool poll = may && poller_is_wanted() && load_relaxed(&poller.machine) == NULL;
-		if (poll || rt.timekeeper == NULL || rt.timekeeper == m) {
-			if (may)
-				until = earliest_timer();
-			if (until != INT64_MAX || poll) {
-				rt.timekeeper = m;
-				// (idle-wake) an exchange, so that whoever starts an earlier timer
-				// now sees it or is seen
-				exchange_seq_cst(&rt.poll_until, until);
-				int64_t again = earliest_timer();
-				if (again < until) {
-					until = again;
-					exchange_seq_cst(&rt.poll_until, until); // (idle-wake)
-				}
-			} else if (rt.timekeeper == m) {
-				rt.timekeeper = NULL;
-				store_seq_cst(&rt.poll_until, POLL_NONE); // (idle-wake)
-			}
-			if (poll)
-				store_seq_cst(&poller.machine, m); // (machine-poll)
-			*polls = poll;
-		}
-	}
-	lock_release(&rt.lock);
-	return until;
-}
-
 // Sleeps in the kernel's poller. Returns who was waited for.
 static struct goroutine *sleep_in_poller(struct machine *m, int64_t until)
 {
 	struct goroutine *list = NULL;
-	// (machine-poll) pairs with machine_wake
+	// (machine-poll) pairs with idle_wake_machine
 	if (load_seq_cst(&m->wake_word) == 0)
 		list = poller_wait(until);
 	lock_acquire(&rt.lock);
@@ -495,7 +314,7 @@ static void sleep_until_handed(struct machine *m)
 		if (load_relaxed(&m->leave))
 			machine_leave(m);
 		bool polls;
-		int64_t until = become_timekeeper(m, &polls);
+		int64_t until = timekeeper_become(m, &polls);
 		bool keeps_time = polls || until != INT64_MAX;
 		if (!keeps_time)
 			until = clock_now() + REAP_AFTER_NS;
@@ -503,11 +322,11 @@ static void sleep_until_handed(struct machine *m)
 		int r = 0;
 		if (polls)
 			list = sleep_in_poller(m, until);
-		// (machine-wake) pairs with machine_wake
+		// (machine-wake) pairs with idle_wake_machine
 		while (!polls && load_acquire(&m->wake_word) == 0 && r == 0)
 			r = sys_futex_wait(&m->wake_word, 0, until);
 		update_coarse_now();
-		// (machine-wake) decided under the lock; pairs with machine_wake
+		// (machine-wake) decided under the lock; pairs with idle_wake_machine
 		if (load_acquire(&m->wake_word) != 0) {
 			bool accepted = machine_accept(m);
 			pass_on(m, list);
@@ -532,7 +351,7 @@ static void sleep_until_handed(struct machine *m)
 		} else {
 			// Every processor is busy: what was woken waits in the global queue.
 			pass_on(m, list);
-			idle_fire_timers(clock_now());
+			timekeeper_fire(clock_now());
 		}
 	}
 }
@@ -553,7 +372,7 @@ struct goroutine *idle_find(struct machine *m)
 	// Timers first: what they wake is older than what could be stolen.
 	if (timer_heap_earliest(&p->timers) != INT64_MAX) {
 		int64_t now = clock_now();
-		if (run_all_timers(p, p->index, count, now)) {
+		if (look_at_timers(p, p->index, count, now)) {
 			idle_share(p);
 			return schedule_get_local(p);
 		}
@@ -561,11 +380,11 @@ struct goroutine *idle_find(struct machine *m)
 	// Then the global queue: with many busy descriptors there is always more to come from
 	// outside, and who was pushed out of a full ring would wait for ever.
 	if (load_relaxed(&rt.global_count) != 0) { // hint, re-checked under the lock
-		struct goroutine *g = schedule_get_global(p);
+		struct goroutine *g = global_queue_take(p);
 		if (g)
 			return g;
 	}
-	if (idle_look_outside(p))
+	if (look_outside(p))
 		return schedule_get_local(p);
 
 	bool spun = false;
@@ -580,7 +399,7 @@ struct goroutine *idle_find(struct machine *m)
 				add_seq_cst(&rt.spinning, 1); // (idle-wake)
 			}
 			spun = true;
-			struct goroutine *g = spin(m, p);
+			struct goroutine *g = look_for_work(m, p);
 			if (g) {
 				soft_wake_was(true);
 				return g;
@@ -595,7 +414,7 @@ struct goroutine *idle_find(struct machine *m)
 		return NULL; // schedule() deals with it
 	}
 	if (rt.global_head) {
-		struct goroutine *g = schedule_get_global_locked(p);
+		struct goroutine *g = global_queue_take_locked(p);
 		lock_release(&rt.lock);
 		return g;
 	}
@@ -619,56 +438,11 @@ struct goroutine *idle_find(struct machine *m)
 	return NULL;
 }
 
-// ---- timers -------------------------------------------------------------------------------
-
-struct timer_heap *timer_heap_current(void)
-{
-	struct machine *m = machine_current();
-	if (likely(m && m->processor))
-		return &m->processor->timers;
-	// A plain thread, or a goroutine in a blocking section: any heap will do, it is locked.
-	runtime_ensure_started();
-	return &processor_at(0)->timers;
-}
-
-void timer_became_earliest(int64_t when)
-{
-	// (idle-wake) a read-modify-write: see become_timekeeper
-	int64_t until = add_seq_cst(&rt.poll_until, 0);
-	if (until == POLL_NONE) {
-		// Nobody sleeps on timers. Our own processor will look when it schedules; another
-		// one should if it is free.
-		if (load_seq_cst(&rt.idle_processor_count) != 0) // (idle-wake)
-			idle_wake();
-		return;
-	}
-	if (when >= until)
-		return;
-	lock_acquire(&rt.lock);
-	struct machine *m = rt.timekeeper;
-	if (m && link_is_linked(&m->idle)) {
-		// Woken with nothing in hand: it reckons anew. The word may be set twice; it is
-		// reset before it sleeps.
-		machine_wake(m);
-	}
-	lock_release(&rt.lock);
-}
-
-bool idle_somebody_keeps_time(void) { return load_relaxed(&rt.poll_until) != POLL_NONE; } // a hint
-
-void idle_keep_time(void)
-{
-	// (idle-wake) after the store of idle_processor_count: who starts a timer now sees that, or
-	// its timer is seen
-	if (add_seq_cst(&rt.poll_until, 0) == POLL_NONE && earliest_timer() != INT64_MAX)
-		idle_wake();
-}
-
 void idle_wake_all(void)
 {
 	lock_acquire(&rt.lock);
 	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next) {
-		machine_wake(CONTAINER_OF(l, struct machine, all));
+		idle_wake_machine(CONTAINER_OF(l, struct machine, all));
 	}
 	lock_release(&rt.lock);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Who looks for work, who sleeps, whom to wake (idle.c).
+ * Which machines sleep, and whom to wake (idle.c).
  */
 #ifndef TUZA_SCHED_IDLE_H
 #define TUZA_SCHED_IDLE_H
@@ -44,24 +44,13 @@ void idle_hand_processor(struct processor *p, bool spinning);
 // Gives p to the machine that the locked goroutine g is tied to.
 void idle_hand_locked(struct processor *p, struct goroutine *g);
 
-// Fires due timers of all processors, for a machine or monitor that has none: the goroutines go to
-// the global queue.
-void idle_fire_timers(int64_t now);
-
 // Goroutines that timers or events have woken are in the ring of p, whose owner takes one of them
 // at once: wakes somebody for the others if that may help.
 void idle_share(struct processor *p);
 
-// Whether some machine sleeps until the earliest timer. A hint.
-bool idle_somebody_keeps_time(void);
-
-// After idle_put_processor by a machine that does not go to sleep itself: sees to it that somebody
-// sleeps until the next timer, if there is one. Needs: rt.lock not held.
-void idle_keep_time(void);
-
-// Looks, without waiting, for events from outside; the goroutines that they wake go to p's ring,
-// which the caller owns. True if there were any.
-bool idle_look_outside(struct processor *p);
+// Wakes m from its sleep: it looks at what it was handed, at the timers, or leaves. No lock is
+// needed.
+void idle_wake_machine(struct machine *m);
 
 // Wakes every sleeping machine without a processor: the end of the runtime.
 void idle_wake_all(void);

@@ -2,14 +2,8 @@
 /*
  * The monitor: a thread without a processor that sees to what the others cannot.
  *
- *   - takes processors that a blocking section left behind;
- *   - ends the time slice of goroutines that hand over to each other for 10 ms, so that others get
- *     their turn;
- *   - lends a spare processor for one whose goroutine burns the CPU, or sleeps in a system call,
- *     without entering the runtime: C code cannot be interrupted at any instruction (a signal that
- *     switched stacks would abort in malloc within milliseconds), and its processor cannot be
- *     taken, since it may be inside the runtime. The hog's processor retires at its next entry;
- *   - wakes a looker for work that stays where it is, and for timers that nobody fires;
+ *   - looks at each processor: does its goroutine hold it for too long (hogs.c)?
+ *   - wakes a looker for timers that nobody fires;
  *   - sees to it that somebody asks the kernel for events;
  *   - gives back the memory of free and of long parked stacks;
  *   - sends the signals that the program asked for to its channels;
@@ -17,11 +11,12 @@
  *
  * It looks every 20 us while things happen, after 50 quiet looks less and less often, down to every
  * 10 ms (Go's constants), and sleeps when every processor has been idle for a while. Go:
- * src/runtime/proc.go, sysmon, retake, checkdead.
+ * src/runtime/proc.go, sysmon, checkdead.
  */
 #include "sched/config.h"
 #include "sched/deadlock.h"
 #include "sched/goroutine_list.h"
+#include "sched/hogs.h"
 #include "sched/idle.h"
 #include "sched/inspect_hold.h"
 #include "sched/machine.h"
@@ -33,6 +28,7 @@
 #include "sched/schedule.h"
 #include "sched/stack.h"
 #include "sched/start.h"
+#include "sched/timekeeper.h"
 #include "sched/upcalls.h"
 #include "sys/memory.h"
 
@@ -46,7 +42,6 @@ enum {
 	LOOK_FIRST_NS = 20000,
 	LOOK_MOST_NS = 10000000,
 	QUIET_LOOKS = 50,
-	SLICE_NS = 10000000, // Go: forcePreemptNS
 	LATE_TIMER_NS = 500000,
 	NO_POLLER_NS =
 		100000, // then an idle machine is woken to poll: a few wake-ups' worth, a guess
@@ -72,167 +67,6 @@ static struct {
 	struct goroutine_chunk *trim_chunk;
 } monitor;
 
-// ---- one processor ------------------------------------------------------------------------
-
-static bool work_waits(const struct processor *p, int64_t now)
-{
-	if (runq_length(&p->runq) != 0 || load_relaxed(&rt.global_count) != 0) // hints
-		return true;
-	uint32_t count = processor_count();
-	for (uint32_t i = 0; i < count; i++) {
-		struct processor *other = processor_at(i);
-		if (timer_heap_earliest(&other->timers) <= now || runq_length(&other->runq) > 1)
-			return true;
-	}
-	return false;
-}
-
-static void take_blocked(struct processor *p)
-{
-	uint32_t blocked = PROCESSOR_BLOCKED;
-	// (blocked) pairs with the store in tuza_blocking_begin
-	if (cas_acq_rel(&p->status, &blocked, PROCESSOR_RUNNING))
-		processor_hand_off(p);
-}
-
-// Puts a spare processor into service in place of p.
-static void lend_for(struct processor *p)
-{
-	lock_acquire(&rt.lock);
-	struct processor *spare = NULL;
-	if (!load_relaxed(&p->retire) && rt.lent < PROCESSORS_SPARE) { // under rt.lock
-		rt.lent++;
-		spare = processor_switch_on();
-		if (spare) {
-			store_relaxed(&p->retire, 1); // under rt.lock, and looked at there
-			store_relaxed(&p->attention, ATTENTION_ASKED);
-		} else {
-			rt.lent--;
-		}
-	}
-	lock_release(&rt.lock);
-	if (spare) {
-		add_seq_cst(&rt.spinning, 1); // (idle-wake) it starts as a looker
-		idle_hand_processor(spare, true);
-	}
-}
-
-// What waits behind a hog goes where everybody looks: thieves come only when they have nothing else
-// to do. True: there was some.
-static bool rescue_queue(struct processor *p)
-{
-	struct goroutine *batch[32], *next = runq_take_next(&p->runq);
-	bool any = next != NULL;
-	if (next)
-		schedule_submit_global(next);
-	for (uint32_t n; (n = runq_take(&p->runq, batch, COUNT_OF(batch))) != 0; any = true)
-		for (uint32_t i = 0; i < n; i++)
-			schedule_submit_global(batch[i]);
-	return any;
-}
-
-// A running processor's machine lives, until the runtime ends. Needs: rt.lock, where machines leave
-// the list
-static bool machine_lives(const struct machine *m, const struct processor *p)
-{
-	// Relaxed, both: written under rt.lock.
-	return m && p->machine == m && load_relaxed(&p->status) == PROCESSOR_RUNNING &&
-	       !load_relaxed(&rt.ending);
-}
-
-static int64_t machine_cpu_time(struct machine *m, struct processor *p)
-{
-	int64_t used = 0;
-	lock_acquire(&rt.lock);
-	if (machine_lives(m, p))
-		used = sys_thread_cpu_time(&m->thread);
-	lock_release(&rt.lock);
-	return used;
-}
-
-static bool machine_sleeps(struct machine *m, struct processor *p)
-{
-	int id = 0;
-	lock_acquire(&rt.lock);
-	if (machine_lives(m, p))
-		id = m->thread.id;
-	lock_release(&rt.lock);
-	return id && sys_thread_sleeps(id);
-}
-
-/*
- * True if something was done or is under way, so that the next look comes soon.
- */
-static bool look_at_running(struct processor *p, int64_t now)
-{
-	uint32_t tick = load_relaxed(&p->tick); // statistics, all three
-	uint32_t runs = load_relaxed(&p->runs);
-	struct machine *m = load_relaxed(&p->machine);
-	if (tick != p->seen_tick || m != p->seen_machine) {
-		p->seen_tick = tick;
-		p->seen_runs = runs;
-		p->seen_machine = m;
-		p->seen_since = now;
-		p->seen_cpu = -1;
-		return false;
-	}
-	bool stuck = runs == p->seen_runs;
-	p->seen_runs = runs;
-	// Work that its owner does not get to, and that nobody was woken for: soft, or published as
-	// the last looker slept.
-	if (stuck && runq_length(&p->runq) != 0 &&
-		load_relaxed(&rt.idle_processor_count) != 0) // hints
-		idle_wake();
-	int64_t held = now - p->seen_since;
-	if (p->seen_cpu < 0 && m)
-		p->seen_cpu = machine_cpu_time(m, p);
-	if (held < SLICE_NS || !work_waits(p, now))
-		return false;
-	// A hint; p's owner clears it when it schedules.
-	if (!(load_relaxed(&p->attention) & ATTENTION_ASKED)) {
-		store_relaxed(&p->attention, ATTENTION_ASKED);
-		return true;
-	}
-	if (load_relaxed(&rt.idle_processor_count) != 0) // hint
-		return false;                            // others can help
-	if (load_relaxed(&p->retire))                    // hint: a spare runs already
-		return rescue_queue(p);
-	/*
-	 * It has not scheduled since. CPU time, not wall time: a thread that the kernel does not
-	 * let run is no hog, and more threads would make it worse. But one that sleeps in a system
-	 * call burns nothing and holds the processor, too.
-	 */
-	int64_t burnt = machine_cpu_time(m, p) - p->seen_cpu;
-	if (burnt < SLICE_NS && !(held >= SLICE_NS && machine_sleeps(m, p)))
-		return true;
-	lend_for(p);
-	rescue_queue(p);
-	return true;
-}
-
-static bool look_at_processors(int64_t now)
-{
-	bool busy = false;
-	uint32_t count = processor_count();
-	for (uint32_t i = 0; i < count; i++) {
-		struct processor *p = processor_at(i);
-		uint32_t status = load_relaxed(&p->status); // hint
-		if (status == PROCESSOR_RUNNING) {
-			busy |= look_at_running(p, now);
-		} else if (status == PROCESSOR_BLOCKED) {
-			uint32_t tick = load_relaxed(&p->tick); // statistic
-			// Seen in the same section at the last look, at least 20 us ago.
-			if (p->seen_status == PROCESSOR_BLOCKED && p->seen_tick == tick) {
-				take_blocked(p);
-				busy = true;
-			}
-			p->seen_tick = tick;
-		}
-		p->seen_status = status;
-	}
-	return busy;
-}
-
 // ---- timers that nobody fires -------------------------------------------------------------
 
 static int64_t earliest(void)
@@ -250,7 +84,7 @@ static int64_t earliest(void)
 // Nobody keeps time while all processors are busy, nor just after one was taken for a timer.
 static int64_t shortened_for_timers(int64_t delay)
 {
-	if (idle_somebody_keeps_time())
+	if (timekeeper_is_there())
 		return delay;
 	int64_t left = clock_after(earliest(), LATE_TIMER_NS) - clock_now();
 	return left >= delay ? delay : left > LATE_TIMER_NS ? left : LATE_TIMER_NS;
@@ -265,7 +99,7 @@ static bool is_unpolled(void)
 	       poller_is_neglected(INT64_MAX, 0);
 }
 
-static void look_outside(int64_t now)
+static void look_if_nobody_polls(int64_t now)
 {
 	if (!poller_is_neglected(now, NO_POLLER_NS))
 		return;
@@ -423,7 +257,7 @@ static bool sleep_while_idle(int64_t until)
 	lock_acquire(&rt.lock);
 	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service &&
 		    !load_relaxed(&rt.ending) && !rt.global_head && !rt.starved &&
-		    (idle_somebody_keeps_time() || earliest() == INT64_MAX) &&
+		    (timekeeper_is_there() || earliest() == INT64_MAX) &&
 		    !poller_is_neglected(INT64_MAX, 0); // poller.machine changes under rt.lock
 	if (idle) // those who take a processor hold rt.lock, too
 		store_relaxed(&rt.monitor_asleep, 1);
@@ -457,10 +291,10 @@ void monitor_run(const uint32_t *until)
 		int64_t now = clock_now();
 		store_relaxed(&rt.coarse_now, now); // a hint
 		signals_deliver();
-		bool busy = look_at_processors(now);
+		bool busy = hogs_look(now);
 		if (now - earliest() > LATE_TIMER_NS)
-			idle_fire_timers(now);
-		look_outside(now);
+			timekeeper_fire(now);
+		look_if_nobody_polls(now);
 		// A thread that could not be started when the work came may be had now.
 		if (load_relaxed(&rt.global_count) != 0 &&
 			load_relaxed(&rt.idle_processor_count) != 0) // hints

@@ -9,6 +9,7 @@
 #include "sched/chaos.h"
 #include "sched/contention.h"
 #include "sched/events.h"
+#include "sched/global_queue.h"
 #include "sched/idle.h"
 #include "sched/lock.h"
 #include "sched/machine.h"
@@ -137,7 +138,7 @@ static ALWAYS_INLINE void submit_ready(struct goroutine *g)
 	if (likely(has_own_queue(m)))
 		schedule_submit(m->processor, g, true);
 	else
-		schedule_submit_global(g);
+		global_queue_submit(g);
 }
 
 static NOINLINE void ready_told(struct goroutine *g)
@@ -193,7 +194,7 @@ void ready_list_by(struct goroutine *list, enum event_cause cause)
 		if (has_own_queue(m))
 			schedule_submit(m->processor, g, false);
 		else
-			schedule_submit_global(g);
+			global_queue_submit(g);
 	}
 }
 

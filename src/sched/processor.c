@@ -12,6 +12,7 @@
 
 #include "sched/chaos.h"
 #include "sched/config.h"
+#include "sched/global_queue.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
 #include "sched/machine.h"
@@ -19,6 +20,7 @@
 #include "sched/schedule.h"
 #include "sched/stack.h"
 #include "sched/start.h"
+#include "sched/timekeeper.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -90,7 +92,7 @@ static void flush(struct processor *p)
 {
 	struct goroutine *g;
 	while ((g = schedule_get_local(p)) != NULL)
-		schedule_put_global(g, g, 1);
+		global_queue_put(g, g, 1);
 	// The cache too: others may need what is in it.
 	stack_free_many(goroutine_default_class(), p->stacks, p->stack_count);
 	p->stack_count = 0;
@@ -158,7 +160,7 @@ void processor_hand_off(struct processor *p)
 	if (work)
 		idle_hand_processor(p, false);
 	else
-		idle_keep_time();
+		timekeeper_find();
 }
 
 uint32_t processor_set_target(uint32_t n)

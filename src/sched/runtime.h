@@ -24,7 +24,7 @@
 
 enum {
 	PROCESSORS_MAX = 1024,  // tuza_gomaxprocs' limit
-	PROCESSORS_SPARE = 256, // lent on top while goroutines hog theirs (monitor.c)
+	PROCESSORS_SPARE = 256, // lent on top while goroutines hog theirs (hogs.c)
 	PROCESSOR_SLOTS = PROCESSORS_MAX + PROCESSORS_SPARE,
 	GOROUTINE_CACHE = 64,    // Go: 64 dead descriptors per processor, half is spilled
 	STACK_CACHE = 32,        // warm default stacks per processor: usually 128 KiB of memory
@@ -169,7 +169,7 @@ struct runtime {
 	uint64_t id_batch;                   // next free goroutine id
 	uint32_t machine_count;              // machines that have not ended: futex of the ender
 	uint32_t main_done;                  // futex of tuza_run
-	int64_t poll_until; // timekeeper: INT64_MIN none, else when it wakes by itself (idle.c)
+	int64_t poll_until;         // timekeeper: INT64_MIN none, else when it wakes by itself
 	struct machine *timekeeper; // guarded by lock
 	uint32_t monitor_word;      // futex of the monitor
 	uint32_t monitor_asleep;    // it sleeps until somebody has work

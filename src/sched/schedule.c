@@ -14,9 +14,11 @@
 #include "base/race_hooks.h"
 #include "sched/contention.h"
 #include "sched/events.h"
+#include "sched/global_queue.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
 #include "sched/inspect_hold.h"
+#include "sched/look.h"
 #include "sched/machine.h"
 #include "sched/park.h"
 #include "sched/poller.h"
@@ -30,75 +32,12 @@
 
 // ---- queues -------------------------------------------------------------------------------
 
-void schedule_put_global(struct goroutine *first, struct goroutine *last, uint32_t count)
-{
-	last->next = NULL;
-	lock_acquire(&rt.lock);
-	if (rt.global_tail)
-		rt.global_tail->next = first;
-	else
-		rt.global_head = first;
-	rt.global_tail = last;
-	store_seq_cst(&rt.global_count, rt.global_count + count); // (idle-wake) published here
-	lock_release(&rt.lock);
-}
-
-void schedule_submit_global(struct goroutine *g)
-{
-	schedule_put_global(g, g, 1);
-	if (load_seq_cst(&rt.idle_processor_count) != 0) // (idle-wake)
-		idle_wake();
-}
-
-void schedule_submit_overdue(struct goroutine *list)
-{
-	struct goroutine *first = NULL, **end = &first, *last = NULL;
-	struct machine *m = machine_here();
-	uint32_t count = 0;
-	while (list) {
-		struct goroutine *g = list;
-		list = g->next;
-		if (unlikely(g->flags & GOROUTINE_THREAD)) {
-			ready(g);
-			continue;
-		}
-		if (events_are_on())
-			events_readied(m, g, EVENT_BY_TIMER);
-		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
-		*end = last = g;
-		end = &g->next;
-		count++;
-	}
-	if (!first)
-		return;
-	lock_acquire(&rt.lock);
-	*end = rt.global_head;
-	rt.global_head = first;
-	if (!rt.global_tail)
-		rt.global_tail = last;
-	store_seq_cst(&rt.global_count, rt.global_count + count); // (idle-wake) published here
-	lock_release(&rt.lock);
-	if (load_seq_cst(&rt.idle_processor_count) != 0) // (idle-wake)
-		idle_wake();
-}
-
-// The ring is full: half of it and g go to the global queue in one batch. Go: runqputslow
-static NOINLINE void overflow(struct processor *p, struct goroutine *g)
-{
-	struct goroutine *batch[RUNQ_SIZE / 2 + 1];
-	uint32_t n = runq_take(&p->runq, batch, RUNQ_SIZE / 2);
-	batch[n++] = g;
-	for (uint32_t i = 0; i + 1 < n; i++)
-		batch[i]->next = batch[i + 1];
-	schedule_put_global(batch[0], batch[n - 1], n);
-}
-
 void schedule_submit(struct processor *p, struct goroutine *g, bool next)
 {
 	if (next)
 		g = runq_put_next(&p->runq, g); // the one before it moves to the ring
 	if (g && unlikely(!runq_put(&p->runq, g)))
-		overflow(p, g);
+		global_queue_overflow(p, g);
 	// (idle-wake) next was written by a seq_cst exchange; what goes to the ring alone is soft,
 	// see idle.c
 	if (unlikely(load_seq_cst(&rt.idle_processor_count) != 0))
@@ -120,7 +59,7 @@ void schedule_put_list(struct processor *p, struct goroutine *list, enum event_c
 			events_readied(p->machine, g, cause);
 		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the ring
 		if (unlikely(!runq_put(&p->runq, g)))
-			overflow(p, g);
+			global_queue_overflow(p, g);
 	}
 	store_relaxed(&p->woken[cause], p->woken[cause] + woken); // statistic, only writer
 }
@@ -129,57 +68,6 @@ struct goroutine *schedule_get_local(struct processor *p)
 {
 	struct goroutine *g = runq_take_next(&p->runq);
 	return g ? g : runq_get(&p->runq);
-}
-
-// Takes up to `most` from the global queue: returns the first, the others go to p's ring. Needs:
-// rt.lock.
-static struct goroutine *take_global(struct processor *p, uint32_t most)
-{
-	uint32_t n = rt.global_count < most ? rt.global_count : most;
-	if (n == 0)
-		return NULL;
-	struct goroutine *first = rt.global_head;
-	struct goroutine *rest = first->next;
-	uint32_t taken = 1;
-	while (taken < n && rest) {
-		struct goroutine *g = rest;
-		rest = g->next; // read before g is published
-		if (!runq_put(&p->runq, g)) {
-			rest = g;
-			break;
-		}
-		taken++;
-	}
-	rt.global_head = rest;
-	if (!rest)
-		rt.global_tail = NULL;
-	// Guarded by the lock; readers take it as a hint.
-	store_relaxed(&rt.global_count, rt.global_count - taken);
-	return first;
-}
-
-struct goroutine *schedule_get_global_locked(struct processor *p)
-{
-	// Go: a fair share, and no more than fits half a ring.
-	uint32_t share = rt.global_count / load_relaxed(&rt.target) + 1; // hint
-	return take_global(p, share < RUNQ_SIZE / 2 ? share : RUNQ_SIZE / 2);
-}
-
-struct goroutine *schedule_get_global(struct processor *p)
-{
-	lock_acquire(&rt.lock);
-	struct goroutine *g = schedule_get_global_locked(p);
-	lock_release(&rt.lock);
-	return g;
-}
-
-// For fairness only: one, while the ring has others.
-static NOINLINE struct goroutine *get_global_one(struct processor *p)
-{
-	lock_acquire(&rt.lock);
-	struct goroutine *g = take_global(p, 1);
-	lock_release(&rt.lock);
-	return g;
 }
 
 // ---- running ------------------------------------------------------------------------------
@@ -299,7 +187,7 @@ static struct goroutine *wait_for_locked(struct machine *m)
 	for (;;) {
 		if (load_relaxed(&m->leave))
 			machine_leave(m);
-		// (machine-wake) pairs with machine_wake in idle.c
+		// (machine-wake) pairs with idle_wake_machine
 		while (load_acquire(&m->wake_word) == 0)
 			sys_futex_wait(&m->wake_word, 0, INT64_MAX);
 		lock_acquire(&rt.lock);
@@ -353,10 +241,10 @@ void *schedule(struct machine *m)
 			// short one may never become empty, if somebody yields all the time.
 			bool is_short = runq_length(&p->runq) < GLOBAL_QUEUE_TICK;
 			if (load_relaxed(&rt.global_count) != 0) // hint
-				g = is_short ? schedule_get_global(p) : get_global_one(p);
+				g = is_short ? global_queue_take(p) : global_queue_take_one(p);
 			if (unlikely(load_relaxed(&poller.waiters) != 0) && // the same
 				runq_length(&p->runq) < GLOBAL_QUEUE_TICK)
-				idle_look_outside(p);
+				look_outside(p);
 		}
 		if (runs % TIMER_TICK == 0 && timer_heap_earliest(&p->timers) != INT64_MAX)
 			run_own_timers(p);
@@ -464,7 +352,7 @@ void *schedule_unblocked(void *machine, void *goroutine)
 	if (events_are_on())
 		events_readied(m, g, EVENT_BY_SCHEDULER);
 	if (!got)
-		schedule_submit_global(g);
+		global_queue_submit(g);
 	store_relaxed(&m->in_blocking, 0); // not before, or the monitor sees nobody at all
 	return got ? execute(m, g) : schedule(m);
 }

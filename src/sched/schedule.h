@@ -44,25 +44,11 @@ void *schedule(struct machine *m);
 // if that may help.
 void schedule_submit(struct processor *p, struct goroutine *g, bool next);
 
-// The same on behalf of somebody without a processor.
-void schedule_submit_global(struct goroutine *g);
-
-// Puts a list of goroutines whose timers were due a while ago before all others of the global
-// queue: behind a long queue they would be as late as the queue is long.
-void schedule_submit_overdue(struct goroutine *list);
-
-// Appends a list (linked by next, `count` long) to the global queue.
-void schedule_put_global(struct goroutine *first, struct goroutine *last, uint32_t count);
-
 // Puts a list into the owner's ring, the overflow into the global queue. Wakes nobody.
 void schedule_put_list(struct processor *p, struct goroutine *list, enum event_cause cause);
 
 // The next goroutine of the owner's own queue, or NULL.
 struct goroutine *schedule_get_local(struct processor *p);
-
-// Takes a share of the global queue into the owner's ring, returns one of them, or NULL.
-struct goroutine *schedule_get_global(struct processor *p);
-struct goroutine *schedule_get_global_locked(struct processor *p); // Needs: rt.lock
 
 // starve.c: g found no stack and waits for one. False: so does every other goroutine.
 MUST_USE bool schedule_starve(struct goroutine *g);

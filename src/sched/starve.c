@@ -11,6 +11,7 @@
  *
  * Lock: rt.lock; under it the stack arena's.
  */
+#include "sched/global_queue.h"
 #include "sched/goroutine_list.h"
 #include "sched/processor.h"
 #include "sched/sanitizer.h"
@@ -71,7 +72,7 @@ bool schedule_starve(struct goroutine *g)
 	g = there_are_some ? pop_starved() : NULL;
 	lock_release(&rt.lock);
 	if (g)
-		schedule_submit_global(g);
+		global_queue_submit(g);
 	return there_are_some || !only_one;
 }
 
@@ -85,5 +86,5 @@ NOINLINE void schedule_feed_starved(struct processor *own)
 	struct goroutine *g = pop_starved();
 	lock_release(&rt.lock);
 	if (g)
-		schedule_submit_global(g);
+		global_queue_submit(g);
 }

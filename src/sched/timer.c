@@ -147,7 +147,7 @@ static bool earliest_update(struct timer_heap *h)
 	}
 	/*
 	 * (idle-wake) pairs with the look at all heaps of a machine that goes to sleep
-	 * (become_timekeeper in idle.c):
+	 * (timekeeper_become):
 	 *   starting a timer                        going to sleep
 	 *   1. store earliest      (seq_cst)        1. exchange poll_until          (seq_cst)
 	 *   2. read poll_until in                   2. load earliest of each heap   (seq_cst)

@@ -52,8 +52,8 @@ struct goroutine *timer_heap_run(struct timer_heap *h, int64_t now);
 // goroutine.c: maps new descriptors if a timer that fired found none. Needs: no lock held.
 void goroutine_provide(void);
 
-// idle.c: the heap that the calling thread's timers go to; and the call after a timer became the
-// earliest of its heap (no lock held).
+// timekeeper.c: the heap that the calling thread's timers go to; and the call after a timer became
+// the earliest of its heap (no lock held).
 struct timer_heap *timer_heap_current(void);
 void timer_became_earliest(int64_t when);
 

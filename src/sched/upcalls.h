@@ -119,8 +119,8 @@ void trace_start_of_run(void);
 void trace_end_of_run(void);
 void trace_at_death(bool in_signal_handler);
 
-// sched/goroutine_extra.c: inherits the creator's labels; runs the destructors of locals on the
-// ending goroutine; frees.
+// sched/goroutine_extra.c, local.c: inherits the creator's labels; runs the destructors of locals
+// on the ending goroutine; frees.
 int goroutine_extra_inherit(struct goroutine *child, const struct goroutine *creator);
 int goroutine_extra_set_name(struct goroutine *g, const char *name); // 0 or -ENOMEM
 void goroutine_extra_end(struct goroutine *g);

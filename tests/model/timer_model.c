@@ -369,7 +369,7 @@ static void prepare_forgotten(void)
 
 static void prepare_new(void) { forget_counts(); }
 
-// ---- going to sleep (idle.c, become_timekeeper) -----------------------------------------------
+// ---- going to sleep (timekeeper.c) ----------------------------------------------------------
 
 static int64_t sleeps_until;
 
