@@ -31,6 +31,17 @@ install(FILES "${PROJECT_BINARY_DIR}/tuzaConfig.cmake"
 # From lib[/<triplet>]/pkgconfig back to the prefix.
 file(RELATIVE_PATH tuza_pc_to_prefix "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 string(REGEX REPLACE "/$" "" tuza_pc_to_prefix "${tuza_pc_to_prefix}")
+# A program that uses HTTP or TLS gets their libraries from `pkg-config --libs tuza` as well; no other is linked to them.
+set(tuza_pc_if_used)
+if(TUZA_HAVE_HTTP)
+  string(APPEND tuza_pc_if_used "-ltuza-http ")
+endif()
+if(TUZA_HAVE_TLS)
+  string(APPEND tuza_pc_if_used "-ltuza-tls ")
+endif()
+if(tuza_pc_if_used)
+  set(tuza_pc_if_used "-Wl,--push-state,--as-needed ${tuza_pc_if_used}-Wl,--pop-state ")
+endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/tuza.pc.in" "${PROJECT_BINARY_DIR}/tuza.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/tuza.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 if(TUZA_HAVE_HTTP)

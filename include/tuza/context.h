@@ -287,4 +287,8 @@ TUZA_MUST_USE int tuza_chan_recv_ctx(tuza_chan *c, tuza_context *ctx, void *v);
 #ifdef __cplusplus
 }
 #endif
+
+// The context that ends with a signal.
+#include <tuza/signal.h>
+
 #endif

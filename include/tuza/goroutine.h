@@ -66,7 +66,8 @@ int tuza_shutdown(void);
  *         are a compile error).
  *   args  up to 8 of scalar, pointer or small struct type. Evaluated now, once, converted and
  *         checked by the compiler as in a call. Arrays and literals pass their pointer. For a
- *         `long double` parameter pass a long double.
+ *         `long double` parameter pass a long double. What has a comma outside parentheses is put
+ *         in parentheses: TUZA_GO(draw, ((struct point){1, 2})).
  *
  * Wrap a function that is declared noreturn in one that is not: compilers drop what follows its
  * call, and this one returns.

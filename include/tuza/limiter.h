@@ -35,6 +35,8 @@
 extern "C" {
 #endif
 
+typedef struct tuza_context tuza_context; // tuza/context.h, which may be what includes this
+
 // No limit: every event passes, whatever the burst. So does infinity. Go: rate.Inf
 #define TUZA_LIMIT_INF __DBL_MAX__
 

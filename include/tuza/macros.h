@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the public headers share: attributes and the counting of macro arguments. Everything here is
- * private to tuza's headers (names end in an underscore), except TUZA_MUST_USE and TUZA_IGNORE.
+ * What the public headers share: codes of errors and units of time (tuza/error.h, tuza/duration.h),
+ * attributes and the counting of macro arguments. Everything here is private to tuza's headers
+ * (names end in an underscore), except TUZA_MUST_USE and TUZA_IGNORE.
  */
 #ifndef TUZA_MACROS_H
 #define TUZA_MACROS_H
+
+#include <tuza/duration.h>
+#include <tuza/error.h>
 
 #include <stdbool.h>
 #include <stddef.h>

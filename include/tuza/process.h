@@ -321,4 +321,8 @@ TUZA_MUST_USE int tuza_process_look_path(const char *name, char *path, size_t by
 #ifdef __cplusplus
 }
 #endif
+
+// What a program gets from others, as values in a channel.
+#include <tuza/signal.h>
+
 #endif

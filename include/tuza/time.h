@@ -28,16 +28,6 @@
 extern "C" {
 #endif
 
-// Nanoseconds.
-typedef int64_t tuza_duration;
-
-#define TUZA_NANOSECOND ((tuza_duration)1)
-#define TUZA_MICROSECOND (1000 * TUZA_NANOSECOND)
-#define TUZA_MILLISECOND (1000 * TUZA_MICROSECOND)
-#define TUZA_SECOND (1000 * TUZA_MILLISECOND)
-#define TUZA_MINUTE (60 * TUZA_SECOND)
-#define TUZA_HOUR (60 * TUZA_MINUTE)
-
 /*
  * The time now: nanoseconds of a clock that never goes back (CLOCK_MONOTONIC). It is not the time
  * of day.
@@ -200,4 +190,8 @@ void tuza_ticker_free(tuza_ticker *t);
 #ifdef __cplusplus
 }
 #endif
+
+// Rate limits, which are about time as well.
+#include <tuza/limiter.h>
+
 #endif

@@ -75,6 +75,7 @@ compiler=${CC:-cc}
 	"$compiler" -Wall -Wextra -Werror "$dir/hello.c" -o "$dir/shared" $(pkg-config --cflags --libs tuza)
 	run "pkg-config, shared" "$dir/shared"
 	readelf -d "$dir/shared" | grep -q 'NEEDED.*libtuza' || fail "libtuza.so is not used"
+	! readelf -d "$dir/shared" | grep -q 'NEEDED.*libtuza-' || fail "linked to what it does not use"
 
 	"$compiler" "$dir/hello.c" -o "$dir/static" $(pkg-config --cflags tuza) \
 		-Wl,-Bstatic $(pkg-config --libs tuza) -Wl,-Bdynamic -pthread -ldl
@@ -121,6 +122,9 @@ END
 		"$compiler" -Wall -Wextra -Werror "$dir/http.c" -o "$dir/http_shared" \
 			$(pkg-config --cflags --libs tuza-http)
 		run "pkg-config, HTTP, shared" "$dir/http_shared"
+		"$compiler" -Wall -Wextra -Werror "$dir/http.c" -o "$dir/http_shared" \
+			$(pkg-config --cflags --libs tuza)
+		run "pkg-config, HTTP, by the name of tuza alone" "$dir/http_shared"
 		readelf -d "$dir/http_shared" | grep -q 'NEEDED.*libtuza-http' || fail "libtuza-http.so is not used"
 		"$compiler" -static "$dir/http.c" -o "$dir/http_static" \
 			$(pkg-config --static --cflags --libs tuza-http)
