@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Durations: nanoseconds, and the units to write them in, such as 5 * TUZA_SECOND. Every header that
- * needs one brings them along; the clock is in tuza/time.h.
+ * Durations: nanoseconds, and the units to write them in, such as 5 * TUZA_SECOND. Every header
+ * brings them along; the clock is in tuza/time.h.
  */
 #ifndef TUZA_DURATION_H
 #define TUZA_DURATION_H

@@ -64,7 +64,8 @@ int tuza_shutdown(void);
  *
  *   f     any function or function pointer; its result is discarded (results larger than 16 bytes
  *         are a compile error).
- *   args  up to 8 of scalar, pointer or small struct type. Evaluated now, once, converted and
+ *   args  up to 8 of scalar, pointer or small struct type; of a vector type or __int128 they are
+ *         a compile error (in C++ any that can be copied). Evaluated now, once, converted and
  *         checked by the compiler as in a call. Arrays and literals pass their pointer. For a
  *         `long double` parameter pass a long double. What has a comma outside parentheses is put
  *         in parentheses: TUZA_GO(draw, ((struct point){1, 2})).
@@ -90,7 +91,11 @@ void tuza_vet_go_(void);
 			__extension__ sizeof(TUZA_GO_CALL_(TUZA_GO_TYPED_, __VA_ARGS__)) <= 16,    \
 			"go: the function returns a struct larger than 16 bytes");                 \
 		enum { tuza_go_bytes_ = TUZA_GO_STACK_(__VA_ARGS__) };                             \
-		_Static_assert(tuza_go_bytes_ <= TUZA_GO_BYTES_MAX_, TUZA_GO_TOO_LARGE_);          \
+		_Static_assert(tuza_go_bytes_ < TUZA_GO_ODD_,                                      \
+			"go: an argument of a vector type or __int128; tuza_go_copy takes any");   \
+		_Static_assert(                                                                    \
+			tuza_go_bytes_ <= TUZA_GO_BYTES_MAX_ || tuza_go_bytes_ >= TUZA_GO_ODD_,    \
+			TUZA_GO_TOO_LARGE_);                                                       \
 		struct tuza_go_site tuza_go_site_ = {                                              \
 			(void (*)(void))(TUZA_FIRST_(__VA_ARGS__)), tuza_go_bytes_};               \
 		(void)__builtin_call_with_static_chain(                                            \
@@ -317,14 +322,29 @@ extern const uintptr_t tuza_go_capture_;
  * the address of the caller's short-lived copy.
  */
 #define TUZA_GO_SIZE_(x) sizeof(__extension__({ x; })) // as an argument: an array is a pointer
+// What travels in ways that the capture does not know: vectors (classes -1 and, in newer compilers,
+// above 17), integers of two words. Added to the weight, it shows in the sum.
+#define TUZA_GO_ODD_ 0x1000000
+#define TUZA_GO_IS_ODD_(x)                                                                         \
+	(__builtin_classify_type(x) < 0 || __builtin_classify_type(x) > 17 ||                      \
+		(__builtin_classify_type(x) == 1 && TUZA_GO_SIZE_(x) > 8))
 #if defined(__aarch64__)
 #define TUZA_GO_WEIGHT_(x)                                                                         \
-	(TUZA_GO_SIZE_(x) > 16 ? 1000 : TUZA_GO_SIZE_(x) > 8 || __builtin_classify_type(x) > 8)
-#define TUZA_GO_BYTES_(n, weight) ((weight) >= 1000 ? 1000 : (weight) ? 16 * (n) : 0)
+	(TUZA_GO_IS_ODD_(x)             ? TUZA_GO_ODD_                                             \
+		: TUZA_GO_SIZE_(x) > 16 ? 1000                                                     \
+					: TUZA_GO_SIZE_(x) > 8 || __builtin_classify_type(x) > 8)
+#define TUZA_GO_BYTES_(n, weight)                                                                  \
+	((weight) >= TUZA_GO_ODD_  ? TUZA_GO_ODD_                                                  \
+		: (weight) >= 1000 ? 1000                                                          \
+		: (weight)         ? 16 * (n)                                                      \
+				   : 0)
 #define TUZA_GO_BYTES_MAX_ 128
 #define TUZA_GO_TOO_LARGE_ "go: an argument larger than 16 bytes; tuza_go_copy takes any"
 #else
-#define TUZA_GO_WEIGHT_(x) (TUZA_GO_SIZE_(x) > 8 ? (TUZA_GO_SIZE_(x) + 15) & ~(size_t)15 : 0)
+#define TUZA_GO_WEIGHT_(x)                                                                         \
+	(TUZA_GO_IS_ODD_(x)            ? TUZA_GO_ODD_                                              \
+		: TUZA_GO_SIZE_(x) > 8 ? (TUZA_GO_SIZE_(x) + 15) & ~(size_t)15                     \
+				       : 0)
 #define TUZA_GO_BYTES_(n, weight) ((weight) + ((n) > 6 ? 16 * ((n)-6) : 0))
 #define TUZA_GO_BYTES_MAX_ 4096
 #define TUZA_GO_TOO_LARGE_ "go: arguments of more than 4096 bytes; tuza_go_copy takes any"
@@ -364,7 +384,8 @@ template <typename F, typename... Args> struct go_closure {
 		delete closure;
 	}
 };
-template <typename F, typename... Args> void go(F f, Args &&...args)
+// Not named go: that may be a macro (tuza/go.h).
+template <typename F, typename... Args> void go_statement(F f, Args &&...args)
 {
 	using closure = go_closure<F, Args...>;
 	closure *c = new (std::nothrow) closure{f, {std::forward<Args>(args)...}};
@@ -372,7 +393,7 @@ template <typename F, typename... Args> void go(F f, Args &&...args)
 		tuza_go_out_of_memory_();
 }
 } // namespace tuza_detail
-#define TUZA_GO(...) ::tuza_detail::go(__VA_ARGS__)
+#define TUZA_GO(...) ::tuza_detail::go_statement(__VA_ARGS__)
 #endif
 
 #endif

@@ -84,7 +84,9 @@ TUZA_MUST_USE int tuza_try_with(
  * Panics   when the call is made: Go's words for a nil dereference, if f is NULL.
  * Go       defer f(x)
  *
- * In a `case` use braces. longjmp over it is undefined.
+ * In a `case` use braces. longjmp over it is undefined. In C++ it is a destructor among others: it
+ * runs however the block is left, but a panic cannot be contained above it, nor tuza_goexit called
+ * below it, because nothing tells it from the destructors that would be skipped.
  */
 #define TUZA_DEFER(f, x) TUZA_DEFER2_(TUZA_CAT_(tuza_deferred_, __COUNTER__), f, x)
 
@@ -118,8 +120,6 @@ extern const uintptr_t tuza_defer_capture_;
 #else
 }
 
-#include <type_traits>
-
 namespace tuza_detail {
 template <typename F, typename X> struct deferred {
 	tuza_defer_record record;
@@ -140,10 +140,10 @@ template <typename F, typename X> struct deferred {
 		d->f(d->x);
 	}
 };
+// Decayed: a copy is kept, of an array its address, never a reference. Made where it will stay.
+template <typename F, typename X> deferred<F, X> defer(F f, X x) { return {f, x}; }
 } // namespace tuza_detail
-// Decayed: a copy is kept, of an array its address, never a reference.
-#define TUZA_DEFER2_(name, f, x)                                                                   \
-	::tuza_detail::deferred<decltype(&*(f)), std::decay_t<decltype(x)>> name((f), (x))
+#define TUZA_DEFER2_(name, f, x) [[maybe_unused]] auto name = ::tuza_detail::defer((f), (x))
 extern "C" {
 #endif
 
