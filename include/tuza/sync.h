@@ -503,7 +503,7 @@ void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen);
 void tuza_rwmutex_rlock_shared_(tuza_rwmutex *rw);
 void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw);
 void tuza_rwmutex_runlock_shared_(tuza_rwmutex *rw);
-void tuza_rwmutex_runlock_met_(tuza_rwmutex *rw, uint64_t seen);
+void tuza_rwmutex_runlock_met_(tuza_rwmutex *rw);
 void tuza_once_do_slow_(tuza_once *once, void (*fn)(void *), void *arg);
 
 /*
@@ -564,16 +564,12 @@ TUZA_INLINE_ void tuza_rwmutex_rlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safet
 
 TUZA_INLINE_ void tuza_rwmutex_runlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	uint64_t seen;
-
-	if (!TUZA_LIKELY_(__atomic_load_n(&rw->state, __ATOMIC_RELAXED) == TUZA_RWMUTEX_READER_)) {
+	if (!TUZA_LIKELY_(__atomic_load_n(&rw->state, __ATOMIC_RELAXED) == TUZA_RWMUTEX_READER_))
 		tuza_rwmutex_runlock_shared_(rw);
-		return;
-	}
 	// (rwmutex-readers) pairs with a writer's lock
-	seen = __atomic_fetch_sub(&rw->state, (uint64_t)TUZA_RWMUTEX_READER_, __ATOMIC_RELEASE);
-	if (!TUZA_LIKELY_(seen == TUZA_RWMUTEX_READER_))
-		tuza_rwmutex_runlock_met_(rw, seen);
+	else if (!TUZA_LIKELY_(__atomic_sub_fetch(&rw->state, (uint64_t)TUZA_RWMUTEX_READER_,
+				       __ATOMIC_RELEASE) == 0))
+		tuza_rwmutex_runlock_met_(rw);
 }
 
 TUZA_INLINE_ void tuza_once_do(tuza_once *once, void (*fn)(void *), void *arg)

@@ -55,4 +55,7 @@
 #define and_seq_cst(p, v) __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST)
 #define and_acq_rel(p, v) __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 
+// This one the value after it.
+#define sub_fetch_release(p, v) __atomic_sub_fetch((p), (v), __ATOMIC_RELEASE)
+
 #endif

@@ -84,16 +84,14 @@ static ALWAYS_INLINE bool reader_slots_leave(
 
 /*
  * Moves the readers in slots into the count; afterwards there are none. Needs: the bucket's lock.
- *
- * Returns  false when more read locks were ended than were taken.
  */
-static inline bool reader_slots_count(uint64_t *state, struct reader_slot *slots, uint32_t n)
+static inline void reader_slots_count(uint64_t *state, struct reader_slot *slots, uint32_t n)
 {
 	uint64_t seen = and_seq_cst(state, ~RWMUTEX_BIASED); // (reader-slots)
 	uint64_t mine = reader_entry(state, seen);
 
 	if (!(seen & RWMUTEX_SLOTS))
-		return true;
+		return;
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t entry = mine;
 		// (reader-slots) (rwmutex-slots) as acquire it pairs with reader_slots_leave
@@ -106,7 +104,7 @@ static inline bool reader_slots_count(uint64_t *state, struct reader_slot *slots
 	}
 	// (rwmutex-readers) pairs with rwmutex_state_lock: a writer comes after those who have left
 	// their slots.
-	return (int64_t)and_release(state, ~(RWMUTEX_SLOTS | 0xffff * RWMUTEX_ERA)) >= 0;
+	and_release(state, ~(RWMUTEX_SLOTS | 0xffff * RWMUTEX_ERA));
 }
 
 #endif

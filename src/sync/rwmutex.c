@@ -96,10 +96,8 @@ static NOINLINE void bias(tuza_rwmutex *rw)
 static NOINLINE void unbias(tuza_rwmutex *rw)
 {
 	struct waitqueue *q = waitqueue_lock(rw);
-	bool adds_up = reader_slots_count(&rw->state, reader_slots, COUNT_OF(reader_slots));
+	reader_slots_count(&rw->state, reader_slots, COUNT_OF(reader_slots));
 	waitqueue_unlock(q);
-	if (!adds_up)
-		fatal("sync: RUnlock of unlocked RWMutex");
 }
 
 // ---- waiting --------------------------------------------------------------------------------
@@ -138,7 +136,10 @@ NOINLINE static bool rwmutex_lock_slow(
 	int rounds = 0;
 
 	while (!rwmutex_state_lock(&rw->state, woken)) {
-		if (load_relaxed(&rw->state) & RWMUTEX_SLOTS) { // re-checked under the lock
+		uint64_t seen = load_relaxed(&rw->state); // re-checked under the lock
+		if (unlikely(rwmutex_is_overdrawn(seen)))
+			fatal("sync: RUnlock of unlocked RWMutex");
+		if (seen & RWMUTEX_SLOTS) {
 			unbias(rw);
 			continue;
 		}
@@ -187,8 +188,8 @@ static ALWAYS_INLINE int64_t charge(struct waitqueue *q, const tuza_rwmutex *rw,
 }
 
 /*
- * The last reader has left and somebody waited: a writer is next. It has let go already, so `rw` is
- * looked at only when somebody is found who waits for it.
+ * The last reader has left and somebody may wait: a writer is next. The caller has let go already,
+ * so `rw` is looked at only when somebody is found who waits for it.
  */
 NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
 {
@@ -331,16 +332,10 @@ EXPORT bool tuza_rwmutex_try_rlock(tuza_rwmutex *rw)
 	return true;
 }
 
-/*
- * The caller ended the only read lock there was, and others came meanwhile: the word was `seen`.
- */
-EXPORT void tuza_rwmutex_runlock_met_(tuza_rwmutex *rw, uint64_t seen)
+// The caller has ended the only read lock there was, when others came.
+EXPORT void tuza_rwmutex_runlock_met_(tuza_rwmutex *rw)
 {
-	if (rwmutex_was_nobodys(seen))
-		fatal("sync: RUnlock of unlocked RWMutex");
-	// From here on `rw` may be gone.
-	if (rwmutex_was_last(seen))
-		rwmutex_runlock_slow(rw);
+	rwmutex_runlock_slow(rw);
 	preempt_check();
 }
 
@@ -358,16 +353,13 @@ EXPORT void tuza_rwmutex_runlock_shared_(tuza_rwmutex *rw)
 
 EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw)
 {
-	uint64_t seen;
-
 	if (unlikely(load_relaxed(&rw->state) != RWMUTEX_READER)) { // a hint
 		tuza_rwmutex_runlock_shared_(rw);
 		return;
 	}
 	race_release(readers_of(rw));
-	seen = rwmutex_state_runlock_only(&rw->state);
-	if (unlikely(seen != RWMUTEX_READER))
-		tuza_rwmutex_runlock_met_(rw, seen);
+	if (unlikely(!rwmutex_state_runlock_only(&rw->state)))
+		tuza_rwmutex_runlock_met_(rw);
 }
 
 // The caller has it for writing.

@@ -95,23 +95,23 @@ static ALWAYS_INLINE bool rwmutex_state_runlock(uint64_t *state, uint64_t *seen)
 }
 
 /*
- * Ends the read lock that was the only one at a look just before, when the word was READER: with
- * one subtraction, which costs less than a compare-and-swap.
+ * Ends the read lock that was the only one at a look just before, when the word was READER. An
+ * addition whose result is compared to zero costs less than one whose result is looked into, and
+ * that less than a compare-and-swap.
  *
- * Returns  what the word was. Not READER: others came meanwhile. Nobody may be counted among them,
- *          if all stand in slots and one that did ended a counted lock; nobody at all without
- *          SLOTS. The last touch, but see rwmutex_was_last.
+ * Returns  false when others came meanwhile: the caller may have to pass the lock on. The last
+ *          touch.
  */
-static ALWAYS_INLINE uint64_t rwmutex_state_runlock_only(uint64_t *state)
+static ALWAYS_INLINE bool rwmutex_state_runlock_only(uint64_t *state)
 {
 	// (rwmutex-readers) pairs with rwmutex_state_lock and with rwmutex_state_is_free.
-	return sub_release(state, RWMUTEX_READER);
+	return sub_fetch_release(state, RWMUTEX_READER) == 0;
 }
 
-// Whether a read lock that was ended, when the word was `seen`, was nobody's.
-static ALWAYS_INLINE bool rwmutex_was_nobodys(uint64_t seen)
+// Whether more read locks were ended than were taken.
+static ALWAYS_INLINE bool rwmutex_is_overdrawn(uint64_t seen)
 {
-	return rwmutex_readers(seen) == 0 && !(seen & RWMUTEX_SLOTS);
+	return (int64_t)seen < 0 && !(seen & RWMUTEX_SLOTS);
 }
 
 // Whether the one that ended a lock, when the word was `seen`, has to pass it on.
