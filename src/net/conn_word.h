@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Whether a connection may be used: one word and all its transitions. Depends on base/atomic.h
- * alone, so that tests/model/conn_model.c proves the code that the library runs.
+ * alone, so that tests/model/conn_model.c tests the very code of the library.
  *
  *     63            21  20  19        0
  *     |  generation   | C | operations |

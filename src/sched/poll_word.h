@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What is known of one direction (reading or writing) of a descriptor: one word and all its
- * transitions. Depends on base/atomic.h alone, so that tests/model/poll_model.c proves the code
- * that the library runs.
+ * transitions. Depends on base/atomic.h alone, so that the models (tests/model: poll, drain)
+ * run the very code of the library.
  *
  *     63          32 31         2  1 0
  *     | generation  |   events   |E|W|

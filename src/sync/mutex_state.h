@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The word of a mutex and all its transitions. Depends on base/atomic.h alone, so that
- * tests/model/mutex_model.c proves the code that the library runs.
+ * tests/model/mutex_model.c tests the very code of the library.
  *
  *   LOCKED    held. Set by whoever takes the lock; cleared by unlock.
  *   PARKED    somebody waits in the queue of the address. Set and cleared under the bucket's lock

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The word of a once and all its transitions. Depends on base/atomic.h alone, so that
- * tests/model/once_model.c proves the code that the library runs.
+ * tests/model/once_model.c tests the very code of the library.
  *
  *	NEW ──start──▶ RUNNING ──park──▶ RUNNING|WAITERS
  *	                  │ finish              │ finish, under the bucket's lock

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Slots for readers that meet at a readers-writer lock. Depends on base/atomic.h alone, so that
- * tests/model/rwmutex_model.c proves the code that the library runs.
+ * tests/model/rwmutex_model.c tests the very code of the library.
  *
  * Readers that count themselves in one word pass its cache line around: more processors make them
  * slower. Of a lock at which readers meet and writers are rare (BIASED) each reader instead writes

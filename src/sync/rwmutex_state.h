@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The word of a readers-writer lock and all its transitions. Depends on base/atomic.h alone, so
- * that tests/model/rwmutex_model.c proves the code that the library runs.
+ * that tests/model/rwmutex_model.c tests the very code of the library.
  *
  *   WRITER    a writer holds it.
  *   WAITING   somebody waits in one of the two queues, or a writer is WOKEN: new readers wait. Set

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The word of a waitgroup and all its transitions. Depends on base/atomic.h alone, so that
- * tests/model/waitgroup_model.c proves the code that the library runs.
+ * tests/model/waitgroup_model.c tests the very code of the library.
  *
  *   high 32 bits   the counter
  *   bit 0          WAITERS: somebody waits in the queue. Set and cleared under the bucket's lock
