@@ -49,7 +49,7 @@ NOINLINE void events_readied(struct machine *m, struct goroutine *g, enum event_
 NOINLINE void events_entering(struct machine *m, struct goroutine *g, bool first)
 {
 	if (events_are_for(EVENTS_FOR_TRACE))
-		trace_entering(m, g);
+		trace_entering(m, g, first);
 	if (events_are_for(EVENTS_FOR_LATENCY))
 		latency_end(m->processor, g);
 	if (events_are_for(EVENTS_FOR_PROBES))

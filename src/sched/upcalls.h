@@ -100,7 +100,7 @@ struct machine;
 struct processor;
 void trace_spawned(struct machine *m, const struct goroutine *g, bool by_current);
 void trace_readied(struct machine *m, const struct goroutine *g, uint32_t cause);
-void trace_entering(struct machine *m, const struct goroutine *g);
+void trace_entering(struct machine *m, const struct goroutine *g, bool first);
 void trace_parking(struct machine *m, const struct goroutine *g);
 void trace_yielding(struct machine *m, const struct goroutine *g);
 void trace_ended(struct machine *m, const struct goroutine *g);

@@ -31,6 +31,8 @@ void *sys_pages_reserve(size_t bytes, size_t align);
 MUST_USE int sys_pages_commit(void *base, size_t bytes);
 // Reserved and committed in one: zeroed memory. NULL when there is none.
 void *sys_pages_alloc(size_t bytes);
+// The same, for what is about to be written as a whole: without a page fault for each page.
+void *sys_pages_alloc_touched(size_t bytes);
 void sys_pages_free(void *base, size_t bytes);
 // Gives the memory behind the pages back; they read as zero afterwards.
 void sys_pages_trim(void *base, size_t bytes);

@@ -109,7 +109,7 @@ static struct trace_chunk *take_chunk(void)
 		return c;
 	if (record.frozen && record.there > 2 * enough() + FROZEN_MORE)
 		return NULL;
-	c = sys_pages_alloc(TRACE_CHUNK_BYTES);
+	c = sys_pages_alloc_touched(TRACE_CHUNK_BYTES);
 	if (c)
 		record.there++;
 	return c;
@@ -204,6 +204,7 @@ static ALWAYS_INLINE struct trace_event *make_room(
 
 static ALWAYS_INLINE void publish(struct trace_writer *w, uint32_t n)
 {
+	w->left.ticks = 0;
 	// (trace-count) pairs with record_freeze: the events are written.
 	store_release(&w->chunk->count, w->chunk->count + n);
 }
@@ -219,10 +220,9 @@ static ALWAYS_INLINE uint32_t processor_of(const struct machine *m)
 	return m->processor ? m->processor->index : TRACE_NO_PROCESSOR;
 }
 
-static ALWAYS_INLINE void note(struct machine *m, struct trace_writer *w, enum trace_kind kind,
-	uint32_t detail, uint64_t id, uint32_t stack)
+static ALWAYS_INLINE void note_at(struct machine *m, struct trace_writer *w, uint64_t ticks,
+	enum trace_kind kind, uint32_t detail, uint64_t id, uint32_t stack)
 {
-	uint64_t ticks = record_ticks();
 	struct trace_event *e = make_room(w, ticks, 1, true);
 
 	if (unlikely(!e))
@@ -230,6 +230,12 @@ static ALWAYS_INLINE void note(struct machine *m, struct trace_writer *w, enum t
 	e->when = when(w, ticks, processor_of(m), detail, kind);
 	e->what = trace_what(id, stack);
 	publish(w, 1);
+}
+
+static ALWAYS_INLINE void note(struct machine *m, struct trace_writer *w, enum trace_kind kind,
+	uint32_t detail, uint64_t id, uint32_t stack)
+{
+	note_at(m, w, record_ticks(), kind, detail, id, stack);
 }
 
 bool record_note(enum trace_kind kind, uint32_t detail, const uint64_t *whats, uint32_t count)
@@ -256,7 +262,7 @@ static ALWAYS_INLINE uint32_t stack_here(
 	if (!g || !g->stack)
 		return 0;
 	// Goroutines of one kind stop for the same reason where they always do.
-	uintptr_t hint = (g->creation_pc ^ kind << 8 ^ detail) * 0x9e3779b1u >> 16;
+	uintptr_t hint = g->creation_pc << 16 ^ kind << 8 ^ detail;
 	return stack_number_here(&w->walker, stack_bounds(g->stack, g->stack_class).top, hint);
 }
 
@@ -304,21 +310,43 @@ void trace_readied(struct machine *m, const struct goroutine *g, uint32_t cause)
 			by_current ? stack_here(w, m->current, TRACE_READY, 0) : 0);
 }
 
-void trace_entering(struct machine *m, const struct goroutine *g)
+/*
+ * Between a park and the run of the next goroutine lie some ns when that one was next in turn, and
+ * nobody looked for it: the clock, which takes as long as all else here, is not read again.
+ */
+static ALWAYS_INLINE uint64_t ticks_of_entry(
+	const struct trace_writer *w, const struct processor *p, bool first)
+{
+	const struct trace_left *left = &w->left;
+
+	// Only writer, of the tick.
+	if (likely(left->ticks != 0 && left->processor == p && !first &&
+		    p->runs - left->runs <= 1 && load_relaxed(&p->tick) == left->tick))
+		return left->ticks;
+	return record_ticks();
+}
+
+void trace_entering(struct machine *m, const struct goroutine *g, bool first)
 {
 	struct trace_writer *w = writer_of(m);
 
-	if (likely(w != NULL))
-		note(m, w, TRACE_RUN, 0, g->id, 0);
+	if (unlikely(!w))
+		return;
+	note_at(m, w, ticks_of_entry(w, m->processor, first), TRACE_RUN, 0, g->id, 0);
 }
 
 void trace_parking(struct machine *m, const struct goroutine *g)
 {
 	struct trace_writer *w = writer_of(m);
+	const struct processor *p = m->processor;
 
-	if (likely(w != NULL))
-		note(m, w, TRACE_PARK, g->wait_reason, g->id,
-			stack_here(w, g, TRACE_PARK, g->wait_reason));
+	if (unlikely(!w))
+		return;
+	uint32_t stack = stack_here(w, g, TRACE_PARK, g->wait_reason);
+	uint64_t ticks = record_ticks();
+
+	note_at(m, w, ticks, TRACE_PARK, g->wait_reason, g->id, stack);
+	w->left = (struct trace_left){ticks, p, p->runs, load_relaxed(&p->tick)}; // only writer
 }
 
 void trace_yielding(struct machine *m, const struct goroutine *g)

@@ -70,7 +70,14 @@ struct trace_writer {
 	struct link all;           // guarded by the lock
 	struct trace_chunk *chunk; // changed by the owner, under the lock
 	uint32_t thread;
-	struct stack_walker walker; // owner only
+	// owner only
+	struct trace_left {
+		uint64_t ticks; // 0: it has noted something since
+		const struct processor *processor;
+		uint64_t runs;
+		uint32_t tick;
+	} left; // when and how a goroutine was left
+	struct stack_walker walker;
 };
 
 // ---- the record as a whole -----------------------------------------------------------------

@@ -26,8 +26,7 @@ enum {
 	WORDS = STACKS_MAX * 16,
 	FROM_FP = 1, // in stack_step.cfa, beside twice the offset
 	WAYS = 4,    // a power of two
-	MEMO_WAYS = 2,
-	ENDS = 0, // stack_step.cfa: how it goes on is not known
+	ENDS = 0,    // stack_step.cfa: how it goes on is not known
 	ROOT = 1 << 30,
 	FP_SAME = INT16_MIN,
 };
@@ -47,7 +46,7 @@ static struct tables {
 } * tables;
 static uint32_t stacks_used; // numbers below exist, from 1 on
 static uint32_t words_used;
-static uint32_t epoch = 1; // atomic; numbers of others are forgotten
+uint32_t stack_epoch = 1;
 
 // ---- steps -----------------------------------------------------------------------------------
 
@@ -135,22 +134,6 @@ static bool memo_add(struct stack_memo *memo, const uintptr_t *sp, const uintptr
 	return true;
 }
 
-// Whether the walk from here would be the same.
-static ALWAYS_INLINE bool memo_holds(
-	const struct stack_memo *memo, const struct arch_here *at, uintptr_t top)
-{
-	const uintptr_t *stack = (const uintptr_t *)at->sp;
-
-	if (memo->pc != at->pc || memo->number == 0 ||
-		memo->epoch != load_relaxed(&epoch) || // as in number_of
-		(uintptr_t)(stack + memo->words[memo->count - 1]) >= top)
-		return false;
-	for (uint32_t i = 0; i < memo->count; i++)
-		if (stack[memo->words[i]] != memo->returns[i])
-			return false;
-	return true;
-}
-
 // memo: where it is to be remembered, or NULL.
 static uint32_t walk(struct stack_walker *w, struct arch_here at, uintptr_t top, uintptr_t *pcs,
 	uint64_t *hash, struct stack_memo *memo)
@@ -221,7 +204,7 @@ static NOINLINE uint32_t learn_number(
 {
 	lock_acquire(&lock);
 	uint32_t number = number_locked(hash, pcs, count);
-	uint32_t now = epoch;
+	uint32_t now = stack_epoch;
 	lock_release(&lock);
 	if (number)
 		*known = (struct stack_known){hash, number, now};
@@ -237,27 +220,22 @@ static uint32_t number_of(
 		return 0;
 	for (uint32_t i = 0; i < WAYS; i++)
 		// A epoch ends when nobody notes any more: a late look finds the old one.
-		if (known[i].hash == hash && known[i].epoch == load_relaxed(&epoch))
+		if (known[i].hash == hash && known[i].epoch == load_relaxed(&stack_epoch))
 			return known[i].number;
 	return learn_number(&known[w->turn++ % WAYS], hash, pcs, count);
 }
 
-NOINLINE uint32_t stack_number_here(struct stack_walker *w, const char *top, uintptr_t hint)
+NOINLINE uint32_t stack_number_walk(struct stack_walker *w, const struct arch_here *here,
+	const char *top, struct stack_memo *set)
 {
 	uintptr_t pcs[STACK_FRAMES_MAX];
-	struct stack_memo *memo = &w->memos[hint % (STACK_MEMOS / MEMO_WAYS) * MEMO_WAYS];
-	struct arch_here here;
+	struct stack_memo *memo = &set[w->turn++ % STACK_WAYS];
 	uint64_t hash;
-
-	arch_here(&here);
-	for (uint32_t i = 0; i < MEMO_WAYS; i++)
-		if (memo_holds(&memo[i], &here, (uintptr_t)top))
-			return memo[i].number;
-	memo += w->turn++ % MEMO_WAYS;
-	uint32_t n = walk(w, here, (uintptr_t)top, pcs, &hash, memo);
+	uint32_t n = walk(w, *here, (uintptr_t)top, pcs, &hash, memo);
 	uint32_t number = number_of(w, hash, pcs, n);
+
 	if (memo->count > 0) {
-		memo->epoch = load_relaxed(&epoch); // as in number_of
+		memo->epoch = load_relaxed(&stack_epoch); // as in number_of
 		memo->number = number;
 	}
 	return number;
@@ -311,7 +289,7 @@ int stacks_begin(void)
 	tables = t;
 	stacks_used = 1;
 	words_used = 0;
-	store_relaxed(&epoch, epoch + 1); // as in number_of
+	store_relaxed(&stack_epoch, stack_epoch + 1); // as in number_of
 	lock_release(&lock);
 	return 0;
 }
@@ -322,7 +300,7 @@ void stacks_forget(void)
 	struct tables *t = tables;
 	tables = NULL;
 	stacks_used = 0;
-	store_relaxed(&epoch, epoch + 1); // as in number_of
+	store_relaxed(&stack_epoch, stack_epoch + 1); // as in number_of
 	lock_release(&lock);
 	if (t)
 		sys_pages_free(t, sizeof(*t));

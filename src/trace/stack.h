@@ -11,13 +11,15 @@
 #define TUZA_TRACE_STACK_H
 
 #include "arch/arch.h"
+#include "base/atomic.h"
 #include "base/compiler.h"
 
 enum {
 	STACK_FRAMES_MAX = 40,
 	STACK_STEPS = 1024,  // known program counters of a machine
 	STACK_NUMBERS = 256, // known stacks of it
-	STACK_MEMOS = 64,    // known walks of it
+	STACK_MEMOS = 128,   // known walks of it
+	STACK_WAYS = 2,      // places for each, a power of two
 	STACK_MEMO_FRAMES = 14,
 	STACK_NUMBER_MAX = (1 << 24) - 1,
 };
@@ -55,12 +57,50 @@ struct stack_walker {
 	uint32_t turn; // which one of several is forgotten next
 };
 
+// Any thread, atomic: numbers of another one are forgotten.
+extern HIDDEN uint32_t stack_epoch;
+
+// Whether the walk from here would be the same.
+static ALWAYS_INLINE bool stack_memo_holds(
+	const struct stack_memo *memo, const struct arch_here *at, uintptr_t top)
+{
+	const uintptr_t *stack = (const uintptr_t *)at->sp;
+
+	if (memo->pc != at->pc || memo->number == 0 ||
+		memo->epoch != load_relaxed(&stack_epoch) || // as in number_of
+		(uintptr_t)(stack + memo->words[memo->count - 1]) >= top)
+		return false;
+	for (uint32_t i = 0; i < memo->count; i++)
+		if (stack[memo->words[i]] != memo->returns[i])
+			return false;
+	return true;
+}
+
+// What stack_number_here does when no walk is known: remembers this one in a memo of the set.
+uint32_t stack_number_walk(struct stack_walker *w, const struct arch_here *here, const char *top,
+	struct stack_memo *set);
+
 /*
  * The number of the calling stack, which ends at `top`; 0: none. For what the scheduler's hooks
  * call: takes a lock only for stacks that this machine has not seen lately. `hint`: the same where
- * the stack is probably the same.
+ * the stack is probably the same. Inline: a hook's frames are walked with all others.
  */
-uint32_t stack_number_here(struct stack_walker *w, const char *top, uintptr_t hint);
+static ALWAYS_INLINE uint32_t stack_number_here(
+	struct stack_walker *w, const char *top, uintptr_t hint)
+{
+	struct arch_here here;
+
+	arch_here(&here);
+	// How deep it is tells most of those apart that stop for the same reason.
+	hint = (hint ^ ((uintptr_t)top - here.sp)) * 0x9e3779b97f4a7c15u >> 32;
+	struct stack_memo *set = &w->memos[hint % (STACK_MEMOS / STACK_WAYS) * STACK_WAYS];
+
+	for (uint32_t i = 0; i < STACK_WAYS; i++)
+		if (likely(stack_memo_holds(&set[i], &here, (uintptr_t)top)))
+			return set[i].number;
+	return stack_number_walk(w, &here, top, set);
+}
+
 // The same for a goroutine that does not run.
 uint32_t stack_number_of(struct stack_walker *w, const struct arch_saved *context, const char *top);
 // That of a stack of one frame. `is_return`: the program counter is a return address.

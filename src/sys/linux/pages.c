@@ -20,10 +20,10 @@
 
 size_t sys_page_bytes;
 
-static long map(size_t bytes, int protection)
+static long map(size_t bytes, int protection, int more)
 {
 	return raw_syscall6(SYS_mmap, 0, (long)bytes, protection,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | more, -1, 0);
 }
 
 static long advise(void *base, size_t bytes, int advice)
@@ -38,7 +38,7 @@ void *sys_pages_reserve(size_t bytes, size_t align)
 	// Align by reserving more and giving the ends back.
 	if (bytes + align < bytes)
 		return NULL;
-	long r = map(bytes + align, PROT_NONE);
+	long r = map(bytes + align, PROT_NONE, 0);
 	if (is_error(r))
 		return NULL;
 	uintptr_t start = (uintptr_t)r;
@@ -66,7 +66,13 @@ int sys_pages_commit(void *base, size_t bytes)
 
 void *sys_pages_alloc(size_t bytes)
 {
-	long r = map(bytes, PROT_READ | PROT_WRITE);
+	long r = map(bytes, PROT_READ | PROT_WRITE, 0);
+	return is_error(r) ? NULL : (void *)r;
+}
+
+void *sys_pages_alloc_touched(size_t bytes)
+{
+	long r = map(bytes, PROT_READ | PROT_WRITE, MAP_POPULATE);
 	return is_error(r) ? NULL : (void *)r;
 }
 
