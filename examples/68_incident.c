@@ -18,8 +18,8 @@ static void look_up(tuza_chan *answer)
 {
 	TUZA_DEFER(tuza_chan_release, answer);
 	int price = 42;
-	tuza_sleep(20 * TUZA_MILLISECOND); // the backend is slow today
-	tuza_send(answer, price);          // who asked has gone: without room it stays here
+	tuza_sleep(200 * TUZA_MILLISECOND); // the backend is slow today
+	tuza_send(answer, price);           // who asked has gone: without room it stays here
 }
 
 static bool ask_price(int *price)
