@@ -9,10 +9,14 @@
 static int program(void *arg)
 {
 	tuza_chan *c = tuza_chan_new(0, 0);
+	tuza_statistics s;
 
 	(void)arg;
 	TUZA_GO(tuza_chan_recv, c, NULL);
-	tuza_sleep(5 * TUZA_MILLISECOND);
+	do {
+		tuza_sleep(TUZA_MILLISECOND);
+		tuza_stats(&s);
+	} while (s.waiting == 0);
 	tuza_chan_release(c);
 	return 0;
 }

@@ -12,7 +12,12 @@
 
 static void worker(void)
 {
-	tuza_sleep(20 * TUZA_MILLISECOND);
+	tuza_statistics s;
+
+	do { // until both others wait
+		tuza_sleep(TUZA_MILLISECOND);
+		tuza_stats(&s);
+	} while (s.waiting < 2);
 	tuza_panic("shown");
 }
 

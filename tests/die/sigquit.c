@@ -29,13 +29,18 @@ static void be_named(tuza_chan *c)
 
 static int program(void *arg)
 {
+	tuza_statistics s;
+
 	(void)arg;
 	tuza_gomaxprocs(4);
 	TUZA_GO(be_named, tuza_chan_new(0, 0));
 	TUZA_GO(tuza_sleep, TUZA_HOUR);
 	TUZA_GO(tuza_chan_send, NULL, NULL);
 	TUZA_GO(spin);
-	tuza_sleep(20 * TUZA_MILLISECOND);
+	do {
+		tuza_sleep(TUZA_MILLISECOND);
+		tuza_stats(&s);
+	} while (s.waiting < 3 || s.running < 2);
 	kill(getpid(), SIGQUIT);
 	tuza_sleep(10 * TUZA_SECOND);
 	return 0;

@@ -108,8 +108,9 @@ static int program(void *arg)
 	TUZA_GO(wait_for_group);
 	TUZA_GO(sleep_long);
 	TUZA_GO(choose, 41);
-	TUZA_GO(hold_on);
 	wait_parked();
+	// After the dumps, which interrupt those who run: a debugger would find it in the handler.
+	TUZA_GO(hold_on);
 	while (!atomic_load(&is_spinning))
 		tuza_yield();
 	tuza_context_cancel(context);
