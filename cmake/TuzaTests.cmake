@@ -24,7 +24,7 @@ set(TUZA_TEST_KINDS "unit;api;http;tls;stress;fault;model;die;meta;examples;memc
     CACHE STRING "The kinds of tests that this build has")
 set(TUZA_TEST_EXCLUDE "" CACHE STRING "Tests whose paths match are not built")
 set(TUZA_TEST_DEBUG "" CACHE STRING "TUZA_DEBUG of the api tests, such as chaos")
-set(TUZA_TEST_TIMEOUT 120 CACHE STRING "Seconds after which a test has failed")
+set(TUZA_TEST_TIMEOUT 300 CACHE STRING "Seconds after which a test has failed")
 set(TUZA_MEMCHECK_TESTS
     "^(goroutine|chan|leak|select|sync|mutex|waitgroup|time|panic|context|errgroup|limiter|io|net|pattern|pprof|stats|debug|process)"
     CACHE STRING "Names of the api tests that valgrind runs too")

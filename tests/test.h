@@ -14,7 +14,7 @@
  * defined before this header);
  * TEST_PLAIN runs on the program's plain thread. A test fails when a CHECK fails, when it panics,
  * when it leaves goroutines or descriptors behind or when it takes longer than TUZA_TEST_SECONDS
- * (30): then every goroutine is shown. Arguments choose the tests whose names contain one of them.
+ * (60): then every goroutine is shown. Arguments choose the tests whose names contain one of them.
  * Status 0, 1, or 77: all skipped.
  */
 #ifndef TUZA_TEST_H
@@ -66,10 +66,10 @@
 #define CHECK_CONTAINS(text, part) test_check_str((text), (part), true, __FILE__, __LINE__)
 // fn(arg) must panic with exactly this text.
 #define CHECK_PANICS(text, fn, arg) test_check_panics((text), (fn), (arg), __FILE__, __LINE__)
-// Waits until the condition holds; false, and a failure, after 10 s.
+// Waits until the condition holds; false, and a failure, after 20 s.
 #define WAIT_UNTIL(condition)                                                                      \
 	__extension__({                                                                            \
-		int64_t test_end_ = tuza_now() + 10 * TUZA_SECOND;                                 \
+		int64_t test_end_ = tuza_now() + 20 * TUZA_SECOND;                                 \
 		bool test_held_;                                                                   \
 		while (!(test_held_ = (condition)) && tuza_now() < test_end_)                      \
 			tuza_sleep(100 * TUZA_MICROSECOND);                                        \
@@ -193,7 +193,7 @@ static void test_run(struct test_case *test, bool in_run)
 	int fds = test_count_fds();
 
 	sigaction(SIGALRM, &action, NULL);
-	alarm(limit ? (unsigned)atoi(limit) : 30);
+	alarm(limit ? (unsigned)atoi(limit) : 60);
 	atomic_store(&test_failures, 0);
 	test_skipped = false;
 	if (test->plain || in_run)

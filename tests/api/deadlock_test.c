@@ -28,13 +28,22 @@ static const char *report(void)
 	return text;
 }
 
-static int count_reports(void)
+static int occurrences(const char *part)
 {
 	int n = 0;
 
-	for (const char *at = report(); (at = strstr(at, "found deadlock:\n")); at++)
+	for (const char *at = report(); (at = strstr(at, part)); at++)
 		n++;
 	return n;
+}
+
+static int count_reports(void) { return occurrences("found deadlock:\n"); }
+
+// A report is written in pieces, and ends with who started the last of so many.
+static void wait_for_report(int goroutines)
+{
+	WAIT_UNTIL(occurrences("\ncreated by ") == goroutines);
+	CHECK_EQ(count_reports(), 1);
 }
 
 // Twice as long as a circle has to last, and a look more.
@@ -76,7 +85,7 @@ TEST_ABANDONS(a_ring_of_three_is_reported_once)
 {
 	listen_in();
 	make_ring(3);
-	WAIT_UNTIL(count_reports() == 1);
+	wait_for_report(3);
 	for (int i = 0; i < 3; i++)
 		CHECK_CONTAINS(text, "waits for mutex 0x");
 	CHECK_CONTAINS(text, "[sync.Mutex.Lock]:\n");
@@ -134,7 +143,7 @@ TEST_ABANDONS(a_write_lock_is_a_link_as_a_mutex_is)
 	tuza_waitgroup_add(&both_have, 2);
 	tuza_go(writes_then_locks, NULL);
 	tuza_go(locks_then_reads, NULL);
-	WAIT_UNTIL(count_reports() == 1);
+	wait_for_report(2);
 	CHECK_CONTAINS(text, "waits for rwmutex 0x");
 	CHECK_CONTAINS(text, "[sync.RWMutex.RLock]:\n");
 }
@@ -155,7 +164,7 @@ TEST_ABANDONS(two_that_join_each_other_are_reported)
 	listen_in();
 	for (intptr_t i = 0; i < 2; i++)
 		handles[i] = tuza_spawn(joins_other, (void *)i);
-	WAIT_UNTIL(count_reports() == 1);
+	wait_for_report(2);
 	CHECK_CONTAINS(text, " waits for the end of goroutine ");
 }
 

@@ -33,14 +33,6 @@ static void waits_at_depth(tuza_chan *c, int depth, tuza_waitgroup *wg)
 	tuza_waitgroup_done(wg);
 }
 
-static uint64_t waiting(void)
-{
-	tuza_statistics s;
-
-	tuza_stats(&s);
-	return s.waiting;
-}
-
 static char *get_state(const struct server *s, char **state)
 {
 	char *text;
@@ -104,7 +96,7 @@ TEST(goroutines_are_grouped_by_where_they_wait)
 	tuza_waitgroup_add(&wg, 40);
 	for (int i = 0; i < 40; i++)
 		go(waits_in_a_group, c, &wg);
-	WAIT_UNTIL(waiting() >= 40);
+	wait_parked("chan receive", 40);
 	text = get_state(&s, &state);
 	g = group_at(state, "waits_in_a_group");
 	if (CHECK(g != NULL)) {
@@ -164,7 +156,7 @@ TEST(places_are_told_apart_in_every_look)
 				tuza_waitgroup_add(&wg, 1);
 				go(waits_at_depth, c, depth, &wg);
 			}
-		WAIT_UNTIL(waiting() >= (uint64_t)all);
+		wait_parked("chan receive", all);
 		text = get_state(&s, &state);
 		for (int depth = 0; depth < DEPTHS; depth++)
 			CHECK_EQ(count_at_depth(state, depth), (look + 1) * (depth + 1));
@@ -189,7 +181,7 @@ TEST(what_is_too_much_is_left_out_and_said)
 	tuza_waitgroup_add(&wg, DEPTHS);
 	for (int depth = 0; depth < DEPTHS; depth++)
 		go(waits_at_depth, c, depth, &wg);
-	WAIT_UNTIL(waiting() >= DEPTHS);
+	wait_parked("chan receive", DEPTHS);
 	text = get_state(&s, &state);
 	look = json_member(state, "look");
 	groups = json_member(look, "groups");
@@ -240,7 +232,8 @@ static int nil_channel_comes_first(void *arg)
 	for (int i = 0; i < 20; i++)
 		go(waits_evilly, c);
 	go(waits_for_ever);
-	WAIT_UNTIL(waiting() >= 21);
+	wait_parked("chan receive", 20);
+	wait_parked("chan receive (nil chan)", 1);
 	tuza_sleep(TUZA_SECOND); // then it is suspected
 	text = get_state(&s, &state);
 	first = json_element(json_member(json_member(state, "look"), "groups"), 0);
@@ -269,7 +262,7 @@ TEST(names_and_labels_are_text_whatever_they_hold)
 	const char *g;
 
 	go(waits_evilly, c);
-	WAIT_UNTIL(waiting() >= 1);
+	wait_parked("chan receive", 1);
 	text = get_state(&s, &state);
 	g = group_at(state, "waits_deep");
 	if (!CHECK(g != NULL))
@@ -302,7 +295,7 @@ TEST(single_goroutine_is_shown_with_its_stack)
 	tuza_waitgroup_add(&wg, 3);
 	for (int i = 0; i < 3; i++)
 		go(waits_at_depth, c, 4, &wg);
-	WAIT_UNTIL(waiting() >= 3);
+	wait_parked("chan receive", 3);
 	text = get_state(&s, &state);
 	id = atoll(json_element(json_member(group_at(state, "waits_deep"), "examples"), 0));
 	free(text);
@@ -366,7 +359,7 @@ TEST(scan_marks_what_is_leaked)
 	for (int i = 0; i < LEAKED; i++)
 		go(waits_in_vain, i);
 	go(waits_deep, c, 0);
-	WAIT_UNTIL(waiting() >= LEAKED + 1);
+	wait_parked("chan receive", LEAKED + 1);
 	text = get(&s, "/debug/leaks.json", &state);
 	CHECK(json_is_valid(state));
 	leaked = json_number(state, "leaked");

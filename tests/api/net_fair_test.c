@@ -64,7 +64,9 @@ TEST(none_of_many_busy_connections_falls_behind)
 		TUZA_GO(answer, c, i);
 		TUZA_GO(ask, c, i);
 	}
-	WAIT_UNTIL(c->left == 0);
+	// On a machine with much else to do it takes longer than WAIT_UNTIL has patience.
+	while (c->left != 0)
+		tuza_sleep(MS);
 	for (int i = 0; i < PAIRS; i++) {
 		if (c->turns[i] < least)
 			least = c->turns[i];

@@ -56,7 +56,7 @@ TEST(without_descriptors_of_processes_threads_wait)
 	CHECK_STR(out, "out\n");
 	free(out);
 	tuza_context *ctx =
-		tuza_context_with_timeout(tuza_context_background(), 20 * TUZA_MILLISECOND);
+		tuza_context_with_timeout(tuza_context_background(), 500 * TUZA_MILLISECOND);
 	CHECK_EQ(tuza_process_start(ctx, TUZA_ARGV("sleep", "1000"), NULL, &p), 0);
 	CHECK_EQ(tuza_process_wait(p, NULL), -ETIMEDOUT);
 	tuza_process_free(p);

@@ -127,7 +127,7 @@ TEST(after_fires_when_nothing_else_is_ready)
 
 	CHECK_EQ(TUZA_SELECT(TUZA_RECV(idle, &v), TUZA_AFTER(5 * TUZA_MILLISECOND)), 1);
 	CHECK(tuza_now() - start >= 5 * TUZA_MILLISECOND);
-	CHECK(tuza_now() - start < TUZA_SECOND);
+	CHECK(tuza_now() - start < 10 * TUZA_SECOND);
 	start = tuza_now();
 	CHECK_EQ(TUZA_SELECT(TUZA_UNTIL(start + 5 * TUZA_MILLISECOND), TUZA_RECV(idle, &v)), 0);
 	CHECK(tuza_now() >= start + 5 * TUZA_MILLISECOND);

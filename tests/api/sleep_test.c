@@ -276,6 +276,8 @@ TEST(blocking_section_sleeps_as_a_thread)
 	TUZA_GO(spin_and_yield, &stop, &turns);
 	tuza_blocking_begin();
 	tuza_sleep(20 * MS);
+	while (turns == 0 && tuza_now() - before < 10 * TUZA_SECOND)
+		tuza_sleep(MS); // nobody but the section's thread has had a CPU so far
 	tuza_blocking_end();
 	CHECK(tuza_now() - before >= 20 * MS);
 	CHECK(turns > 0);
@@ -301,13 +303,17 @@ static int leave_a_sleeper(void *arg)
 	return 0;
 }
 
-// L5: who sleeps at the end of the run is dropped, and does not hold it up.
+// L5: who sleeps at the end of the run is dropped, and does not hold it up. A busy machine may let
+// a run last as long as the sleep; one that waits for the sleeper does so each time.
 TEST_PLAIN(sleepers_are_dropped_at_the_end)
 {
-	int64_t before = tuza_now();
+	int64_t before;
+	int attempts = 0;
 
-	CHECK_EQ(tuza_run(leave_a_sleeper, NULL), 0);
-	CHECK(tuza_now() - before < 190 * MS);
+	do {
+		before = tuza_now();
+		CHECK_EQ(tuza_run(leave_a_sleeper, NULL), 0);
+	} while (tuza_now() - before >= 190 * MS && CHECK(++attempts < 30));
 	tuza_sleep(before + 220 * MS - tuza_now());
 	CHECK_EQ(woken, 0);
 }

@@ -36,12 +36,12 @@ TEST(slow_receiver_finds_one_tick_and_its_due_time)
 	tuza_ticker *t = tuza_ticker_new(5 * MS);
 	tuza_chan *c = tuza_ticker_chan(t);
 	int64_t first = 0, second = 0;
-	int64_t before = tuza_now();
+	int64_t begun = tuza_now();
 
 	tuza_sleep(52 * MS);
+	int64_t received = tuza_now(); // or a little later
 	CHECK(tuza_recv(c, &first));
-	CHECK(first - before < 25 * MS);
-	int64_t received = tuza_now();
+	CHECK(first <= begun + 5 * MS);
 	CHECK(tuza_recv(c, &second)); // the next one that comes
 	CHECK(second + 5 * MS > received);
 	CHECK_EQ((second - first) % (5 * MS), 0);
@@ -120,7 +120,7 @@ TEST(period_is_kept_within_30_percent)
 {
 	int attempts = 0;
 
-	while (!ten_ticks_take(10 * MS) && CHECK(++attempts < 5))
+	while (!ten_ticks_take(10 * MS) && CHECK(++attempts < 50))
 		;
 }
 

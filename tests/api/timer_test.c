@@ -93,12 +93,13 @@ TEST(late_receiver_gets_the_due_time)
 	int64_t before = tuza_now(), at;
 	tuza_timer *t = tuza_timer_new(MS);
 	tuza_chan *c = tuza_after(MS);
+	int64_t after = tuza_now();
 
 	tuza_sleep(30 * MS);
 	CHECK(recv_time(tuza_timer_chan(t), &at));
-	CHECK(at - before >= MS && at - before < 20 * MS);
+	CHECK(at >= before + MS && at <= after + MS);
 	CHECK(recv_time(c, &at));
-	CHECK(at - before >= MS && at - before < 20 * MS);
+	CHECK(at >= before + MS && at <= after + MS);
 	tuza_timer_free(t);
 	tuza_chan_release(c);
 }
@@ -145,7 +146,7 @@ TEST(timers_fire_in_order_of_their_times)
 	int attempts = 0;
 
 	// As in Go: a busy machine may be late by more than a slot.
-	while (!slots_are_in_order() && CHECK(++attempts < 5))
+	while (!slots_are_in_order() && CHECK(++attempts < 50))
 		;
 }
 
@@ -340,12 +341,18 @@ TEST(adjusting_many_timers_loses_none)
 // The channel is counted: the timer's reference is one, the program's another.
 TEST(retained_channel_outlives_its_timer)
 {
-	tuza_timer *running = tuza_timer_new(20 * MS), *fired = tuza_timer_new(0);
-	tuza_chan *a = tuza_chan_retain(tuza_timer_chan(running));
-	tuza_chan *b = tuza_chan_retain(tuza_timer_chan(fired));
-	int64_t at;
+	tuza_timer *running, *fired = tuza_timer_new(0);
+	tuza_chan *a = NULL, *b = tuza_chan_retain(tuza_timer_chan(fired));
+	int64_t at, due;
 
-	tuza_timer_free(running); // stops it
+	do { // until the machine lets us be in time
+		if (a)
+			tuza_chan_release(a);
+		due = tuza_now() + 20 * MS;
+		running = tuza_timer_new(20 * MS);
+		a = tuza_chan_retain(tuza_timer_chan(running));
+		tuza_timer_free(running); // stops it
+	} while (tuza_now() >= due);
 	tuza_sleep(30 * MS);
 	tuza_timer_free(fired);
 	CHECK_EQ(tuza_chan_try_recv(a, &at), -EAGAIN);
@@ -408,7 +415,7 @@ TEST(after_func_calls_in_a_goroutine_of_its_own)
 	tuza_timer *t = tuza_after_func(5 * MS, count, &n);
 
 	CHECK(tuza_timer_chan(t) == NULL);
-	CHECK_EQ(n, 0);
+	CHECK(n == 0 || tuza_now() >= before + 5 * MS);
 	WAIT_UNTIL(n == 1);
 	CHECK(tuza_now() >= before + 5 * MS);
 	CHECK(!tuza_timer_stop(t));

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <tuza/process.h>
 
-static const int64_t PATIENCE = 2 * TUZA_SECOND; // of all servers, for what does not come
+static const int64_t PATIENCE = 4 * TUZA_SECOND; // of all servers, for what does not come
 static const int64_t TOO_LONG = 25 * TUZA_SECOND;
 
 static struct entry entries[CORPUS_MOST];
@@ -227,7 +227,7 @@ static const char nginx_settings[] =
 	"	access_log off;\n"
 	"	client_body_temp_path %1$s/b; proxy_temp_path %1$s/p; fastcgi_temp_path %1$s/f;\n"
 	"	uwsgi_temp_path %1$s/u; scgi_temp_path %1$s/s;\n"
-	"	client_header_timeout 2s; client_body_timeout 2s; keepalive_timeout 2s;\n"
+	"	client_header_timeout 4s; client_body_timeout 4s; keepalive_timeout 4s;\n"
 	"	server {\n"
 	"		listen unix:%1$s/nginx.sock backlog=1000;\n"
 	"		location / { proxy_pass http://unix:%1$s/behind.sock:; }\n"
@@ -239,10 +239,10 @@ static const char haproxy_settings[] = "global\n"
 				       "defaults\n"
 				       "	mode http\n"
 				       "	timeout connect 20s\n"
-				       "	timeout client 2s\n"
-				       "	timeout server 3s\n"
-				       "	timeout http-request 2s\n"
-				       "	timeout http-keep-alive 2s\n"
+				       "	timeout client 4s\n"
+				       "	timeout server 8s\n"
+				       "	timeout http-request 4s\n"
+				       "	timeout http-keep-alive 4s\n"
 				       "frontend front\n"
 				       "	bind unix@%1$s/haproxy.sock backlog 1000\n"
 				       "	default_backend behind\n"

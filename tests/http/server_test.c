@@ -230,12 +230,17 @@ TEST(a_client_that_sends_its_head_slowly_is_turned_away)
 
 	site_open(
 		&s, &(tuza_http_server_options){.handler = hello, .read_header_timeout = 100 * MS});
-	tuza_conn *conn = site_dial(&s);
-	int64_t before = tuza_now();
-	CHECK(send_text(conn, "GET / HTTP/1.1\r\nHost"));
-	CHECK_STR(read_to_end(conn, a), timeout_answer);
-	CHECK(tuza_now() - before >= 100 * MS);
-	CHECK_EQ(tuza_conn_close(conn), 0);
+	tuza_conn *conn;
+	int attempts = 0;
+	do { // until the machine lets us send something in time
+		conn = site_dial(&s);
+		int64_t before = tuza_now();
+		(void)send_text(conn, "GET / HTTP/1.1\r\nHost");
+		read_to_end(conn, a);
+		CHECK(a->length == 0 || tuza_now() - before >= 90 * MS);
+		CHECK_EQ(tuza_conn_close(conn), 0);
+	} while (a->length == 0 && ++attempts < 50);
+	CHECK_STR(a->bytes, timeout_answer);
 
 	// A byte now and then keeps nobody in.
 	conn = site_dial(&s);
@@ -289,15 +294,23 @@ TEST(a_client_that_sends_its_body_slowly_is_turned_away)
 	struct answer *a = malloc(sizeof *a);
 	struct site s;
 
+	tuza_conn *conn;
+	int attempts = 0;
+
 	site_open(&s, &(tuza_http_server_options){.handler = read_body, .read_timeout = 50 * MS});
-	tuza_conn *conn = site_dial(&s);
 	atomic_store(&body_error, 0);
-	CHECK(send_text(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5" END "he"));
-	CHECK_STR(read_to_end(conn, a), timeout_answer);
+	do { // until the machine lets us send the head in time
+		conn = site_dial(&s);
+		(void)send_text(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5" END "he");
+		read_to_end(conn, a);
+		CHECK_EQ(tuza_conn_close(conn), 0);
+	} while (body_error == 0 && ++attempts < 50);
+	CHECK_STR(a->bytes, timeout_answer);
 	CHECK_EQ(body_error, TUZA_EIOTIMEOUT);
-	CHECK_EQ(tuza_conn_close(conn), 0);
+	site_close(&s);
 
 	// One that goes away in the middle.
+	site_open(&s, &(tuza_http_server_options){.handler = read_body});
 	conn = site_dial(&s);
 	atomic_store(&body_error, 0);
 	CHECK(send_text(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5" END "he"));

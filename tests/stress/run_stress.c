@@ -121,7 +121,8 @@ TEST_PLAIN(wake_up_from_outside_is_never_lost)
 		if (tuza_now() - start > longest)
 			longest = tuza_now() - start;
 	}
-	if (!CHECK(longest < TUZA_SECOND))
+	// One that is lost is found when idle threads end, after 5 s.
+	if (!CHECK(longest < 4 * TUZA_SECOND))
 		printf("  %lld us\n", (long long)longest / 1000);
 	tuza_chan_close(in);
 	CHECK(!tuza_recv(out, &v));
