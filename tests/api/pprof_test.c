@@ -7,6 +7,8 @@
 
 #define KEEP_FRAME() __asm__ volatile("" ::: "memory") // no tail call
 
+// Once it is parked (wait_parked) it touches the channel no more when that is closed. A profile
+// shows the same frames while it still runs there.
 static void waits_for_work(tuza_chan *c)
 {
 	tuza_recv(c, NULL);
@@ -64,8 +66,9 @@ TEST(goroutines_are_counted_by_stack)
 		go(worker, c);
 	for (int i = 0; i < 7; i++)
 		go(other_worker, c);
-	WAIT_UNTIL(count_of(FUNCTIONS("waits_for_work", "worker")) == 20);
-	WAIT_UNTIL(count_of(FUNCTIONS("waits_for_work", "other_worker")) == 7);
+	wait_parked("chan receive", 27);
+	CHECK_EQ(count_of(FUNCTIONS("waits_for_work", "worker")), 20);
+	CHECK_EQ(count_of(FUNCTIONS("waits_for_work", "other_worker")), 7);
 	CHECK_EQ(count_of(FUNCTIONS("waits_for_work")), 27);
 	struct decoded *d = goroutine_profile();
 
@@ -83,7 +86,8 @@ TEST(scheduler_is_left_out)
 	tuza_chan *c = tuza_chan_new(0, 0);
 
 	go(worker, c);
-	WAIT_UNTIL(count_of(FUNCTIONS("waits_for_work")) == 1);
+	wait_parked("chan receive", 1);
+	CHECK_EQ(count_of(FUNCTIONS("waits_for_work")), 1);
 	CHECK_EQ(count_of(FUNCTIONS("waits_for_work", "park")), 0);
 	CHECK_EQ(count_of(FUNCTIONS("waits_for_work", "schedule_leave")), 0);
 	tuza_chan_close(c);
@@ -101,7 +105,7 @@ TEST(labels_of_goroutines_are_labels_of_the_profile)
 	CHECK_EQ(tuza_set_label("job", NULL), 0);
 	for (int i = 0; i < 5; i++)
 		go(worker, c);
-	WAIT_UNTIL(count_of(FUNCTIONS("waits_for_work")) == 8);
+	wait_parked("chan receive", 8);
 	struct decoded *d = goroutine_profile();
 
 	CHECK_EQ(value_of(d, 0, FUNCTIONS("worker"), "job", "a \"quoted\\one\" \n"), 3);
@@ -122,7 +126,7 @@ TEST(text_is_grouped_and_begins_with_the_most_frequent)
 	CHECK_EQ(tuza_set_label("job", "12"), 0);
 	for (int i = 0; i < 20; i++)
 		go(worker, c);
-	WAIT_UNTIL(count_of(FUNCTIONS("waits_for_work")) == 23);
+	wait_parked("chan receive", 23);
 	char *text = text_profile("goroutine", 1);
 	const char *many = strstr(text, "\n20 @ 0x"), *few = strstr(text, "\n3 @ 0x");
 
