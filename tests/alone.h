@@ -54,9 +54,7 @@ TEST_UNUSED_ static void test_alone(const char *name, void (*body)(void), int (*
 	fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {
-		const char *limit = getenv("TUZA_TEST_SECONDS");
-
-		alarm(limit ? (unsigned)atoi(limit) : 60); // the parent's is not inherited
+		alarm((unsigned)test_seconds); // the parent's is not inherited
 		CHECK_EQ(tuza_run(run, &alone), 0);
 		fflush(stdout);
 		// Without LeakSanitizer: what is hidden from a scan is hidden from it as well.

@@ -65,7 +65,7 @@ TEST_UNUSED_ static bool blocks(void (*fn)(void *), void *arg)
 	return atomic_load(&probe->state) != TEST_PROBE_DONE;
 }
 
-// Whether fn(arg), called in a goroutine of its own, returns within 20 s.
+// Whether fn(arg), called in a goroutine of its own, returns before WAIT_UNTIL gives up.
 TEST_UNUSED_ static bool does_not_block(void (*fn)(void *), void *arg)
 {
 	struct test_probe *probe = test_probe_start(fn, arg);

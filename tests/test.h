@@ -66,10 +66,11 @@
 #define CHECK_CONTAINS(text, part) test_check_str((text), (part), true, __FILE__, __LINE__)
 // fn(arg) must panic with exactly this text.
 #define CHECK_PANICS(text, fn, arg) test_check_panics((text), (fn), (arg), __FILE__, __LINE__)
-// Waits until the condition holds; false, and a failure, after 20 s.
+// Waits until the condition holds; false, and a failure, after a third of TUZA_TEST_SECONDS. For
+// what takes its time there are waits without a limit of their own, such as a waitgroup's.
 #define WAIT_UNTIL(condition)                                                                      \
 	__extension__({                                                                            \
-		int64_t test_end_ = tuza_now() + 20 * TUZA_SECOND;                                 \
+		int64_t test_end_ = tuza_now() + test_seconds * TUZA_SECOND / 3;                   \
 		bool test_held_;                                                                   \
 		while (!(test_held_ = (condition)) && tuza_now() < test_end_)                      \
 			tuza_sleep(100 * TUZA_MICROSECOND);                                        \
@@ -100,6 +101,7 @@ static struct test_case *test_first;
 static struct test_case **test_last = &test_first;
 static atomic_int test_failures; // of the current test
 static bool test_skipped;
+static int test_seconds = 60; // constant once main has read TUZA_TEST_SECONDS
 static int test_count_failed, test_count_skipped, test_count_run;
 
 // ---- checks ----------------------------------------------------------------------------------
@@ -148,13 +150,14 @@ TEST_UNUSED_ static bool test_check_panics(
 
 static void test_call(void *arg) { ((struct test_case *)arg)->body(); }
 
-// The test itself, then the wait of up to 10 s for goroutines that are about to end.
+// The test itself, then the wait for goroutines that are about to end.
 static void test_body(struct test_case *test)
 {
 	tuza_leak_snapshot *before = tuza_leak_snapshot_new();
 	size_t count_before = tuza_num_goroutine();
 	tuza_panic_info info = {"", ""};
-	tuza_leak_options leaks = {.ignore_current = before, .wait = 10 * TUZA_SECOND};
+	tuza_leak_options leaks = {
+		.ignore_current = before, .wait = test_seconds * TUZA_SECOND / 3};
 
 	if (tuza_try(test_call, test, &info) != 0) {
 		atomic_fetch_add(&test_failures, 1);
@@ -187,13 +190,12 @@ static void test_too_slow(int sig)
 
 static void test_run(struct test_case *test, bool in_run)
 {
-	const char *limit = getenv("TUZA_TEST_SECONDS");
 	struct sigaction action = {
 		.sa_handler = test_too_slow, .sa_flags = SA_ONSTACK | SA_RESTART};
 	int fds = test_count_fds();
 
 	sigaction(SIGALRM, &action, NULL);
-	alarm(limit ? (unsigned)atoi(limit) : 60);
+	alarm((unsigned)test_seconds);
 	atomic_store(&test_failures, 0);
 	test_skipped = false;
 	if (test->plain || in_run)
@@ -262,7 +264,10 @@ static int test_shared_run(void *words) { return test_run_all(words, true); }
 
 int main(int argc, char **argv)
 {
+	const char *seconds = getenv("TUZA_TEST_SECONDS");
+
 	(void)argc;
+	test_seconds = seconds ? atoi(seconds) : test_seconds;
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	test_choose_seed();
 	if (test_is_shared)
