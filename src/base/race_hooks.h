@@ -16,6 +16,8 @@ WEAK void __tsan_read_range(void *address, unsigned long bytes);
 WEAK void __tsan_write_range(void *address, unsigned long bytes);
 WEAK void __tsan_func_entry(void *call);
 WEAK void __tsan_func_exit(void);
+WEAK void __tsan_ignore_thread_begin(void);
+WEAK void __tsan_ignore_thread_end(void);
 WEAK void *__tsan_get_current_fiber(void);
 WEAK void *__tsan_create_fiber(unsigned flags);
 WEAK void __tsan_destroy_fiber(void *fiber);
@@ -55,6 +57,21 @@ static ALWAYS_INLINE void race_write(const void *p, size_t bytes)
 		__tsan_write_range((void *)(uintptr_t)p, bytes);
 		__tsan_func_exit();
 	}
+}
+
+/*
+ * Around calls of a library that shares memory between threads under a lock of its own, which the
+ * detector does not see, while it sees memcpy and the like. Nests.
+ */
+static ALWAYS_INLINE void race_ignore_begin(void)
+{
+	if (__tsan_ignore_thread_begin)
+		__tsan_ignore_thread_begin();
+}
+static ALWAYS_INLINE void race_ignore_end(void)
+{
+	if (__tsan_ignore_thread_end)
+		__tsan_ignore_thread_end();
 }
 
 #endif

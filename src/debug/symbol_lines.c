@@ -6,13 +6,14 @@
  * libbacktrace is fit for signal handlers as built for gcc: it allocates by mmap (its lock is only
  * ever tried), and its state is read and published by atomics, so threads may look up at the same
  * time. Its one lock is that of dl_iterate_phdr, recursive, in the first look-up. Modules loaded
- * later are unknown to it.
+ * later are unknown to it. ThreadSanitizer knows nothing of all that, and looks away.
  */
 #include "debug/symbol.h"
 
 #if TUZA_HAVE_LIBBACKTRACE
 
 #include "base/atomic.h"
+#include "base/race_hooks.h"
 
 #include <backtrace.h>
 #include <errno.h>
@@ -61,10 +62,13 @@ void lines_at(uintptr_t address, lines_visit *visit, void *arg)
 {
 	struct lines_call call = {visit, arg};
 	int saved_errno = errno;
+
+	race_ignore_begin();
 	struct backtrace_state *state = shared_state();
 
 	if (state)
 		backtrace_pcinfo(state, address, found_line, ignore_error, &call);
+	race_ignore_end();
 	errno = saved_errno;
 }
 
@@ -88,10 +92,13 @@ const char *lines_function(uintptr_t address, uintptr_t *start)
 {
 	struct found_symbol found = {NULL, 0};
 	int saved_errno = errno;
+
+	race_ignore_begin();
 	struct backtrace_state *state = shared_state();
 
 	if (state)
 		backtrace_syminfo(state, address, found_function, ignore_error, &found);
+	race_ignore_end();
 	errno = saved_errno;
 	*start = found.start;
 	return found.function;

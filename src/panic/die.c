@@ -177,13 +177,16 @@ void die_with_stacks(bool all, unsigned report_flags)
 	}
 	if (level >= TRACEBACK_SYSTEM)
 		report_flags |= REPORT_RUNTIME_FRAMES;
-	if (!all || dying_depth > 1) {
-		const struct goroutine *g = goroutine_current_or_null();
+	const struct goroutine *g = goroutine_current_or_null();
 
+	if (!all || dying_depth > 1) {
 		die_writer(&w);
 		report_current(&w, report_flags);
 		writer_flush(&w);
 		shown = g ? g->id : 0;
+	} else if (g && (g->flags & GOROUTINE_THREAD) &&
+		   !(report_flags & (REPORT_INTERRUPTED | REPORT_RUNTIME_FRAMES))) {
+		shown = g->id; // it has only found out what the goroutines wait for
 	}
 	if (dying_depth == 1 && (all || level >= TRACEBACK_ALL))
 		report_all(STDERR_FILENO, report_flags, shown);

@@ -3,6 +3,7 @@
 // expect-stderr: fatal error: all goroutines are asleep - deadlock!
 // expect-stderr: goroutine 1 [chan receive]:
 // expect-stderr: program
+// expect-not-stderr: tuza_run
 /*
  * D3, T4.1: the only goroutine waits for a value that nobody can send.
  */

@@ -2,6 +2,7 @@
 // expect-status: 2
 // expect-stderr: fatal error: no goroutines (main called runtime.Goexit) - deadlock!
 // expect-stdout: deferred
+// expect-not-stderr: tuza_run
 /*
  * P9: goroutine 1 exits, nobody is left.
  */
