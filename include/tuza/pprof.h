@@ -144,7 +144,7 @@ int tuza_set_mutex_profile_fraction(int fraction);
  *	/debug/pprof/threadcreate   the same, and so heap, allocs, block and mutex. With ?seconds=10
  *	                            instead of debug: what was added in so many seconds
  *	/debug/pprof/profile        ?seconds=30: the CPU profile of so many seconds
- *	/debug/pprof/trace          ?seconds=1: a trace of so many seconds; ?format=perfetto
+ *	/debug/pprof/trace          ?seconds=1: a trace of so many seconds; ?format=perfetto, =v1
  *	/debug/flightrecorder       tuza_flight_recorder_write, if there is one
  *	/debug/pprof/cmdline        the command line, with zeroes between words
  *	/debug/pprof/symbol         ?0x401000+0x401010: names of addresses

@@ -33,6 +33,9 @@ extern "C" {
 typedef enum tuza_trace_format {
 	TUZA_TRACE_GO,       // for `go tool trace` of Go 1.23 and later, and gotraceui
 	TUZA_TRACE_PERFETTO, // protocol buffers for https://ui.perfetto.dev
+	// As Go 1.11 to 1.21 wrote them ("v1"): for tools of that time; later ones read it, too. It
+	// has less: no threads, and of waits only the kinds that Go had words for.
+	TUZA_TRACE_GO_V1,
 } tuza_trace_format;
 
 typedef struct tuza_trace_options {

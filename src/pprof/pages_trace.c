@@ -2,8 +2,8 @@
 /*
  * Pages of execution traces: one of the next seconds, and what the flight recorder has.
  *
- * Both are for `go tool trace`, or with ?format=perfetto for ui.perfetto.dev. A trace's page is
- * bounded, so it keeps the latest million events.
+ * Both are for `go tool trace`; a trace with ?format=perfetto is for ui.perfetto.dev, with
+ * ?format=v1 for Go's tools before 1.22. It is bounded, so it keeps the latest million events.
  */
 #include "pprof/pages.h"
 
@@ -15,15 +15,17 @@
 
 static const size_t EVENT_BYTES = 16 << 20;
 
-static bool wants_perfetto(const struct page_request *r)
+static tuza_trace_format format_of(const struct page_request *r)
 {
-	return strstr(r->query, "format=perfetto") != NULL;
+	if (strstr(r->query, "format=perfetto"))
+		return TUZA_TRACE_PERFETTO;
+	return strstr(r->query, "format=v1") ? TUZA_TRACE_GO_V1 : TUZA_TRACE_GO;
 }
 
 // Go: src/net/http/pprof/pprof.go, Trace
 void page_trace(struct page *p, const struct page_request *r)
 {
-	tuza_trace_options options = {.max_bytes = EVENT_BYTES};
+	tuza_trace_options options = {.max_bytes = EVENT_BYTES, .format = format_of(r)};
 	int64_t seconds;
 	int fd, error;
 
@@ -31,8 +33,6 @@ void page_trace(struct page *p, const struct page_request *r)
 		seconds = 1;
 	if (seconds > 24 * 3600)
 		seconds = 24 * 3600;
-	if (wants_perfetto(r))
-		options.format = TUZA_TRACE_PERFETTO;
 	fd = page_file_open(p);
 	if (fd < 0)
 		return;
@@ -46,7 +46,7 @@ void page_trace(struct page *p, const struct page_request *r)
 		return;
 	}
 	p->type = PAGE_BINARY;
-	p->file = wants_perfetto(r) ? "trace.pftrace" : "trace";
+	p->file = options.format == TUZA_TRACE_PERFETTO ? "trace.pftrace" : "trace";
 	r->wait(seconds * TUZA_SECOND, r->arg);
 	page_file_close(p, fd, tuza_trace_stop());
 }

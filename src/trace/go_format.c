@@ -2,8 +2,8 @@
 /*
  * Go's format of execution traces, version 2 as of Go 1.23, for `go tool trace`.
  *
- * (The older one, which that tool still converts, has neither threads nor the reasons of the
- * runtime's own, and knows blocking sections only as moments.)
+ * (The older one is in go_old_format.c: it has neither threads nor the reasons of the runtime's
+ * own.)
  *
  * A file is a header and batches of events, each of one thread, with times as differences; behind
  * them the texts and stacks that events refer to by number. Readers bring the threads' events into
@@ -70,13 +70,6 @@ struct batch {
 	int64_t begin, last; // times of its first and last event
 };
 
-struct known_name {
-	const char *name; // equal pointers are equal texts; others may be, too
-	uint32_t number;
-};
-
-enum { KNOWN_NAMES = 1 << 15 };
-
 struct go_writer {
 	struct output out;
 	struct history *history;
@@ -85,8 +78,7 @@ struct go_writer {
 	uint32_t stack_count;
 	uint64_t reasons; // those that occur
 	struct piece texts, stacks;
-	struct known_name *known;
-	uint32_t names; // how many were numbered
+	struct known_names names;
 };
 
 // ---- batches -----------------------------------------------------------------------------------
@@ -325,18 +317,13 @@ static void write_text(struct go_writer *w, uint64_t number, const char *text)
 	piece_bytes(&w->texts, text, n);
 }
 
-// The number of a name; names that come again and again get it from the table.
 static uint32_t name_number(struct go_writer *w, const char *name)
 {
-	struct known_name *k =
-		&w->known[((uintptr_t)name * 0x9e3779b97f4a7c15u >> 32) % KNOWN_NAMES];
+	bool is_new;
+	uint32_t number = NAME_TEXTS + names_number(&w->names, name, &is_new);
 
-	if (k->name == name)
-		return k->number;
-	uint32_t number = NAME_TEXTS + w->names++;
-
-	write_text(w, number, name);
-	*k = (struct known_name){name, number};
+	if (is_new)
+		write_text(w, number, name);
 	return number;
 }
 
@@ -392,13 +379,12 @@ int go_format_write(struct history *h, int fd)
 {
 	static const char header[16] = "go 1.23 trace\0\0";
 	struct go_writer w = {.out.fd = fd, .history = h, .stack_count = stack_count()};
-	size_t batches = (h->thread_count + 1) * sizeof(*w.batches),
-	       known = KNOWN_NAMES * sizeof(*w.known);
+	size_t batches = (h->thread_count + 1) * sizeof(*w.batches);
+	int error = names_begin(&w.names);
 
 	w.batches = sys_pages_alloc(batches);
 	w.is_used = sys_pages_alloc(w.stack_count + 1);
-	w.known = sys_pages_alloc(known);
-	if (w.batches && w.is_used && w.known) {
+	if (!error && w.batches && w.is_used) {
 		output_bytes(&w.out, header, sizeof(header));
 		write_frequency(&w);
 		if (h->thread_count > 0)
@@ -419,8 +405,7 @@ int go_format_write(struct history *h, int fd)
 		sys_pages_free(w.batches, batches);
 	if (w.is_used)
 		sys_pages_free(w.is_used, w.stack_count + 1);
-	if (w.known)
-		sys_pages_free(w.known, known);
+	names_end(&w.names);
 	piece_free(&w.texts);
 	piece_free(&w.stacks);
 	return w.out.error;

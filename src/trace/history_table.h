@@ -13,16 +13,17 @@
 static const uint32_t NOBODY = UINT32_MAX;
 
 struct told_goroutine {
-	uint64_t id;       // 0: free
-	uint64_t sequence; // of STEP_STARTS and STEP_READY
-	uint32_t thread;   // when it runs or is blocked; NOBODY
-	uint32_t stack;    // where it stood at the end, if it did nothing
-	uint32_t entry;    // its function, if it was made meanwhile
-	uint8_t state;     // enum history_state: now
-	uint8_t first;     // at the beginning
-	bool is_seen;      // it occurs in an event
-	bool owes_ready;   // it was told to be ready before that was noted
-	bool is_ready;     // it was made ready before it was noted to park
+	uint64_t id;             // 0: free
+	uint64_t sequence;       // of STEP_STARTS and STEP_READY
+	uint64_t older_sequence; // go_old_format.c's
+	uint32_t thread;         // when it runs or is blocked; NOBODY
+	uint32_t stack;          // where it stood at the end, if it did nothing
+	uint32_t entry;          // its function, if it was made meanwhile
+	uint8_t state;           // enum history_state: now
+	uint8_t first;           // at the beginning
+	bool is_seen;            // it occurs in an event
+	bool owes_ready;         // it was told to be ready before that was noted
+	bool is_ready;           // it was made ready before it was noted to park
 };
 
 struct told_thread {

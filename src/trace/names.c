@@ -9,8 +9,10 @@
 
 #include "debug/symbol.h"
 #include "sched/goroutine.h"
+#include "sys/sys.h"
 #include "trace/stack.h"
 
+#include <errno.h>
 #include <string.h>
 
 static void take_function(const struct symbol *s, void *function)
@@ -103,4 +105,36 @@ const char *names_of_reason(uint32_t reason)
 	default:
 		return wait_reason_text((enum wait_reason)reason);
 	}
+}
+
+// ---- numbers for names -----------------------------------------------------------------------
+
+enum { KNOWN_NAMES = 1 << 15 };
+
+struct known_name {
+	const char *name;
+	uint32_t number;
+};
+
+int names_begin(struct known_names *k)
+{
+	*k = (struct known_names){sys_pages_alloc(KNOWN_NAMES * sizeof(*k->slots)), 0};
+	return k->slots ? 0 : -ENOMEM;
+}
+
+void names_end(struct known_names *k)
+{
+	if (k->slots)
+		sys_pages_free(k->slots, KNOWN_NAMES * sizeof(*k->slots));
+}
+
+uint32_t names_number(struct known_names *k, const char *name, bool *is_new)
+{
+	struct known_name *slot =
+		&k->slots[((uintptr_t)name * 0x9e3779b97f4a7c15u >> 32) % KNOWN_NAMES];
+
+	*is_new = slot->name != name;
+	if (*is_new)
+		*slot = (struct known_name){name, k->count++};
+	return slot->number;
 }

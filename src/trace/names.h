@@ -24,4 +24,17 @@ uint32_t names_of_stack(uint32_t number, struct named_frame frames[NAMED_FRAMES_
 // Why a goroutine parks, in words by which `go tool trace` knows network and synchronisation.
 const char *names_of_reason(uint32_t wait_reason);
 
+/*
+ * Numbers for names, from 0 on, for files that refer to them by number. Names that come again and
+ * again get the one that they had; others may get a new one each time.
+ */
+struct known_names {
+	struct known_name *slots; // by pointer: equal pointers are equal texts
+	uint32_t count;           // how many were numbered
+};
+
+MUST_USE int names_begin(struct known_names *k); // 0 or -ENOMEM
+void names_end(struct known_names *k);
+uint32_t names_number(struct known_names *k, const char *name, bool *is_new);
+
 #endif

@@ -39,6 +39,7 @@ void output_piece(struct output *o, struct piece *p);
  * (debug/dump.h), since symbols are looked up.
  */
 MUST_USE int go_format_write(struct history *h, int fd);
+MUST_USE int go_old_format_write(struct history *h, int fd);
 MUST_USE int perfetto_write(struct history *h, int fd);
 
 #endif

@@ -85,8 +85,12 @@ static void write_on_own_stack(const struct arch_saved *caller, void *arg)
 	w->result = history_take(&h, w->since, w->ends, w->is_fatal);
 	if (w->result)
 		return;
-	w->result = w->format == TUZA_TRACE_PERFETTO ? perfetto_write(&h, w->fd)
-						     : go_format_write(&h, w->fd);
+	if (w->format == TUZA_TRACE_PERFETTO)
+		w->result = perfetto_write(&h, w->fd);
+	else if (w->format == TUZA_TRACE_GO_V1)
+		w->result = go_old_format_write(&h, w->fd);
+	else
+		w->result = go_format_write(&h, w->fd);
 	history_free(&h);
 }
 
@@ -255,6 +259,13 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+static tuza_trace_format format_of(const char *path)
+{
+	if (ends_with(path, ".pftrace") || ends_with(path, ".perfetto"))
+		return TUZA_TRACE_PERFETTO;
+	return ends_with(path, ".v1") ? TUZA_TRACE_GO_V1 : TUZA_TRACE_GO;
+}
+
 static void say_written(const char *path, int error)
 {
 	struct writer w;
@@ -311,9 +322,7 @@ void trace_start_of_run(void)
 		&(tuza_flight_recorder_options){
 			.max_bytes = TRACE_BYTES,
 			.path = path,
-			.format = ends_with(path, ".pftrace") || ends_with(path, ".perfetto")
-					  ? TUZA_TRACE_PERFETTO
-					  : TUZA_TRACE_GO,
+			.format = format_of(path),
 		});
 	be_idle();
 	if (error && error != -EBUSY)

@@ -364,3 +364,90 @@ TEST(perfettos_format_is_a_row_of_packets)
 	free(t.data);
 	close(fd);
 }
+
+// ---- Go's format of before 1.22 ----------------------------------------------------------------
+
+enum { V1_BATCH = 1, V1_FREQUENCY = 2, V1_STACK = 3, V1_CREATE = 13, V1_START = 14 };
+enum {
+	V1_UNBLOCK = 21,
+	V1_BLOCK_SEND = 22,
+	V1_BLOCK_RECV,
+	V1_STRING = 37,
+	V1_LOG = 48,
+	V1_KINDS = 50
+};
+
+struct v1 {
+	uint64_t count[V1_KINDS];
+	uint64_t goroutine;            // the one that exchange_values starts
+	uint64_t sequences, sum, most; // of those that it has
+};
+
+static void v1_event(struct trace_file *t, struct v1 *v)
+{
+	unsigned byte = t->data[t->at++], kind = byte & 63;
+	uint64_t arguments[3] = {0};
+	size_t end = 0;
+
+	if (!CHECK(kind > 0 && kind < V1_KINDS))
+		return;
+	v->count[kind]++;
+	if (kind == V1_STRING) {
+		(void)trace_varint(t);
+		end = trace_varint(t);
+		t->at += end;
+		return;
+	}
+	if (byte >> 6 == 3)
+		end = trace_varint(t) + t->at;
+	for (unsigned i = 0; i < (end ? 3 : (byte >> 6) + 1); i++)
+		arguments[i] = trace_varint(t);
+	if (kind == V1_CREATE && arguments[1] > v->goroutine)
+		v->goroutine = arguments[1];
+	if (end)
+		t->at = end;
+	if (kind == V1_LOG) {
+		end = trace_varint(t);
+		t->at += end;
+	}
+	if ((kind == V1_START || kind == V1_UNBLOCK) && arguments[1] == v->goroutine) {
+		v->sequences++;
+		v->sum += arguments[2];
+		v->most = arguments[2] > v->most ? arguments[2] : v->most;
+	}
+}
+
+TEST(the_older_format_numbers_what_happens_to_a_goroutine)
+{
+	tuza_trace_options options = {.format = TUZA_TRACE_GO_V1};
+	int fd = trace_memory();
+	struct trace_file t = {.at = 16};
+	struct v1 v = {.goroutine = 0};
+
+	CHECK_EQ(tuza_trace_start_with(fd, &options), 0);
+	exchange_values();
+	tuza_trace_log(0, "a category", "a remark");
+	CHECK_EQ(tuza_trace_stop(), 0);
+	t.length = (size_t)lseek(fd, 0, SEEK_END);
+	t.data = malloc(t.length);
+	CHECK_EQ(pread(fd, t.data, t.length, 0), (ssize_t)t.length);
+	CHECK(memcmp(t.data, "go 1.11 trace\0\0", 16) == 0);
+	// Twice: batches are in no order, and the second time its number is known.
+	while (t.at < t.length)
+		v1_event(&t, &v);
+	t.at = 16;
+	v = (struct v1){.goroutine = v.goroutine};
+	while (t.at < t.length)
+		v1_event(&t, &v);
+	CHECK_EQ(t.at, t.length);
+	CHECK_EQ(v.count[V1_FREQUENCY], 1);
+	CHECK(v.count[V1_CREATE] >= 2 && v.count[V1_LOG] == 1);
+	CHECK(v.count[V1_BLOCK_RECV] + v.count[V1_BLOCK_SEND] >= VALUES);
+	CHECK(v.count[V1_STACK] >= 3);
+	// It is made runnable, and run, one after the other: none is missing and none there twice.
+	CHECK(v.most >= 1);
+	CHECK_EQ(v.sequences, v.most);
+	CHECK_EQ(v.sum, v.most * (v.most + 1) / 2);
+	free(t.data);
+	close(fd);
+}

@@ -200,6 +200,30 @@ for i in 1 2; do
 	is 'NotExist->Runnable' -ge 1000
 done
 
+# The format of before Go 1.22, which has no words for our reasons.
+TUZA_TRACE="$dir/trace.v1" "$dir/prog" "$dir/ignored" || fail "the program"
+[ "$(head -c 13 "$dir/trace.v1")" = "go 1.11 trace" ] || fail "no header of Go 1.11"
+parse "$dir/trace.v1"
+is 'NotExist->Runnable' = 7
+is 'GoID=[0-9]* Running->NotExist' = 7
+is 'Running->Syscall' -ge 20
+is 'Reason="chan receive"' -ge 1
+is 'Reason="sync"' -ge 1
+is 'Reason="sleep"' -ge 1
+is 'RegionBegin' = 500
+is 'RegionEnd' = 500
+is 'TaskBegin' = 1
+is 'Category="note" Message="all are there"' = 1
+is '	works @' -ge 1
+"$GO" tool trace -pprof=sync "$dir/trace.v1" >"$dir/sync" 2>"$dir/log" || fail "-pprof=sync of v1"
+"$GO" tool pprof -top "$dir/sync" >"$dir/sync.txt" 2>"$dir/log" || fail "pprof of v1"
+grep -q ' works$' "$dir/sync.txt" || fail "no works in the profile of v1"
+for i in 3 4; do
+	TUZA_TRACE="$dir/trace$i.v1" TUZA_MAXPROCS=4 "$dir/prog" || fail "the program"
+	parse "$dir/trace$i.v1"
+	is 'NotExist->Runnable' -ge 1000
+done
+
 "$GO" tool trace -http=127.0.0.1:0 "$dir/trace" >"$dir/log" 2>&1 &
 server=$!
 for _ in $(seq 300); do
