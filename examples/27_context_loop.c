@@ -43,7 +43,7 @@ static void produce(tuza_chan *items)
 static int program(void *arg)
 {
 	tuza_context *background = tuza_context_background();
-	tuza_context *brief = tuza_context_with_timeout(background, 20 * TUZA_MILLISECOND);
+	tuza_context *brief = tuza_context_with_timeout(background, 100 * TUZA_MILLISECOND);
 	tuza_chan *items = tuza_chan_new(sizeof(int), 0), *silent = tuza_chan_new(sizeof(int), 0);
 	unsigned units = 0;
 	int sum = 0, code;

@@ -21,7 +21,7 @@ static void count(tuza_chan *done, int *turns)
 
 static int program(void *arg)
 {
-	FILE *process = popen("sleep 0.1; echo hello from a process", "r");
+	FILE *process = popen("sleep 0.3; echo hello from a process", "r");
 	tuza_chan *done = tuza_chan_new(0, 0);
 	char line[64];
 	int turns = 0;
@@ -35,7 +35,7 @@ static int program(void *arg)
 	if (tuza_wait_fd(fd, POLLIN, 0) == POLLIN && fgets(line, sizeof line, process))
 		printf("%s", line);
 	tuza_chan_send(done, NULL);
-	puts(turns > 10 ? "others ran meanwhile" : "others had to wait");
+	puts(turns > 2 ? "others ran meanwhile" : "others had to wait");
 	tuza_chan_release(done);
 	return pclose(process);
 }

@@ -26,7 +26,7 @@ static char *keeps_lock(void)
 	tuza_mutex_lock(&m);
 	tuza_waitgroup_add(&wg, 1);
 	go(wants_lock, &m, &wg);
-	tuza_sleep(10 * TUZA_MILLISECOND);
+	tuza_sleep(100 * TUZA_MILLISECOND);
 	tuza_mutex_unlock(&m); // the mutex profile this
 	tuza_waitgroup_wait(&wg);
 	return tuza_malloc(1 << 20); // and the heap profile that

@@ -33,7 +33,7 @@ static int withdraw_right(int amount)
 
 static void withdraw(const char *which, int (*by)(int amount))
 {
-	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), TUZA_SECOND / 50);
+	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), TUZA_SECOND / 5);
 
 	TUZA_DEFER(tuza_context_free, ctx);
 	printf("%s: %s, ", which, tuza_strerror(by(100)));

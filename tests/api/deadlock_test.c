@@ -198,11 +198,13 @@ static void gives_up(void *ctx)
 }
 
 static tuza_mutex handed;
+static atomic_bool is_locked;
 
 static void locks_and_waits_for_unlock(void *unused)
 {
 	(void)unused;
 	tuza_mutex_lock(&handed);
+	atomic_store(&is_locked, true);
 	tuza_mutex_lock(&handed); // another will unlock it
 	tuza_mutex_unlock(&handed);
 }
@@ -216,11 +218,17 @@ TEST_ALONE(who_waits_for_one_that_goes_on_is_not_reported)
 	for (int i = 0; i < 3; i++)
 		tuza_go(wants_slow, NULL);
 	tuza_go(gives_up, tuza_context_retain(ctx));
+	int64_t begun = tuza_now();
 	tuza_go(locks_and_waits_for_unlock, NULL);
+	WAIT_UNTIL(is_locked);
 	tuza_sleep(300 * TUZA_MILLISECOND);
 	tuza_mutex_unlock(&handed);
+	bool is_late = tuza_now() - begun > 900 * TUZA_MILLISECOND;
 	wait_long_enough();
-	CHECK_STR(report(), "");
+	if (is_late)
+		SKIP("the machine let it wait for as long as a circle does");
+	else
+		CHECK_STR(report(), "");
 	atomic_store(&is_over, 1);
 	tuza_context_free(ctx);
 }
