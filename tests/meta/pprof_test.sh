@@ -70,6 +70,18 @@ KEEP static void waits_for_lock(tuza_mutex *m, tuza_waitgroup *wg)
 	tuza_waitgroup_done(wg);
 }
 
+enum { WORKERS = 42 };
+
+static void await_waiters(unsigned n)
+{
+	tuza_statistics s = {0};
+
+	while (s.waiting < n) {
+		tuza_yield();
+		tuza_stats(&s);
+	}
+}
+
 KEEP static void keeps_lock(void)
 {
 	static tuza_mutex m;
@@ -79,6 +91,7 @@ KEEP static void keeps_lock(void)
 	tuza_mutex_lock(&m);
 	for (int i = 0; i < 3; i++)
 		go(waits_for_lock, &m, &wg);
+	await_waiters(WORKERS + 3); // and only then
 	tuza_sleep(20 * TUZA_MILLISECOND);
 	tuza_mutex_unlock(&m);
 	tuza_waitgroup_wait(&wg);
@@ -118,7 +131,6 @@ static int program(void *arg)
 		"goroutine", "threadcreate", "heap", "allocs", "block", "mutex", NULL};
 	tuza_chan *c = tuza_chan_new(0, 0);
 	char address[TUZA_ADDRESS_TEXT];
-	tuza_statistics s = {0};
 	tuza_listener *l;
 
 	(void)arg;
@@ -132,12 +144,9 @@ static int program(void *arg)
 	}
 	if (tuza_pprof_cpu_stop() != 0)
 		return 1;
-	for (int i = 0; i < 42; i++)
+	for (int i = 0; i < WORKERS; i++)
 		go(waits_for_work, c);
-	while (s.waiting < 42) {
-		tuza_yield();
-		tuza_stats(&s);
-	}
+	await_waiters(WORKERS);
 	tuza_set_block_profile_rate(1);
 	tuza_set_mutex_profile_fraction(1);
 	keeps_lock();
