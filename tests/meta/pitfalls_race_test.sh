@@ -25,7 +25,7 @@ race() {
 		status=$?
 		[ $status = 0 ] || break
 	done
-	if [ $status = 66 ] && grep -q "data race .* in $2\$" "$dir/output" &&
+	if [ "$status" = 66 ] && grep -q "data race .* in $2\$" "$dir/output" &&
 		! grep -q " in $3\$" "$dir/output"; then
 		echo "$compiler: $1: found"
 	else
