@@ -38,7 +38,9 @@ extern "C" {
  * When fn returns, the goroutines that it left behind are dropped without running their defers, as
  * Go drops them: parked and runnable ones at once, running ones at their next tuza call that may
  * schedule, which is awaited for up to 1 s. The runtime's memory is returned. May be called again
- * afterwards.
+ * afterwards. Plain threads may go on with everything meanwhile: what they start in the last moment
+ * is dropped, or begins a runtime of its own, which goes on after the return; and so does the wait
+ * of one for a timer.
  *
  * Errors   fatal when no memory or thread can be had to begin with.
  * Panics   "tuza_run: already running" when nested or called from two threads at once.
@@ -52,8 +54,9 @@ int tuza_run(int (*fn)(void *), void *arg);
 /*
  * Ends a runtime that started by itself (a plain thread used `go` or a channel) and is idle.
  *
- * Returns  0, also when nothing ran; -EBUSY while goroutines live or inside tuza_run. A goroutine
- *          lives a moment longer than its last effect is seen.
+ * Returns  0, also when nothing ran; -EBUSY while goroutines live, while a plain thread waits that
+ *          may wait for a timer, or inside tuza_run. A goroutine lives a moment longer than its
+ *          last effect is seen.
  * Blocks   until the runtime's threads have ended.
  * Callable from  a plain thread; in a goroutine it returns -EBUSY.
  */

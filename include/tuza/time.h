@@ -54,6 +54,9 @@ void tuza_sleep(tuza_duration d);
  * An event in the future: a value on a channel, or a call. One timer is one event at a time: reset
  * gives it a new one. Its functions may be called from several goroutines at once, except
  * tuza_timer_free.
+ *
+ * One with a channel that runs when tuza_run returns goes on, and fires in the next run if its time
+ * is past; so do tickers and the deadlines of contexts. A call is dropped, as goroutines are.
  */
 typedef struct tuza_timer tuza_timer;
 

@@ -202,13 +202,21 @@ static NOINLINE bool recv_waiting(tuza_chan *c, void *value)
 	return chan_recv_woken(&w);
 }
 
-void chan_unlink_waiter(void *waiting)
+bool chan_unlink_waiter(void *waiting)
 {
 	struct chan_waiter *w = waiting;
+	/*
+	 * In no list: for good, and the channel may be gone. Else it stays until the runtime has
+	 * ended: its last release waits for that, or came before the end began.
+	 */
+	if (!load_relaxed(&w->link.next))
+		return false;
 	lock_acquire(&w->chan->lock);
-	if (link_is_linked(&w->link))
+	bool waits = link_is_linked(&w->link);
+	if (waits)
 		list_remove(&w->link);
 	lock_release(&w->chan->lock);
+	return waits;
 }
 
 bool chan_each_awaited(const void *waiting, void (*fn)(const void *channel, void *arg), void *arg)

@@ -10,6 +10,7 @@
 #include "base/fatal.h"
 #include "base/race_hooks.h"
 #include "sched/park.h"
+#include "sched/visit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -184,6 +185,7 @@ EXPORT void tuza_chan_release(tuza_chan *c)
 		return;
 	race_acquire(&c->references);
 	bool waited_on, losers;
+	enum visit visit = visit_between_ends(); // an end looks at channels: chan_unlink_waiter
 	for (;;) {
 		losers = false;
 		lock_acquire(&c->lock); // behind the last unlock of whoever made us the last one
@@ -194,6 +196,7 @@ EXPORT void tuza_chan_release(tuza_chan *c)
 			break;
 		yield_to_others(); // their selects have ended: they come at their next turn
 	}
+	visit_end(visit);
 	if (waited_on) {
 		add_relaxed(&c->references, 1); // it stays: those who wait on it may be looked at
 		tuza_panic("tuza: release of a channel that a goroutine waits on");

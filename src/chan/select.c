@@ -424,13 +424,24 @@ static void dequeue(struct slow *s, const tuza_select_case *cases, size_t n, uin
 	}
 }
 
-void select_unlink_waiters(void *waiting)
+void select_unlink_losers(void *waiting)
 {
 	struct slow *s = waiting;
 	// The winner's channel may be gone.
-	bool won = load_relaxed(&s->selection.state) == WON; // nobody else is left
-	dequeue(s, s->cases, s->n, won ? s->selection.winner : TIMER_WON);
+	dequeue(s, s->cases, s->n, s->selection.winner);
 	free(s->allocated);
+}
+
+bool select_unlink_waiters(void *waiting)
+{
+	struct slow *s = waiting;
+	uint32_t parked = PARKED;
+	// (select-won) as if its time were up: from here on wakers pass it by
+	if (!cas_acq_rel(&s->selection.state, &parked, WON))
+		return false;
+	s->selection.winner = TIMER_WON;
+	select_unlink_losers(s);
+	return true;
 }
 
 bool select_each_awaited(const void *waiting, void (*fn)(const void *channel, void *arg), void *arg)
@@ -458,7 +469,8 @@ static NOINLINE int select_slow(
 	if (timed) {
 		// Before the channels are locked: timers fire with their heap's lock held and take
 		// a channel's.
-		s.selection.timer = (struct timer){.fire = time_is_up};
+		bool is_thread = s.selection.g->flags & GOROUTINE_THREAD; // it outlives runs, too
+		s.selection.timer = (struct timer){.fire = time_is_up, .outlives = is_thread};
 		if (timer_start(&s.selection.timer, o->time) != 0) {
 			free(s.allocated);
 			tuza_panic("tuza: out of memory");

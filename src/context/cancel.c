@@ -296,7 +296,7 @@ static tuza_context *with_deadline(
 		d->canceller.context.deadline = deadline;
 		d->timeout_cause = cause ? cause : -ETIMEDOUT;
 		d->expiring = 0;
-		d->timer = (struct timer){.fire = deadline_fire};
+		d->timer = (struct timer){.fire = deadline_fire, .outlives = true};
 		race_release(&d->timer);
 		registry_add(&d->canceller.context);
 		if (deadline <= now) {

@@ -8,6 +8,7 @@
  */
 #include "sched/goroutine_list.h"
 #include "sched/stack.h"
+#include "sched/visit.h"
 
 #include <string.h>
 #include <tuza/debug.h>
@@ -97,9 +98,10 @@ EXPORT void tuza_stats_measure(void) { latency_measure(); }
 
 EXPORT void tuza_stats(tuza_statistics *s)
 {
+	enum visit visit;
+
 	memset(s, 0, sizeof(*s));
-	// (started) pairs with the store in runtime_start
-	if (load_acquire(&rt.started) == 0)
+	if (!visit_to_look(&visit))
 		return;
 	s->goroutines = goroutine_count();
 	s->created = goroutine_created_count();
@@ -115,4 +117,5 @@ EXPORT void tuza_stats(tuza_statistics *s)
 	for (const struct goroutine_chunk *c = load_acquire(&rt.chunks); c; c = c->next)
 		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++)
 			count_goroutine(s, &c->goroutines[i]);
+	visit_end(visit);
 }

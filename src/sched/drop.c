@@ -8,6 +8,10 @@
  * handed to it, or the wake-up without which nobody else would be woken. In this order, so that
  * nothing is given to another one that is dropped.
  *
+ * Who waits and is in no queue was taken out by a plain thread that is about to make it ready: that
+ * is waited for, as the thread looks at the goroutine until then. It needs no runtime for it, nor
+ * anything that the end holds.
+ *
  * A goroutine that holds something keeps it: nobody can tell what state it left things in.
  */
 #include "sched/goroutine_list.h"
@@ -16,22 +20,22 @@
 #include "sched/events.h"
 #include "sched/netpoll.h"
 #include "sched/sanitizer.h"
+#include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sched/waitqueue.h"
 
 #include <stdlib.h>
 
-// Its stack goes away: nothing that lives on may point into it.
-static void unlink_waiting(struct goroutine *g)
+// Its stack goes away: nothing that lives on may point into it. False: it is in no queue, and
+// should be.
+static bool unlink_waiting(struct goroutine *g)
 {
 	switch (g->wait_reason) {
 	case WAIT_CHAN_RECV:
 	case WAIT_CHAN_SEND:
-		chan_unlink_waiter(g->waiting);
-		break;
+		return chan_unlink_waiter(g->waiting);
 	case WAIT_SELECT:
-		select_unlink_waiters(g->waiting);
-		break;
+		return select_unlink_waiters(g->waiting);
 	case WAIT_MUTEX:
 	case WAIT_RWMUTEX_R:
 	case WAIT_RWMUTEX_W:
@@ -42,22 +46,34 @@ static void unlink_waiting(struct goroutine *g)
 	case WAIT_SINGLEFLIGHT:
 	case WAIT_JOIN:
 	case WAIT_CLOSE:
-		waitqueue_unlink(g->waiting);
-		break;
+		return waitqueue_unlink(load_relaxed(&g->waiting)); // NULL after a cancel
 	case WAIT_IO:
-		netpoll_unlink(g->waiting);
-		break;
+		return netpoll_unlink(g->waiting);
 	default: // sleep: the timers go with their processors; for ever: in no queue
-		break;
+		return true;
 	}
+}
+
+// False: it was not made ready in time, and its waker will find that it is too late.
+static bool await_waker(struct goroutine *g, int64_t until)
+{
+	uint32_t waiting = GOROUTINE_WAITING;
+
+	// (woken-late) pairs with submit_from_outside: the waker is done with g
+	while (load_acquire(&g->state) == GOROUTINE_WAITING) {
+		if (clock_now() >= until)
+			return !cas_acq_rel(&g->state, &waiting, GOROUTINE_DEAD); // (woken-late)
+		sys_yield();
+	}
+	return true;
 }
 
 // It was taken out of a queue and has not run since.
 static void pass_on(struct goroutine *g)
 {
 	switch (g->wait_reason) {
-	case WAIT_SELECT: // the losers are still in their queues
-		select_unlink_waiters(g->waiting);
+	case WAIT_SELECT:
+		select_unlink_losers(g->waiting);
 		break;
 	case WAIT_MUTEX:
 		mutex_pass_on(g->waiting, g->wait_object);
@@ -74,23 +90,29 @@ static void pass_on(struct goroutine *g)
 	}
 }
 
-static void each_in_state(uint32_t state, void (*fn)(struct goroutine *g))
+static bool is_left(const struct goroutine *g, uint32_t state)
 {
-	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next) {
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
-			struct goroutine *g = &chunk->goroutines[i];
-			// Nobody wakes any more.
-			if (load_relaxed(&g->state) == state && (g->flags & GOROUTINE_STARTED) &&
-				g->waiting)
-				fn(g);
-		}
-	}
+	// Who was not started has no stack yet, and waits for nothing.
+	return load_relaxed(&g->state) == state && (g->flags & GOROUTINE_STARTED);
 }
 
-void goroutine_unlink_all(void)
+bool goroutine_unlink_all(int64_t until)
 {
-	each_in_state(GOROUTINE_WAITING, unlink_waiting);
-	each_in_state(GOROUTINE_RUNNABLE, pass_on);
+	bool all = true;
+
+	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next)
+		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
+			struct goroutine *g = &chunk->goroutines[i];
+			if (is_left(g, GOROUTINE_WAITING) && !unlink_waiting(g))
+				all &= await_waker(g, until);
+		}
+	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next)
+		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
+			struct goroutine *g = &chunk->goroutines[i];
+			if (is_left(g, GOROUTINE_RUNNABLE) && g->waiting)
+				pass_on(g);
+		}
+	return all;
 }
 
 void goroutine_release_all(void)

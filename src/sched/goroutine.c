@@ -20,6 +20,7 @@
 #include "sched/stack.h"
 #include "sched/start.h"
 #include "sched/upcalls.h"
+#include "sched/visit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -183,6 +184,7 @@ uint64_t goroutine_count(void)
 struct spawner {
 	struct machine *machine;
 	struct processor *processor; // NULL: a plain thread, or inside a blocking section
+	enum visit visit;            // then; ended by submit or give_up
 };
 
 static ALWAYS_INLINE struct spawner spawner_here(void)
@@ -190,9 +192,16 @@ static ALWAYS_INLINE struct spawner spawner_here(void)
 	struct machine *m = machine_here();
 	if (unlikely(load_relaxed(&m->leave)))
 		machine_leave_from_goroutine(m);
-	if (unlikely(!m->processor))
-		runtime_ensure_started(); // a plain thread may be the first to need it
-	return (struct spawner){m, m->processor};
+	// A plain thread may be the first to need the runtime.
+	return (struct spawner){
+		m, m->processor, unlikely(!m->processor) ? visit_begin() : VISIT_NONE};
+}
+
+// Out of memory: nothing was started.
+static COLD int give_up(struct spawner s)
+{
+	visit_end(s.visit);
+	return -ENOMEM;
 }
 
 // Fills a descriptor with everything but what it is to run. `creator`: NULL for a timer that fires.
@@ -225,10 +234,12 @@ static ALWAYS_INLINE void submit(struct spawner s, struct goroutine *g)
 	if (events_are_on())
 		events_spawned(s.machine, g);
 	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
-	if (likely(s.processor != NULL))
+	if (likely(s.processor != NULL)) {
 		schedule_submit(s.processor, g, true);
-	else
+	} else {
 		global_queue_submit(g);
+		visit_end(s.visit);
+	}
 	chaos_point();
 }
 
@@ -244,7 +255,7 @@ static ALWAYS_INLINE void capture_simple(struct goroutine *g, void (*fn)(void *)
 struct goroutine *goroutine_new(void (*fn)(void *), void *arg, uintptr_t pc)
 {
 	struct machine *m = machine_here();
-	struct goroutine *g = prepare((struct spawner){m, m->processor}, pc);
+	struct goroutine *g = prepare((struct spawner){m, m->processor, VISIT_NONE}, pc);
 	if (!g)
 		return NULL;
 	if (events_are_for(EVENTS_FOR_TOOLS))
@@ -295,7 +306,7 @@ EXPORT int tuza_go(void (*fn)(void *), void *arg)
 	struct spawner s = spawner_here();
 	struct goroutine *g = prepare(s, (uintptr_t)__builtin_return_address(0));
 	if (unlikely(!g))
-		return -ENOMEM;
+		return give_up(s);
 	capture_simple(g, fn, arg);
 	submit(s, g);
 	return 0;
@@ -315,7 +326,7 @@ EXPORT int tuza_go_copy(void (*fn)(void *), const void *args, size_t bytes)
 	struct goroutine *g = prepare(s, (uintptr_t)__builtin_return_address(0));
 	if (unlikely(!g)) {
 		free(copy);
-		return -ENOMEM;
+		return give_up(s);
 	}
 	capture_simple(g, fn, copy);
 	g->owned = copy;
@@ -336,11 +347,11 @@ EXPORT int tuza_go_with(const tuza_go_options *options, void (*fn)(void *), void
 	struct spawner s = spawner_here();
 	struct goroutine *g = prepare(s, (uintptr_t)__builtin_return_address(0));
 	if (unlikely(!g))
-		return -ENOMEM;
+		return give_up(s);
 	g->stack_class = class;
 	if (options && options->name && goroutine_extra_set_name(g, options->name) != 0) {
 		goroutine_discard(s.processor, g);
-		return -ENOMEM;
+		return give_up(s);
 	}
 	capture_simple(g, fn, arg);
 	submit(s, g);
@@ -384,7 +395,7 @@ int goroutine_start(
 	struct spawner s = spawner_here();
 	struct goroutine *g = prepare(s, created_at);
 	if (unlikely(!g))
-		return -ENOMEM;
+		return give_up(s);
 	capture_registers(g, fn, r);
 	g->owned = owned;
 	submit(s, g);
@@ -427,4 +438,12 @@ struct goroutine *goroutine_current_or_null(void)
 
 EXPORT uint64_t tuza_id(void) { return goroutine_current()->id; }
 
-EXPORT size_t tuza_num_goroutine(void) { return (size_t)goroutine_count(); }
+EXPORT size_t tuza_num_goroutine(void)
+{
+	enum visit visit;
+	if (!visit_to_look(&visit))
+		return 0;
+	size_t n = (size_t)goroutine_count();
+	visit_end(visit);
+	return n;
+}

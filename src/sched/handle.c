@@ -102,14 +102,16 @@ EXPORT tuza_goroutine *tuza_spawn(void (*fn)(void *), void *arg)
 	int saved_errno = errno;
 	struct tuza_goroutine *h;
 	struct goroutine *g;
+	enum visit visit;
 
 	if (unlikely(!fn))
 		fatal("go of nil func value");
-	runtime_ensure_started();
+	visit = visit_begin();
 	h = malloc(sizeof(*h));
 	g = h ? goroutine_new(handle_main, h, (uintptr_t)__builtin_return_address(0)) : NULL;
 	errno = saved_errno;
 	if (unlikely(!g)) {
+		visit_end(visit);
 		free(h);
 		return NULL;
 	}
@@ -118,6 +120,7 @@ EXPORT tuza_goroutine *tuza_spawn(void (*fn)(void *), void *arg)
 	// (handle) pairs with the load in inspect.c: the function is seen.
 	store_release(&g->handle, h);
 	ready(g);
+	visit_end(visit);
 	return h;
 }
 

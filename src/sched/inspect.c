@@ -15,6 +15,7 @@
 #include "sched/runtime.h"
 #include "sched/stack.h"
 #include "sched/upcalls.h"
+#include "sched/visit.h"
 
 // What a goroutine that has not started will run, in the eyes of who started it.
 static void (*function_of(const struct goroutine *g))(void)
@@ -61,30 +62,28 @@ static void fill(struct inspected *i, struct goroutine *g, bool held)
 		i->context = g->sp;
 }
 
-struct visit {
+struct looking {
 	void (*fn)(const struct inspected *i, void *arg);
 	void *arg;
 };
 
 // Plain threads are shown while they wait, and when they are the caller.
-static void visit_plain(struct goroutine *g, void *visit)
+static void look_at_plain(struct goroutine *g, void *looking)
 {
-	struct visit *v = visit;
+	struct looking *l = looking;
 	bool is_current = g == goroutine_current_or_null();
 	if (!is_current && load_relaxed(&g->state) != GOROUTINE_WAITING) // a glimpse
 		return;
 	struct inspected i;
 	fill(&i, g, false);
 	i.is_current = is_current;
-	v->fn(&i, v->arg);
+	l->fn(&i, l->arg);
 }
 
-static void each(void (*fn)(const struct inspected *i, void *arg), void *arg, bool hold)
+static void each_goroutine(void (*fn)(const struct inspected *i, void *arg), void *arg, bool hold)
 {
 	struct goroutine *self = goroutine_current_or_null();
 	struct inspected i;
-	struct visit v = {fn, arg};
-	machine_each_plain(hold, visit_plain, &v);
 	// (chunks) pairs with add_chunk in goroutine.c
 	for (struct goroutine_chunk *chunk = load_acquire(&rt.chunks); chunk; chunk = chunk->next) {
 		for (int k = 0; k < GOROUTINES_PER_CHUNK; k++) {
@@ -113,11 +112,22 @@ static void each(void (*fn)(const struct inspected *i, void *arg), void *arg, bo
 	}
 }
 
+static void each_plain(void (*fn)(const struct inspected *i, void *arg), void *arg, bool hold)
+{
+	struct looking l = {fn, arg};
+	machine_each_plain(hold, look_at_plain, &l);
+}
+
 void inspect_each(void (*fn)(const struct inspected *i, void *arg), void *arg)
 {
+	enum visit visit;
+	bool any = visit_to_look(&visit);
 	inspect_begin();
-	each(fn, arg, true);
+	each_plain(fn, arg, true);
+	if (any)
+		each_goroutine(fn, arg, true);
 	inspect_end();
+	visit_end(visit);
 }
 
 void inspect_each_unlocked(void (*fn)(const struct inspected *i, void *arg), void *arg)
@@ -127,7 +137,8 @@ void inspect_each_unlocked(void (*fn)(const struct inspected *i, void *arg), voi
 	add_seq_cst(&inspect_active, 1); // (scan)
 	if (sys_membarrier_works())
 		sys_membarrier_all();
-	each(fn, arg, false);
+	each_plain(fn, arg, false);
+	each_goroutine(fn, arg, false);
 	sub_seq_cst(&inspect_active, 1); // (scan)
 }
 

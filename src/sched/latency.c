@@ -12,6 +12,7 @@
 
 #include "sched/events.h"
 #include "sched/runtime.h"
+#include "sched/visit.h"
 
 enum { SAMPLE = 8 };
 
@@ -113,14 +114,22 @@ void latency_measure(void)
 uint64_t latency_mutex_wait(void)
 {
 	uint64_t n = load_relaxed(&rt.foreign_mutex_wait); // statistic
+	enum visit visit;
 
+	if (!visit_to_look(&visit))
+		return n;
 	for (uint32_t i = 0; i < processor_count(); i++)
 		n += load_relaxed(&processor_at(i)->mutex_wait_total); // statistic
+	visit_end(visit);
 	return n;
 }
 
 void latency_add_up(uint64_t *counts, uint64_t *total_ns)
 {
+	enum visit visit;
+
+	if (!visit_to_look(&visit))
+		return;
 	for (uint32_t i = 0; i < processor_count(); i++) {
 		const struct processor *p = processor_at(i);
 
@@ -128,4 +137,5 @@ void latency_add_up(uint64_t *counts, uint64_t *total_ns)
 			counts[k] += load_relaxed(&p->latencies[k]); // statistic
 		*total_ns += load_relaxed(&p->latency_total);        // statistic
 	}
+	visit_end(visit);
 }

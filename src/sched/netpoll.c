@@ -17,7 +17,7 @@
 #include "sched/machine.h"
 #include "sched/park.h"
 #include "sched/poller.h"
-#include "sched/start.h"
+#include "sched/visit.h"
 #include "sys/poller.h"
 #include <tuza/error.h>
 
@@ -236,10 +236,11 @@ static bool waits_now(struct goroutine *g, void *lock)
 	lock_release(lock);
 	// g may be running again
 	if (is_thread) {
-		runtime_ensure_started();
+		enum visit visit = visit_begin();
 		if (!load_relaxed(&poller.machine) && // who clears it looks at the count again
 			load_seq_cst(&rt.idle_processor_count) != 0) // (poll-idle)
 			idle_wake();
+		visit_end(visit);
 	}
 	return true;
 }
@@ -384,14 +385,16 @@ int netpoll_wait_fd(int fd, uint32_t directions, int64_t deadline)
 
 // ---- the end of the runtime -------------------------------------------------------------------
 
-void netpoll_unlink(void *waiting)
+bool netpoll_unlink(void *waiting)
 {
 	struct netpoll_waiter *w = waiting;
 	struct netpoll *n = w->n;
 	lock_acquire(&n->lock);
-	if (link_is_linked(&w->link))
+	bool waits = link_is_linked(&w->link);
+	if (waits)
 		(void)netpoll_take(w, 0);
 	lock_release(&n->lock);
+	return waits;
 }
 
 static struct goroutine **take_threads(struct netpoll *n, struct goroutine **end)

@@ -144,8 +144,8 @@ void netpoll_signal(struct netpoll *n, uint32_t generation, uint32_t directions)
 struct goroutine **netpoll_event(
 	struct netpoll *n, uint32_t generation, uint32_t events, struct goroutine **end);
 
-// A dropped goroutine's waiter (goroutine.waiting) leaves its list.
-void netpoll_unlink(void *waiting);
+// A dropped goroutine's waiter (goroutine.waiting) leaves its list. False: somebody took it out.
+bool netpoll_unlink(void *waiting);
 
 // Wakes the plain threads that wait: nobody asks the kernel for them any more, until they start the
 // runtime anew.

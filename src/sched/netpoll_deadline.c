@@ -62,14 +62,8 @@ int netpoll_arm(struct netpoll *n, int64_t until)
 {
 	if (until <= clock_now())
 		return TUZA_EIOTIMEOUT;
-	if (unlikely(timer_is_forgotten(&n->timer))) {
-		// What was armed in an earlier runtime must not count once it is started in this.
-		lock_acquire(&n->lock);
-		if (timer_is_forgotten(&n->timer))
-			store_relaxed(&n->armed, 0); // under the lock; nobody fires it
-		lock_release(&n->lock);
-	}
-	store_relaxed(&n->timer.fire, time_is_up); // whoever writes it: always the same
+	store_relaxed(&n->timer.fire, time_is_up); // whoever writes them: always the same
+	store_relaxed(&n->timer.outlives, true);
 	return timer_start_by(&n->timer, until, is_armed);
 }
 

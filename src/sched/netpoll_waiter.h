@@ -62,8 +62,9 @@ static inline int64_t netpoll_earliest(const struct netpoll *n, uint32_t directi
 static ALWAYS_INLINE bool netpoll_fires_by(const struct netpoll *n, int64_t until)
 {
 	int64_t armed = load_relaxed(&n->armed); // as said
+	// It is in a heap, unless there was no memory to keep it after an earlier run.
 	return until == INT64_MAX ||
-	       (armed != 0 && armed <= until && !timer_is_forgotten(&n->timer));
+	       (armed != 0 && armed <= until && load_relaxed(&n->timer.index) != 0); // as said
 }
 
 // Has the record's timer fire at `until` or before. 0, -ENOMEM, TUZA_EIOTIMEOUT: it is past.

@@ -15,18 +15,29 @@
 #include "sched/machine.h"
 #include "sched/runtime.h"
 #include "sched/schedule.h"
+#include "sched/start.h"
+#include "sched/timer.h"
+#include "sched/visit.h"
 
 // ---- plain threads ------------------------------------------------------------------------
 
 static void park_thread(struct goroutine *g, park_commit *commit, void *arg)
 {
-	store_relaxed(&g->park_word, 0);             // nobody can release it before the commit
-	store_relaxed(&g->state, GOROUTINE_WAITING); // for dumps
+	store_relaxed(&g->park_word, 0); // nobody can release it before the commit
+	/*
+	 * (timers-kept) begins to wait           a runtime ends
+	 *   1. state = WAITING   (seq_cst)         1. keeps a timer, and has ended (seq_cst)
+	 *   2. look for those    (seq_cst)         2. look for plain threads       (seq_cst)
+	 * Not both may miss, or the timer that the thread waits for has nobody to fire it.
+	 */
+	store_seq_cst(&g->state, GOROUTINE_WAITING);
 	bool stays = true;
 	if (commit)
 		stays = commit(g, arg);
 	else
 		lock_release(arg);
+	if (unlikely(timer_some_are_kept()))
+		runtime_start();
 	// (thread-park) pairs with release_thread: what the waker did is seen.
 	while (stays && load_acquire(&g->park_word) == 0)
 		sys_futex_wait(&g->park_word, 0, INT64_MAX);
@@ -131,14 +142,31 @@ static ALWAYS_INLINE bool has_own_queue(const struct machine *m)
 	return m->processor != NULL && !load_relaxed(&m->leave); // set before that runtime ended
 }
 
+/*
+ * By somebody without a processor, for whom the end of the runtime does not wait: it may have come
+ * since he took g out of its queue, and waits for what he does here instead.
+ */
+static NOINLINE void submit_from_outside(struct goroutine *g)
+{
+	bool visits = visit_try();
+	uint32_t was = GOROUTINE_WAITING; // or RUNNABLE, if it is new
+	// (woken-late) pairs with the load in drop.c: the last touch, unless it is put into a queue
+	if ((cas_release(&g->state, &was, GOROUTINE_RUNNABLE) || was == GOROUTINE_RUNNABLE) &&
+		visits)
+		global_queue_submit(g);
+	if (visits)
+		visit_leave();
+}
+
 static ALWAYS_INLINE void submit_ready(struct goroutine *g)
 {
-	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
 	struct machine *m = machine_here();
-	if (likely(has_own_queue(m)))
-		schedule_submit(m->processor, g, true);
-	else
-		global_queue_submit(g);
+	if (unlikely(!has_own_queue(m))) {
+		submit_from_outside(g);
+		return;
+	}
+	store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
+	schedule_submit(m->processor, g, true);
 }
 
 static NOINLINE void ready_told(struct goroutine *g)
@@ -190,11 +218,12 @@ void ready_list_by(struct goroutine *list, enum event_cause cause)
 		}
 		if (events_are_on())
 			events_readied(m, g, cause);
+		if (unlikely(!has_own_queue(m))) {
+			submit_from_outside(g);
+			continue;
+		}
 		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
-		if (has_own_queue(m))
-			schedule_submit(m->processor, g, false);
-		else
-			global_queue_submit(g);
+		schedule_submit(m->processor, g, false);
 	}
 }
 

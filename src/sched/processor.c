@@ -21,14 +21,32 @@
 #include "sched/stack.h"
 #include "sched/start.h"
 #include "sched/timekeeper.h"
+#include "sched/visit.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
+
+// Those of earlier runs, linked by next_idle: who stops a timer may be about to lock its heap.
+// Guarded by whoever starts, ends or has rt.lock.
+static struct processor *unused;
+
+static struct processor *reuse(void)
+{
+	struct processor *p = unused;
+	const size_t before = offsetof(struct processor, timers);
+	const size_t after = before + sizeof p->timers;
+	unused = p->next_idle;
+	memset(p, 0, before);
+	memset((char *)p + after, 0, sizeof *p - after);
+	return p;
+}
 
 int processor_create(uint32_t count)
 {
 	for (uint32_t i = rt.processor_count; i < count; i++) {
-		struct processor *p = sys_pages_alloc(sizeof *p);
+		struct processor *p = unused ? reuse() : sys_pages_alloc(sizeof *p);
 		if (!p)
 			return -ENOMEM;
 		p->index = i;
@@ -47,7 +65,8 @@ void processor_destroy_all(void)
 	for (uint32_t i = 0; i < rt.processor_count; i++) {
 		struct processor *p = rt.processors[i];
 		timer_heap_destroy(&p->timers);
-		sys_pages_free(p, sizeof *p);
+		p->next_idle = unused;
+		unused = p;
 		rt.processors[i] = NULL;
 	}
 	rt.processor_count = 0;
@@ -199,12 +218,15 @@ uint32_t processor_set_target(uint32_t n)
 
 EXPORT int tuza_gomaxprocs(int n)
 {
-	runtime_ensure_started();
-	if (n < 1)
-		return (int)load_relaxed(&rt.target); // a snapshot
-	// Relaxed: the monitor may be about to adjust it once more, as if just before.
-	store_relaxed(&rt.target_set, 1);
-	return (int)processor_set_target(n > PROCESSORS_MAX ? PROCESSORS_MAX : (uint32_t)n);
+	enum visit visit = visit_begin();
+	uint32_t old = load_relaxed(&rt.target); // a snapshot
+	if (n >= 1) {
+		// Relaxed: the monitor may be about to adjust it once more, as if just before.
+		store_relaxed(&rt.target_set, 1);
+		old = processor_set_target(n > PROCESSORS_MAX ? PROCESSORS_MAX : (uint32_t)n);
+	}
+	visit_end(visit);
+	return (int)old;
 }
 
 EXPORT int tuza_num_cpu(void)

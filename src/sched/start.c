@@ -7,7 +7,7 @@
  * one does not within a second (endless user code), what it may still touch is left as it is,
  * reachable from `abandoned`.
  *
- * start_mutex guards starting and ending. Go: src/runtime/proc.go, schedinit, main.
+ * The lock of visit.c guards starting and ending. Go: src/runtime/proc.go, schedinit, main.
  */
 #include "sched/start.h"
 
@@ -26,6 +26,7 @@
 #include "sched/schedule.h"
 #include "sched/stack.h"
 #include "sched/upcalls.h"
+#include "sched/visit.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -34,8 +35,6 @@
 #include <sys/resource.h>
 
 struct runtime rt = {.id_batch = 2}; // 1 is the main goroutine's
-
-static pthread_mutex_t start_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 enum {
 	STOP_WAIT_NS = 1000000000, // how long the end waits for goroutines that run
@@ -65,7 +64,7 @@ static void refuse_after_fork(void)
 
 static void once_per_process(void)
 {
-	static bool done; // guarded by start_mutex
+	static bool done; // guarded by the lock
 	if (done)
 		return;
 	done = true;
@@ -77,13 +76,13 @@ static void once_per_process(void)
 		store_relaxed(&inspect_active, 1);
 }
 
-// `monitored`: the caller will be the monitor. Needs: start_mutex
+// `monitored`: the caller will be the monitor. Needs: the lock
 static void start_locked(bool monitored)
 {
 	once_per_process();
 	config_read();
 	chaos_start();
-	rt.epoch++;
+	store_relaxed(&rt.epoch, rt.epoch + 1); // for stragglers, which only compare it
 	rt.in_run = false;
 	rt.in_service = rt.lent = 0;
 	list_init(&rt.idle_machines);
@@ -97,6 +96,7 @@ static void start_locked(bool monitored)
 	update_coarse_now();
 	if (processor_create(config.maxprocs) != 0)
 		fatal("tuza: out of memory for the scheduler");
+	timer_heap_begin(&rt.processors[0]->timers);
 	for (uint32_t i = config.maxprocs; i-- > 0;) {
 		rt.in_service++;
 		store_relaxed(&rt.processors[i]->status, PROCESSOR_OFF);
@@ -111,15 +111,18 @@ static void start_locked(bool monitored)
 		fatal("tuza: cannot start a thread: %s",
 			"the limit of threads or memory is reached");
 	store_release(&rt.started, 1); // (started) pairs with runtime_ensure_started
+	int64_t earliest = timer_heap_earliest(&rt.processors[0]->timers);
+	if (earliest != INT64_MAX) // of an earlier run
+		timer_became_earliest(earliest);
 }
 
 void runtime_start(void)
 {
 	refuse_after_fork();
-	pthread_mutex_lock(&start_mutex);
-	if (!load_relaxed(&rt.started)) // guarded by the mutex
+	visit_lock_out();
+	if (!load_relaxed(&rt.started)) // guarded by the lock
 		start_locked(false);
-	pthread_mutex_unlock(&start_mutex);
+	visit_let_in();
 }
 
 // ---- end ----------------------------------------------------------------------------------
@@ -143,7 +146,7 @@ static void abandon(void)
 		abandoned = a;
 	}
 	lock_acquire(&rt.lock);
-	rt.epoch++; // the stragglers belong to no runtime any more
+	store_relaxed(&rt.epoch, rt.epoch + 1); // the stragglers belong to no runtime any more
 	for (struct link *l; (l = list_pop_front(&rt.machines)) != NULL;)
 		list_init(l); // so that the straggler may unlink itself
 	lock_release(&rt.lock);
@@ -170,12 +173,27 @@ static void join_ended(void)
 	}
 }
 
-// Ends the runtime. Needs: start_mutex; not called by a goroutine.
+static void look_at_plain(struct goroutine *g, void *waits)
+{
+	// (timers-kept) pairs with park_thread
+	*(bool *)waits |= load_seq_cst(&g->state) == GOROUTINE_WAITING;
+}
+
+static bool plain_thread_waits(void)
+{
+	bool waits = false;
+	machine_each_plain(true, look_at_plain, &waits);
+	return waits;
+}
+
+// Ends the runtime; but if plain threads wait for a timer, perhaps, it is started again for them.
+// Needs: the lock; not called by a goroutine.
 static void stop_locked(void)
 {
 	lock_acquire(&rt.lock);
 	store_relaxed(&rt.has_ended, 1);
-	store_relaxed(&rt.ending, 1); // under the lock: no machine starts from here on
+	// (visit) Under rt.lock: no machine starts from here on.
+	store_seq_cst(&rt.ending, 1);
 	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next) {
 		struct machine *m = CONTAINER_OF(l, struct machine, all);
 		store_relaxed(&m->leave, 1); // seen at the next entry
@@ -183,8 +201,9 @@ static void stop_locked(void)
 	for (uint32_t i = 0; i < rt.processor_count; i++)
 		store_relaxed(&rt.processors[i]->attention, ATTENTION_ASKED); // same
 	lock_release(&rt.lock);
+	visit_await_all();
 	idle_wake_all();
-	if (load_relaxed(&rt.monitor_alive)) // guarded by start_mutex but for its end
+	if (load_relaxed(&rt.monitor_alive)) // guarded by the lock but for its end
 		monitor_stop();
 
 	int64_t until = clock_now() + STOP_WAIT_NS;
@@ -196,7 +215,8 @@ static void stop_locked(void)
 	race_acquire(&rt.ending); // pairs with sanitizer_leave: what dropped goroutines did is done
 	join_ended();
 	trace_end_of_run();
-	goroutine_unlink_all();
+	if (!goroutine_unlink_all(clock_now() + STOP_WAIT_NS))
+		left++; // as a straggler: goroutines are still being looked at
 	context_forget_waits();
 	faults_uninstall();
 	rt.global_head = rt.global_tail = rt.starved = NULL;
@@ -210,7 +230,8 @@ static void stop_locked(void)
 	rt.foreign_created = rt.foreign_ended = 0;
 	memset(rt.foreign_woken, 0, sizeof rt.foreign_woken);
 	rt.foreign_mutex_wait = 0;
-	timer_forget_all();
+	for (uint32_t i = 0; i < rt.processor_count; i++)
+		timer_heap_end(&rt.processors[i]->timers);
 	if (left == 0) {
 		net_forget_goroutines();
 		goroutine_release_all();
@@ -221,8 +242,19 @@ static void stop_locked(void)
 		abandon();
 	}
 	store_relaxed(&rt.machine_count, 0);
-	store_release(&rt.started, 0); // (started)
+	store_seq_cst(&rt.started, 0); // (started) (timers-kept)
 	netpoll_rouse_threads();
+	if (timer_some_are_kept() && plain_thread_waits()) // for one of them, perhaps
+		start_locked(false);
+}
+
+// By a plain thread, perhaps.
+static bool timer_is_awaited(void)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < rt.processor_count; i++)
+		any |= timer_heap_earliest(&rt.processors[i]->timers) != INT64_MAX;
+	return any && plain_thread_waits();
 }
 
 EXPORT int tuza_shutdown(void)
@@ -230,15 +262,15 @@ EXPORT int tuza_shutdown(void)
 	struct machine *m = machine_current();
 	if (m && m->scheduler_top)
 		return -EBUSY; // a goroutine
-	pthread_mutex_lock(&start_mutex);
+	visit_lock_out();
 	int result = 0;
-	if (load_relaxed(&rt.started)) { // guarded by the mutex
-		if (rt.in_run || goroutine_count() != 0)
+	if (load_relaxed(&rt.started)) { // guarded by the lock
+		if (rt.in_run || goroutine_count() != 0 || timer_is_awaited())
 			result = -EBUSY;
 		else
 			stop_locked();
 	}
-	pthread_mutex_unlock(&start_mutex);
+	visit_let_in();
 	return result;
 }
 
@@ -280,23 +312,41 @@ static uint32_t main_stack_class(void)
 	return class ? class : STACK_CLASS_MAX;
 }
 
+// Work was submitted: this thread has started a machine, or could not, or a plain thread that
+// submitted some as well is about to.
+static bool some_machine_runs(void)
+{
+	for (;;) {
+		// Relaxed: an attempt is counted in one of them from its beginning to its end.
+		bool tried = load_relaxed(&rt.spinning) != 0;
+		if (load_relaxed(&rt.machine_count) != 0) // as above
+			return true;
+		if (!tried) {
+			idle_wake();
+			if (load_relaxed(&rt.spinning) == 0)                 // as above
+				return load_relaxed(&rt.machine_count) != 0; // as above
+		}
+		sys_yield();
+	}
+}
+
 EXPORT int tuza_run(int (*fn)(void *), void *arg)
 {
 	refuse_after_fork();
 	struct machine *m = machine_here();
 	bool is_goroutine = m->scheduler_top != NULL;
-	pthread_mutex_lock(&start_mutex);
+	visit_lock_out();
 	if (is_goroutine || rt.in_run) {
-		pthread_mutex_unlock(&start_mutex);
+		visit_let_in();
 		tuza_panic("tuza_run: already running");
 	}
-	bool monitors = !load_relaxed(&rt.started); // guarded by the mutex
+	bool monitors = !load_relaxed(&rt.started); // guarded by the lock
 	if (monitors)
 		start_locked(true);
 	rt.in_run = true;
 	rt.run_thread = m->thread.id;
 	store_relaxed(&rt.main_done, 0); // before the goroutine exists
-	pthread_mutex_unlock(&start_mutex);
+	visit_let_in();
 
 	struct main_call call = {.fn = fn, .arg = arg};
 	struct goroutine *g = goroutine_new(main_goroutine, &call, 0);
@@ -306,7 +356,7 @@ EXPORT int tuza_run(int (*fn)(void *), void *arg)
 	g->creator_id = 0;
 	g->stack_class = main_stack_class();
 	ready(g);
-	if (load_relaxed(&rt.machine_count) == 0) // this thread started it, or could not
+	if (!some_machine_runs())
 		fatal("tuza: cannot start a thread: the limit of threads or memory is reached");
 	if (monitors)
 		monitor_run(&rt.main_done);
@@ -315,10 +365,10 @@ EXPORT int tuza_run(int (*fn)(void *), void *arg)
 		sys_futex_wait(&rt.main_done, 0, INT64_MAX);
 	race_acquire(&call);
 
-	pthread_mutex_lock(&start_mutex);
+	visit_lock_out();
+	rt.in_run = false; // one that is started for others' sake is none
 	stop_locked();
-	rt.in_run = false;
-	pthread_mutex_unlock(&start_mutex);
+	visit_let_in();
 	// The program has come to its end: unlike other fatal errors this one runs what atexit has.
 	if (call.is_failed)
 		exit(2);

@@ -16,7 +16,7 @@
 #include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/schedule.h"
-#include "sched/start.h"
+#include "sched/visit.h"
 
 static const int64_t POLL_NONE = INT64_MIN;
 
@@ -86,13 +86,14 @@ void timekeeper_fire(int64_t now)
 	}
 }
 
-struct timer_heap *timer_heap_current(void)
+struct timer_heap *timer_heap_current(enum visit *visit)
 {
 	struct machine *m = machine_current();
+	*visit = VISIT_NONE;
 	if (likely(m && m->processor))
 		return &m->processor->timers;
 	// A plain thread, or a goroutine in a blocking section: any heap will do, it is locked.
-	runtime_ensure_started();
+	*visit = visit_begin();
 	return &processor_at(0)->timers;
 }
 

@@ -19,16 +19,17 @@
  * Which heap: a timer that is started goes to the heap of the calling machine's processor; one that
  * is restarted while it runs stays where it is. t->heap changes under the lock of the heap that it
  * names until then, so whoever locked a heap and still reads it in t->heap holds the timer. It
- * stays set when the timer leaves the heap.
+ * stays set when the timer leaves the heap, and a heap's memory is for good.
  *
- * (epoch) A program's timers may outlive a tuza_run and be used in the next one; heaps do not. A
- * timer whose epoch is not the present one is in no heap, and its `heap` means nothing.
+ * A program's timers may outlive a tuza_run and go on in the next one: in between they lie in a
+ * heap that nobody runs (`kept`).
  *
  * The array grows outside the lock and never shrinks: what a burst of timers needed, the next one
  * needs again. It is pages and not malloc's, because it grows on the scheduler's stack, and for the
  * sanitizers it is none of the program's.
  *
- * Locks: one heap's at a time; under it, in fire and also, a channel's.
+ * Locks: one heap's at a time, but for the beginning and the end of the runtime; under it, in fire
+ * and also, a channel's.
  * Go: src/runtime/time.go
  */
 #include "sched/timer.h"
@@ -47,9 +48,7 @@ enum {
 	FIRE_BATCH = 64, // fired before the lock is let go for others: about 5 us' worth, a guess
 };
 
-static uint32_t timer_epoch = 1; // any thread, atomic; changed between two runs of the runtime only
-// Guards the first start of timers from an earlier epoch; no other lock is taken under it.
-static struct lock adopt_lock;
+static struct timer_heap kept = {.earliest = INT64_MAX}; // between two runtimes
 
 // ---- the clock -----------------------------------------------------------------------------
 
@@ -196,16 +195,75 @@ static COLD int heap_grow(struct timer_heap *h, uint32_t capacity)
 
 void timer_heap_init(struct timer_heap *h)
 {
-	h->earliest = INT64_MAX;
-	h->lock = (struct lock){0};
-	h->count = h->capacity = 0;
-	h->slots = NULL;
+	store_relaxed(&h->earliest, INT64_MAX); // nobody looks yet
 }
 
 void timer_heap_destroy(struct timer_heap *h)
 {
-	sys_pages_free(h->slots, h->capacity * sizeof(*h->slots));
-	timer_heap_init(h);
+	lock_acquire(&h->lock);
+	struct timer_slot *slots = h->slots;
+	uint32_t capacity = h->capacity;
+	h->slots = NULL;
+	h->capacity = 0;
+	lock_release(&h->lock);
+	sys_pages_free(slots, capacity * sizeof(*slots));
+}
+
+// ---- from one runtime to the next ----------------------------------------------------------
+
+bool timer_some_are_kept(void)
+{
+	// (timers-kept) pairs with park_thread and plain_thread_waits
+	return load_seq_cst(&kept.earliest) != INT64_MAX;
+}
+
+void timer_heap_end(struct timer_heap *h)
+{
+	bool has_room = true;
+
+	while (has_room && h->count > kept.capacity - kept.count) // nobody else adds any
+		has_room = heap_grow(&kept, kept.capacity) == 0;
+	lock_acquire(&h->lock);
+	lock_acquire(&kept.lock);
+	for (uint32_t i = 0; i < h->count; i++) {
+		struct timer *t = timer_slot_timer(h->slots[i]);
+		if (h->slots[i].timer & TIMER_SLOT_FINAL)
+			continue;
+		if (t->outlives && kept.count < kept.capacity) {
+			store_relaxed(&t->heap, &kept); // under the lock of both
+			sift_up(&kept, kept.count++, slot_of(t, h->slots[i].when));
+		} else {
+			// (timer-out) pairs with timer_stop: as heap_remove.
+			store_release(&t->index, 0);
+		}
+	}
+	h->count = 0;
+	(void)earliest_update(h);
+	(void)earliest_update(&kept);
+	lock_release(&kept.lock);
+	lock_release(&h->lock);
+}
+
+void timer_heap_begin(struct timer_heap *h)
+{
+	lock_acquire(&kept.lock);
+	lock_acquire(&h->lock);
+	if (kept.count != 0) {
+		struct timer_slot *unused = h->slots;
+		uint32_t unused_capacity = h->capacity;
+		h->slots = kept.slots;
+		h->count = kept.count;
+		h->capacity = kept.capacity;
+		kept.slots = unused;
+		kept.count = 0;
+		kept.capacity = unused_capacity;
+		for (uint32_t i = 0; i < h->count; i++)
+			store_relaxed(&timer_slot_timer(h->slots[i])->heap, h); // as above
+	}
+	(void)earliest_update(h);
+	(void)earliest_update(&kept);
+	lock_release(&h->lock);
+	lock_release(&kept.lock);
 }
 
 // ---- firing --------------------------------------------------------------------------------
@@ -269,41 +327,14 @@ struct goroutine *timer_heap_run(struct timer_heap *h, int64_t now)
 
 // ---- starting and stopping -----------------------------------------------------------------
 
-bool timer_is_forgotten(const struct timer *t)
-{
-	// (epoch) acquire: `heap` is read afterwards. Pairs with timer_adopt. timer_epoch: a
-	// constant while the runtime runs.
-	return load_acquire(&t->epoch) != load_relaxed(&timer_epoch);
-}
-
-// Gives the timer, new or from an earlier epoch, a heap of this epoch. It is not in it yet.
-static void timer_adopt(struct timer *t, struct timer_heap *home)
-{
-	bool is_shared = t->epoch != 0; // before its first start nobody else knows the timer
-
-	if (is_shared)
-		lock_acquire(&adopt_lock);
-	if (timer_is_forgotten(t)) {
-		store_relaxed(&t->heap, home); // published by the epoch
-		t->index = 0;
-		// (epoch) pairs with timer_is_forgotten: who sees it sees the heap
-		store_release(&t->epoch, load_relaxed(&timer_epoch));
-	}
-	if (is_shared)
-		lock_release(&adopt_lock);
-}
-
-void timer_forget_all(void) { add_relaxed(&timer_epoch, 1); } // nobody else is there
-
-// Locks the heap in which the timer is or was last. NULL, and nothing locked, when it is in none of
-// this epoch.
+// Locks the heap in which the timer is or was last. NULL, and nothing locked: it was never started.
 static struct timer_heap *timer_lock(struct timer *t)
 {
 	for (;;) {
-		if (timer_is_forgotten(t))
-			return NULL;
 		struct timer_heap *h = load_relaxed(&t->heap); // re-checked under the lock
 
+		if (unlikely(!h))
+			return NULL;
 		lock_acquire(&h->lock);
 		// Stable from now on: it changes under this lock only.
 		if (likely(load_relaxed(&t->heap) == h))
@@ -314,7 +345,8 @@ static struct timer_heap *timer_lock(struct timer *t)
 
 int timer_start_final(struct timer *t, int64_t when)
 {
-	struct timer_heap *h = timer_heap_current();
+	enum visit visit;
+	struct timer_heap *h = timer_heap_current(&visit);
 	bool is_earlier;
 
 	if (when == INT64_MAX) // as in timer_restart
@@ -324,8 +356,10 @@ int timer_start_final(struct timer *t, int64_t when)
 		uint32_t capacity = h->capacity;
 		lock_release(&h->lock);
 		int error = heap_grow(h, capacity);
-		if (error)
+		if (error) {
+			visit_end(visit);
 			return error;
+		}
 		lock_acquire(&h->lock);
 	}
 	t->when = when;
@@ -335,6 +369,7 @@ int timer_start_final(struct timer *t, int64_t when)
 	// *t may be gone, as in timer_restart.
 	if (is_earlier)
 		timer_became_earliest(when);
+	visit_end(visit);
 	return 0;
 }
 
@@ -371,15 +406,17 @@ bool timer_stop_and(struct timer *t, bool (*also)(struct timer *t))
 }
 
 // Locks the heap in which the timer runs, or the one that it is to be put into, where there is room
-// for it. NULL and -ENOMEM in *error: no heap can grow, and nothing is locked.
-static struct timer_heap *lock_with_room(struct timer *t, int *error)
+// for it; the caller ends the visit. NULL and -ENOMEM in *error: no heap can grow, and nothing is
+// locked.
+static struct timer_heap *lock_with_room(struct timer *t, enum visit *visit, int *error)
 {
-	struct timer_heap *home = timer_heap_current(), *h;
+	struct timer_heap *home = timer_heap_current(visit), *h, *none = NULL;
 	bool may_move = true;
 
 	*error = 0;
-	if (timer_is_forgotten(t))
-		timer_adopt(t, home);
+	// Two may start a descriptor's timer for the first time; others are known to one then.
+	if (unlikely(!load_relaxed(&t->heap)))
+		(void)cas_relaxed(&t->heap, &none, home); // heaps are for good
 	for (;;) {
 		h = timer_lock(t);
 		if (t->index != 0)
@@ -418,10 +455,13 @@ static int64_t in_time(int64_t when) { return when == INT64_MAX ? when - 1 : whe
 bool timer_restart(
 	struct timer *t, int64_t when, int64_t period, bool (*also)(struct timer *t), int *error)
 {
-	struct timer_heap *h = lock_with_room(t, error);
+	enum visit visit;
+	struct timer_heap *h = lock_with_room(t, &visit, error);
 
-	if (!h)
+	if (!h) {
+		visit_end(visit);
 		return timer_stop_and(t, also);
+	}
 	when = in_time(when);
 	bool answer = t->index != 0;
 	if (also && also(t))
@@ -432,21 +472,26 @@ bool timer_restart(
 	// *t may be gone: it was on the stack of a goroutine that another machine has woken.
 	if (is_earlier)
 		timer_became_earliest(when);
+	visit_end(visit);
 	return answer;
 }
 
 int timer_start_by(struct timer *t, int64_t when, void (*also)(struct timer *t))
 {
 	int error;
-	struct timer_heap *h = lock_with_room(t, &error);
+	enum visit visit;
+	struct timer_heap *h = lock_with_room(t, &visit, &error);
 
-	if (!h)
+	if (!h) {
+		visit_end(visit);
 		return error;
+	}
 	when = in_time(when);
 	bool is_earlier = (t->index == 0 || when < t->when) && put(h, t, when);
 	also(t);
 	lock_release(&h->lock);
 	if (is_earlier)
 		timer_became_earliest(when);
+	visit_end(visit);
 	return 0;
 }

@@ -21,11 +21,13 @@ struct timer {
 	// 0: fires once. Else it is started again at when + k * period (ns), the first in the
 	// future.
 	int64_t period;
+	// Of an object that outlives the runtime: one that runs when that ends goes on in the next.
+	// Others are stopped then.
+	bool outlives;
 	// timer.c's; guarded by the heap's lock
-	int64_t when;            // absolute, clock_now()
-	struct timer_heap *heap; // where it was started last
 	uint32_t index;          // its place there + 1; 0: in none, may be read without the lock
-	uint32_t epoch;          // of the runtime that `heap` belongs to; 0: never started
+	int64_t when;            // absolute, clock_now()
+	struct timer_heap *heap; // where it was started last; NULL: never yet
 };
 
 // Absolute monotonic time in ns, CLOCK_MONOTONIC.
@@ -73,7 +75,8 @@ bool timer_restart(
  */
 MUST_USE int timer_start_by(struct timer *t, int64_t when, void (*also)(struct timer *t));
 
-// It was never started, or in an earlier runtime only: it will not fire, whatever it says itself.
-bool timer_is_forgotten(const struct timer *t);
+// Whether timers wait for the next runtime, and only for it. Nobody would wake who waits for one of
+// them.
+bool timer_some_are_kept(void);
 
 #endif

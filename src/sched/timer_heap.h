@@ -7,6 +7,7 @@
 
 #include "sched/lock.h"
 #include "sched/timer.h"
+#include "sched/visit.h"
 
 struct timer_slot {
 	int64_t when;    // a copy, so that sifting stays in the array
@@ -30,13 +31,17 @@ struct timer_heap {
 	struct timer_slot *slots;
 } CACHE_ALIGNED;
 
+// Makes an empty heap of one that is zero, or was destroyed.
 void timer_heap_init(struct timer_heap *h);
-// Frees the array; timers still in it are forgotten. Needs: nobody else uses the heap.
+// Frees the array. Needs: the heap is empty, and nobody puts timers into it. Its memory stays: who
+// stops a timer may be about to lock the heap that it was in.
 void timer_heap_destroy(struct timer_heap *h);
 
-// The runtime ends: no timer is in any heap any more, and no heap is looked at again through one.
-// No machine runs.
-void timer_forget_all(void);
+// The runtime ends: all timers leave the heap; those that outlive it are kept for the next one.
+// Needs: nobody fires them or starts others.
+void timer_heap_end(struct timer_heap *h);
+// The runtime starts: those that were kept go to this heap, which is empty.
+void timer_heap_begin(struct timer_heap *h);
 
 static ALWAYS_INLINE int64_t timer_heap_earliest(const struct timer_heap *h)
 {
@@ -52,9 +57,9 @@ struct goroutine *timer_heap_run(struct timer_heap *h, int64_t now);
 // goroutine.c: maps new descriptors if a timer that fired found none. Needs: no lock held.
 void goroutine_provide(void);
 
-// timekeeper.c: the heap that the calling thread's timers go to; and the call after a timer became
-// the earliest of its heap (no lock held).
-struct timer_heap *timer_heap_current(void);
+// timekeeper.c: the heap that the calling thread's timers go to, until the visit ends; and the call
+// after a timer became the earliest of its heap (no lock held).
+struct timer_heap *timer_heap_current(enum visit *visit);
 void timer_became_earliest(int64_t when);
 
 #endif

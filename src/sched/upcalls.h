@@ -53,10 +53,13 @@ void deadlock_report(const struct deadlock *d, bool is_fatal);
 /*
  * chan/chan.c, chan/select.c: a goroutine is dropped while it waits; its waiter (goroutine.waiting)
  * leaves the queues of channels that live on. Nobody runs goroutines any more; plain threads may
- * use the channels.
+ * use the channels. False: one of them has taken it out, and nothing was done.
+ *
+ * select_unlink_losers: it was taken out of one queue, and has not run since.
  */
-void chan_unlink_waiter(void *waiting);
-void select_unlink_waiters(void *waiting);
+bool chan_unlink_waiter(void *waiting);
+bool select_unlink_waiters(void *waiting);
+void select_unlink_losers(void *waiting);
 
 /*
  * chan/chan.c, chan/select.c: calls fn for each channel that a goroutine waits for (`waiting` is

@@ -194,13 +194,20 @@ void waitqueue_remove(struct waitqueue *q, struct queued *w)
 	w->address = NULL;
 }
 
-void waitqueue_unlink(void *waiting)
+bool waitqueue_unlink(void *waiting)
 {
 	struct queued *w = waiting;
+	const void *address;
 
-	if (!w || !w->address)
-		return;
-	struct waitqueue *q = waitqueue_lock(w->address);
-	waitqueue_remove(q, w);
-	waitqueue_unlock(q);
+	// It may be taken out meanwhile, but not put anywhere: its goroutine does not run.
+	while (w && (address = load_relaxed(&w->address)) != NULL) { // looked at again
+		struct waitqueue *q = waitqueue_lock(address);
+		bool waits = w->address == address;
+		if (waits)
+			waitqueue_remove(q, w);
+		waitqueue_unlock(q);
+		if (waits)
+			return true;
+	}
+	return false;
 }

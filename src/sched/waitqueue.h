@@ -79,7 +79,7 @@ struct goroutine *waitqueue_take_all_at(struct queued **head);
 const void *waitqueue_memory(size_t *bytes);
 
 // Removes the waiter of a goroutine that is dropped (struct queued *) from whatever bucket it is
-// in.
-void waitqueue_unlink(void *waiting);
+// in. False: somebody took it out.
+bool waitqueue_unlink(void *waiting);
 
 #endif

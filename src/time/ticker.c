@@ -42,7 +42,8 @@ EXPORT tuza_ticker *tuza_ticker_new(tuza_duration d)
 		tuza_panic("non-positive interval for NewTicker");
 	c = chan_new_timer(sizeof(*t), NULL);
 	t = chan_timer_tail(c);
-	*t = (struct tuza_ticker){.timer = {.fire = ticker_fire, .period = d}, .chan = c};
+	*t = (struct tuza_ticker){
+		.timer = {.fire = ticker_fire, .period = d, .outlives = true}, .chan = c};
 	race_release(&t->timer);
 	if (unlikely(timer_start(&t->timer, clock_after(clock_now(), d)) != 0)) {
 		tuza_chan_release(c);

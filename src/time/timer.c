@@ -81,7 +81,7 @@ static tuza_timer *timer_new_sending(tuza_duration d, void (*on_free)(tuza_chan 
 	struct tuza_chan *c = chan_new_timer(sizeof(struct tuza_timer), on_free);
 	struct tuza_timer *t = chan_timer_tail(c);
 
-	*t = (struct tuza_timer){.timer = {.fire = timer_fire_send}, .chan = c};
+	*t = (struct tuza_timer){.timer = {.fire = timer_fire_send, .outlives = true}, .chan = c};
 	if (unlikely(!timer_begin(t, d))) {
 		tuza_chan_release(c);
 		out_of_memory();

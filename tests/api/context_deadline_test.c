@@ -152,6 +152,31 @@ static int leave_with_deadline(void *arg)
 	return 0;
 }
 
+static int await_end(void *ctx)
+{
+	(void)tuza_chan_recv(tuza_context_done(ctx), NULL);
+	CHECK_EQ(tuza_context_err(ctx), -ETIMEDOUT);
+	return 0;
+}
+
+static int leave_with_late_deadline(void *arg)
+{
+	*(tuza_context **)arg =
+		tuza_context_with_timeout(tuza_context_background(), 200 * TUZA_MILLISECOND);
+	return 0;
+}
+
+TEST_PLAIN(deadline_comes_in_a_later_run)
+{
+	tuza_context *ctx = NULL, *child;
+
+	CHECK_EQ(tuza_run(leave_with_late_deadline, &ctx), 0);
+	child = tuza_context_with_cancel(ctx);
+	CHECK_EQ(tuza_run(await_end, child), 0);
+	tuza_context_free(child);
+	tuza_context_free(ctx);
+}
+
 // A context outlives the run in which it was made.
 TEST_PLAIN(context_may_be_freed_after_its_run)
 {

@@ -4,7 +4,8 @@
  *
  *   - a timer is in at most one heap, and each start is fired or cancelled exactly once;
  *   - once timer_stop has returned, fire does not run, so the timer may be freed;
- *   - a timer that became the earliest is seen by the machine that goes to sleep, or wakes it.
+ *   - a timer that became the earliest is seen by the machine that goes to sleep, or wakes it;
+ *   - the same when the runtime ends meanwhile, and the timer goes on in the next one.
  *
  * This is sched/timer.c itself. Each call is an actor, a coroutine that stops before each lock and
  * each atomic operation that the scenario's other actors may see; all orders of all actors' steps
@@ -20,10 +21,12 @@ static void model_step_at(const void *p);
 #define TUZA_BASE_ATOMIC_H
 #define load_relaxed(p) (*(p))
 #define store_relaxed(p, v) (model_step_at(p), (void)(*(p) = (v)))
-#define add_relaxed(p, v) ((void)(*(p) += (v)))
 #define load_acquire(p) (model_step_at(p), *(p))
 #define store_release(p, v) (model_step_at(p), (void)(*(p) = (v)))
+#define load_seq_cst(p) load_acquire(p)
 #define store_seq_cst(p, v) (model_step_at(p), (void)(*(p) = (v)))
+#define cas_relaxed(p, expected, v)                                                                \
+	(model_step_at(p), *(p) == *(expected) ? (*(p) = (v), true) : (*(expected) = *(p), false))
 
 static inline uint32_t model_exchange(uint32_t *p, uint32_t v)
 {
@@ -55,6 +58,11 @@ static inline void lock_release(struct lock *l) { l->word = 0; }
 struct goroutine {
 	struct goroutine *next;
 };
+
+// In place of sched/visit.h: no end of the runtime begins while somebody starts timers.
+#define TUZA_SCHED_VISIT_H
+enum visit { VISIT_NONE };
+static inline void visit_end(enum visit v) { (void)v; }
 
 #include "sched/timer.c"
 
@@ -180,7 +188,7 @@ static NOINLINE void actor_prepare(int i, void (*body)(struct actor *), int home
 
 // What the other actors of a scenario look at, or change, besides the heaps under their locks and
 // timer.index.
-enum { SEES_EARLIEST = 1, SEES_EPOCHS = 2, GROWS = 4 };
+enum { SEES_EARLIEST = 1, GROWS = 2 };
 
 struct scenario {
 	const char *name;
@@ -207,6 +215,7 @@ static void explore(const struct scenario *s)
 	memset(&order, 0, sizeof(order));
 	do {
 		order.depth = 0;
+		memset(heaps, 0, sizeof(heaps));
 		for (int i = 0; i < HEAPS; i++)
 			timer_heap_init(&heaps[i]);
 		for (int i = 0; i < HEAPS && !(s->flags & GROWS); i++)
@@ -223,6 +232,8 @@ static void explore(const struct scenario *s)
 		s->outcome();
 		for (int i = 0; i < HEAPS; i++)
 			timer_heap_destroy(&heaps[i]);
+		timer_heap_destroy(&kept);
+		kept = (struct timer_heap){.earliest = INT64_MAX};
 	} while (failures == 0 && next_order());
 	printf("%s: %ld orders\n", s->name, orders);
 }
@@ -231,9 +242,7 @@ static void model_step_at(const void *p)
 {
 	bool is_seen = flags & SEES_EARLIEST;
 
-	if (p == &timer.epoch)
-		is_seen = flags & SEES_EPOCHS;
-	else if (p == &timer.heap || p == &timer.index)
+	if (p == &timer.heap || p == &timer.index)
 		is_seen = !(flags & SEES_EARLIEST);
 	if (is_seen)
 		model_step();
@@ -252,7 +261,11 @@ void sys_pages_free(void *base, size_t bytes)
 
 void goroutine_provide(void) {}
 
-struct timer_heap *timer_heap_current(void) { return &heaps[running ? running->home : 0]; }
+struct timer_heap *timer_heap_current(enum visit *visit)
+{
+	*visit = VISIT_NONE;
+	return &heaps[running ? running->home : 0];
+}
 
 enum { NOBODY_SLEEPS = -1 };
 static int64_t poll_until; // until when the sleeper of a scenario sleeps
@@ -286,7 +299,7 @@ static void forget_counts(void)
 	starts = fires = cancels = 0;
 	stopped = sleeper_woken = false;
 	poll_until = NOBODY_SLEEPS;
-	timer = (struct timer){.fire = fire};
+	timer = (struct timer){.fire = fire, .outlives = true};
 }
 
 static void restart_at(int64_t when)
@@ -340,6 +353,7 @@ static void check_heaps(void)
 			CLAIM(h->slots[k].timer == (uintptr_t)&timer && timer.heap == h &&
 				timer.index == k + 1 && h->slots[k].when == timer.when);
 	}
+	CLAIM(kept.count == 0);
 	CLAIM(held <= 1);
 	CLAIM((timer.index != 0) == (held == 1));
 	CLAIM(starts == fires + cancels + (int)held);
@@ -357,14 +371,23 @@ static void prepare_fired(void)
 	timer_heap_run(&heaps[0], 20);
 }
 
-// Fired in the first heap, then the runtime ended: two callers give it a heap of the new one at the
-// same time.
-static void prepare_forgotten(void)
+// The runtime ends, while plain threads may stop timers, and begins again.
+static void end_and_begin(struct actor *a)
 {
-	prepare_fired();
-	timer_forget_all();
-	timer_heap_destroy(&heaps[0]);
-	heap_make_room(&heaps[0]);
+	(void)a;
+	for (int i = 0; i < HEAPS; i++)
+		timer_heap_end(&heaps[i]);
+	timer_heap_begin(&heaps[0]);
+}
+
+static void prepare_in_second_heap(void)
+{
+	int error;
+
+	forget_counts();
+	timer.heap = &heaps[1];
+	starts++;
+	(void)timer_restart(&timer, 20, 0, NULL, &error);
 }
 
 static void prepare_new(void) { forget_counts(); }
@@ -431,10 +454,13 @@ static const struct scenario scenarios[] = {
 		{{restart_late, 1}, {stop, 2}, {run_first_heap, 0}}},
 	{"two restarts that need room", GROWS, prepare_fired, check_heaps,
 		{{restart_soon, 1}, {restart_late, 1}}},
-	{"two restarts in a new runtime", SEES_EPOCHS, prepare_forgotten, check_heaps,
-		{{restart_soon, 1}, {restart_late, 2}}},
-	{"restart and stop in a new runtime", SEES_EPOCHS, prepare_forgotten, check_heaps,
-		{{restart_soon, 1}, {stop, 2}}},
+	{"two first starts", 0, prepare_new, check_heaps, {{restart_soon, 1}, {restart_late, 2}}},
+	{"stop beside the end of the runtime", 0, prepare_running, check_heaps,
+		{{end_and_begin, 0}, {stop, 2}}},
+	{"stop in another heap beside the end of the runtime", 0, prepare_in_second_heap,
+		check_heaps, {{end_and_begin, 0}, {stop_for_good, 2}}},
+	{"stop of a fired timer beside the end of the runtime", 0, prepare_fired, check_heaps,
+		{{end_and_begin, 0}, {stop, 2}}},
 };
 
 int main(void)
