@@ -62,10 +62,10 @@ typedef struct tuza_http_client_options {
 	tuza_duration idle_timeout;    // of kept connections; 0: 90 s
 	int max_connections;           // at a time, others wait; 0: no limit
 	int max_connections_per_host;  // the same for one host and port; 0: no limit
-	int max_idle_connections;      // kept for later; 0: 100
+	int max_idle_connections;      // kept for later, beside those in use; 0: 100
 	int max_redirects;             // 0: 10; < 0: none, a redirect is a response as others
 	const char *user_agent;        // NULL: "tuza/" and the version; "": none
-	const char *proxy;             // a URL; NULL: as the environment says; "": none
+	const char *proxy;             // a URL; NULL: as the environment says now; "": none
 	const char *ca_file;           // certificates to trust, PEM; NULL: the system's
 	bool insecure;                 // takes any certificate: for tests
 	bool no_compression;           // does not ask for it; bodies are as they were sent
@@ -77,7 +77,9 @@ typedef struct tuza_http_client_options {
  *
  *   options  read now, strings copied; NULL: the defaults.
  *
- * Its goroutine lives while requests are under way, and 100 ms longer.
+ * Its goroutines live while requests are under way, and 100 ms longer. One does everything while
+ * there is little to do; with more requests at a time, or more processors, there are up to 16, with
+ * connections of their own. A client whose connections are limited always has one.
  *
  * Returns  the client; NULL when out of memory.
  * Blocks   never.

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * The HTTP client inside: a client, its driver, and a transfer, which is the public response.
+ * The HTTP client inside: a client, its drivers, and a transfer, which is the public response.
  *
- * libcurl's multi handle is driven by one goroutine, the driver: nobody else calls libcurl. It
- * waits for one descriptor, an epoll of its own, in which libcurl's sockets are, and an eventfd
- * that callers ring. (A goroutine for each socket was rejected: libcurl drops its interest in a
- * socket without closing it, and a wait has no other end. A channel to ring with would need a
+ * A driver is one of libcurl's multi handles and the goroutine that drives it: nobody else calls
+ * libcurl. It waits for one descriptor, an epoll of its own, in which libcurl's sockets are, and an
+ * eventfd that callers ring. (A goroutine for each socket was rejected: libcurl drops its interest
+ * in a socket without closing it, and a wait has no other end. A channel to ring with would need a
  * second goroutine, since a channel and a descriptor cannot be waited for together.)
  *
- * Callers and driver meet in two places. client.mutex guards the queue of transfers that have
+ * A client has several drivers, since each is as fast as one processor, and since libcurl looks for
+ * a kept connection among all to that host. The first one has everything to do as long as that is
+ * little, so connections are found again; the others come in one by one. A client whose
+ * connections are limited has one driver: only libcurl can make a transfer wait for another's
+ * connection, and only within a multi handle.
+ *
+ * Callers and driver meet in two places. driver.mutex guards the queue of transfers that have
  * something to tell the driver: a set of bits each, so telling never waits. transfer.mutex guards
  * what is passed on: headers, bytes in both directions, the end. Order: none, never both.
  *
@@ -33,7 +39,10 @@ enum {
 	CLIENT_BODY_MOST = 256 * 1024,   // a guess: what a response holds before it is read
 	CLIENT_CHUNK_MOST = 64 * 1024,   // a guess: how much of a request's body is read ahead
 	CLIENT_SWALLOW_MOST = 64 * 1024, // of a redirect's body, to keep its connection
-	CLIENT_SPARE_MOST = 64           // a guess: handles kept for later, of some 6 KiB
+	CLIENT_SPARE_MOST = 16,          // a guess: handles kept for later, of some 6 KiB
+	CLIENT_DRIVERS_LEAST = 4,        // with 64 callers 8 wait more often, 2 search more
+	CLIENT_DRIVERS_MOST = 16,        // a guess
+	CLIENT_FEW = 4                   // a guess: transfers at a time that one driver takes alone
 };
 
 // Bytes in a row, taken from the front.
@@ -67,6 +76,7 @@ enum { TELL_START = 1, TELL_ABORT = 2, TELL_READ = 4, TELL_BODY = 8 };
 struct tuza_http_response {
 	// constant after init
 	tuza_http_client *client;
+	struct driver *driver;
 	tuza_context *ctx; // the caller's, retained
 	tuza_context *own; // with the time limit, or ctx
 	tuza_duration header_timeout;
@@ -77,7 +87,7 @@ struct tuza_http_response {
 	ssize_t (*body_read)(void *arg, void *bytes, size_t count);
 	void *body_arg;
 	int64_t body_length;
-	// guarded by client->mutex
+	// guarded by driver->mutex
 	int references; // the caller's, the driver's, the queue's, that of `after`
 	unsigned told;
 	bool queued;
@@ -101,6 +111,7 @@ struct tuza_http_response {
 	bool dirty;   // in the driver's list
 	bool over;    // has ended: the list alone holds it
 	bool no_body; // a redirect has dropped it
+	bool plain;   // a GET without a body: its handle is as good as new
 	int failure;  // of our own, in a callback; 0: none
 	struct tuza_http_response *next_dirty;
 	char words[CURL_ERROR_SIZE];
@@ -123,38 +134,61 @@ struct tuza_http_response {
 	tuza_chan *pump_wake; // of 1 element: room in `outgoing`, or the end
 };
 
-struct tuza_http_client {
+struct driver {
 	// constant after init
-	tuza_http_client_options options; // its strings are ours
-	bool is_default;
+	tuza_http_client *client;
 	// guarded by mutex
 	tuza_mutex mutex;
-	tuza_cond idle;   // `running` or `responses` has become 0
-	size_t responses; // not freed yet
+	tuza_cond idle; // `running` has become false
 	struct tuza_http_response *queue, **queue_last;
-	bool running; // there is a driver, or it is being started
+	bool running; // there is a goroutine, or it is being started
 	bool asleep;  // … which waits, and is to be rung
 	bool prune;   // connections are to be closed
 	int bell;     // the eventfd, while `running`
-	// owner: the driver, or who knows that there is none
+	// owner: the goroutine, or who knows that there is none
 	CURLM *multi;
 	CURL *spare[CLIENT_SPARE_MOST]; // handles to be used again
 	int spares;
 	int poll; // the epoll
 	int64_t timer;
 	size_t active;
+	size_t may_keep; // connections, as libcurl was told
 	struct tuza_http_response *dirty;
+	unsigned char *watched; // by descriptor, see client_socket.c
+	size_t watched_room;
+	// any goroutine, atomic
+	size_t load; // transfers that it was given and that have not ended
+	size_t open; // sockets
+};
+
+struct tuza_http_client {
+	// constant after init
+	tuza_http_client_options options; // its strings are ours
+	bool is_default;
+	size_t count; // of drivers in use
+	struct driver drivers[CLIENT_DRIVERS_MOST];
+	// any goroutine
+	tuza_waitgroup responses; // not freed yet
 };
 
 // client.c: hands the driver a message; starts it if need be. An error ends the transfer.
 void client_tell(struct tuza_http_response *t, unsigned what);
 unsigned client_take_message(struct tuza_http_response *t); // what was told; it may be told more
-struct tuza_http_response *client_take_queue(tuza_http_client *client); // needs client->mutex
+struct tuza_http_response *client_take_queue(struct driver *d); // needs d->mutex
+struct driver *client_choose(tuza_http_client *client);
+void client_limit_idle(struct driver *d); // for the driver, each turn
+bool client_keeps_too_many(const tuza_http_client *client);
 
 // client_driver.c
-MUST_USE int driver_start(tuza_http_client *client); // needs client->mutex
+MUST_USE int driver_start(struct driver *d); // needs d->mutex
 void driver_mark_dirty(struct tuza_http_response *t);
-void driver_close_connections(tuza_http_client *client);
+void driver_close_connections(struct driver *d);
+
+// client_socket.c: for the driver
+void sockets_set_up(struct driver *d); // tells the multi handle
+void sockets_set_up_handle(struct driver *d, CURL *easy);
+void sockets_ready(struct driver *d, int fd, uint32_t events);
+void sockets_forget(struct driver *d); // the epoll is closed
 
 // client_transfer.c: for the driver
 void transfer_start(struct tuza_http_response *t);
@@ -163,6 +197,14 @@ void transfer_abort(struct tuza_http_response *t);
 void transfer_publish(struct tuza_http_response *t);
 void transfer_resume_reading(struct tuza_http_response *t);
 void transfer_resume_body(struct tuza_http_response *t);
+size_t transfer_on_header(char *line, size_t one, size_t count, void *transfer);
+size_t transfer_on_body(char *from, size_t one, size_t count, void *transfer);
+size_t transfer_on_read(char *to, size_t one, size_t count, void *transfer);
+
+// client_handle.c: for the driver
+CURL *handle_take(struct driver *d);               // NULL: out of memory
+void handle_restore(struct driver *d, CURL *easy); // as handle_take gave it
+void handle_put(struct tuza_http_response *t);
 
 // client_request.c
 MUST_USE int transfer_set_up(struct tuza_http_response *t); // the easy handle, for the URL of now

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The driver: the goroutine in which libcurl runs, one for each client with something to do.
+ * A driver: the goroutine in which libcurl runs. A client with nothing to do has none.
  *
  * It sleeps in tuza_wait_fd on an epoll of its own, until one of libcurl's sockets is ready, the
  * bell is rung, or libcurl's timer is due. Nested like that, each event wakes the outer epoll
  * anew, and the wait looks before it sleeps, so none is lost. The bell is rung for a sleeper only:
  * `asleep` is set under the mutex under which the queue was found empty.
  *
- * The epoll and the eventfd live as long as the driver; libcurl has no socket in it while no
- * transfer is under way, though it keeps connections.
+ * The epoll and the eventfd live as long as the goroutine, the multi handle and its connections
+ * longer.
  */
 #include "http/client.h"
 
@@ -30,63 +30,30 @@ enum {
 static const int64_t LINGER = 100 * TUZA_MILLISECOND; // a guess: the next request of a row
 static const int64_t RETRY = 10 * TUZA_MILLISECOND;   // a guess
 
-// ---- what libcurl calls -----------------------------------------------------------------------
+// ---- the multi handle -------------------------------------------------------------------------
 
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+static CURLM *open_multi(struct driver *d)
 {
-	tuza_http_client *client = arg;
-	struct epoll_event event = {.data.fd = fd};
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		(void)epoll_ctl(client->poll, EPOLL_CTL_DEL, fd, NULL);
-		curl_multi_assign(client->multi, fd, NULL);
-		return 0;
-	}
-	if (what & CURL_POLL_IN)
-		event.events |= EPOLLIN;
-	if (what & CURL_POLL_OUT)
-		event.events |= EPOLLOUT;
-	if (epoll_ctl(client->poll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0 &&
-		errno == (known ? ENOENT : EEXIST))
-		(void)epoll_ctl(client->poll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
-	curl_multi_assign(client->multi, fd, client);
-	return 0;
-}
-
-static int on_timer(CURLM *multi, long timeout_ms, void *arg)
-{
-	tuza_http_client *client = arg;
-	(void)multi;
-	client->timer =
-		timeout_ms < 0 ? INT64_MAX : tuza_now() + (int64_t)timeout_ms * TUZA_MILLISECOND;
-	return 0;
-}
-
-static CURLM *open_multi(tuza_http_client *client)
-{
-	const tuza_http_client_options *o = &client->options;
-	CURLM *multi = curl_multi_init();
+	const tuza_http_client_options *o = &d->client->options;
+	CURLM *multi = d->multi = curl_multi_init();
 	if (!multi)
 		return NULL;
-	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client);
-	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client);
+	sockets_set_up(d);
 	curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)o->max_idle_connections);
 	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)o->max_connections);
 	curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)o->max_connections_per_host);
+	d->may_keep = 0;
 	return multi;
 }
 
-void driver_close_connections(tuza_http_client *client)
+void driver_close_connections(struct driver *d)
 {
-	while (client->spares > 0)
-		curl_easy_cleanup(client->spare[--client->spares]);
-	if (client->multi)
-		curl_multi_cleanup(client->multi);
-	client->multi = NULL;
-	client->timer = INT64_MAX;
+	while (d->spares > 0)
+		curl_easy_cleanup(d->spare[--d->spares]);
+	if (d->multi)
+		curl_multi_cleanup(d->multi);
+	d->multi = NULL;
+	d->timer = INT64_MAX;
 }
 
 // ---- the list of what changed -----------------------------------------------------------------
@@ -96,16 +63,16 @@ void driver_mark_dirty(struct tuza_http_response *t)
 	if (t->dirty)
 		return;
 	t->dirty = true;
-	t->next_dirty = t->client->dirty;
-	t->client->dirty = t;
+	t->next_dirty = t->driver->dirty;
+	t->driver->dirty = t;
 }
 
 // Publishing may unpause a transfer, whereupon libcurl may call back and mark it anew.
-static void publish_all(tuza_http_client *client)
+static void publish_all(struct driver *d)
 {
 	struct tuza_http_response *t;
-	while ((t = client->dirty)) {
-		client->dirty = t->next_dirty;
+	while ((t = d->dirty)) {
+		d->dirty = t->next_dirty;
 		t->dirty = false;
 		if (t->over)
 			response_release(t);
@@ -129,13 +96,13 @@ static void obey(struct tuza_http_response *t, unsigned told)
 }
 
 // Carries out what callers want. False: nothing did, and they ring from now on.
-static bool read_queue(tuza_http_client *client, bool *prune)
+static bool read_queue(struct driver *d, bool *prune)
 {
-	tuza_mutex_lock(&client->mutex);
-	struct tuza_http_response *t = client_take_queue(client);
-	client->asleep = !t;
-	*prune = client->prune;
-	tuza_mutex_unlock(&client->mutex);
+	tuza_mutex_lock(&d->mutex);
+	struct tuza_http_response *t = client_take_queue(d);
+	d->asleep = !t;
+	*prune = d->prune;
+	tuza_mutex_unlock(&d->mutex);
 	bool any = t != NULL;
 	while (t) {
 		struct tuza_http_response *next = t->next;
@@ -146,41 +113,33 @@ static bool read_queue(tuza_http_client *client, bool *prune)
 	return any;
 }
 
-static void handle_events(tuza_http_client *client)
+static void handle_events(struct driver *d)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
-	int running, n = epoll_wait(client->poll, events, EVENTS_AT_ONCE, 0);
+	int n = epoll_wait(d->poll, events, EVENTS_AT_ONCE, 0);
 	for (int i = 0; i < n; i++) {
 		uint64_t rings;
-		int mask = 0;
-		if (events[i].data.fd == client->bell) {
-			(void)!read(client->bell, &rings, sizeof rings);
-			continue;
-		}
-		if (events[i].events & EPOLLIN)
-			mask |= CURL_CSELECT_IN;
-		if (events[i].events & EPOLLOUT)
-			mask |= CURL_CSELECT_OUT;
-		if (events[i].events & (EPOLLERR | EPOLLHUP))
-			mask |= CURL_CSELECT_ERR;
-		curl_multi_socket_action(client->multi, events[i].data.fd, mask, &running);
+		if (events[i].data.fd == d->bell)
+			(void)!read(d->bell, &rings, sizeof rings);
+		else
+			sockets_ready(d, events[i].data.fd, events[i].events);
 	}
 }
 
-static void handle_timer(tuza_http_client *client)
+static void handle_timer(struct driver *d)
 {
 	int running;
-	if (client->timer > tuza_now())
+	if (d->timer > tuza_now())
 		return;
-	client->timer = INT64_MAX; // libcurl sets it anew
-	curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	d->timer = INT64_MAX; // libcurl sets it anew
+	curl_multi_socket_action(d->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
-static void handle_ends(tuza_http_client *client)
+static void handle_ends(struct driver *d)
 {
 	CURLMsg *message;
 	int left;
-	while ((message = curl_multi_info_read(client->multi, &left))) {
+	while ((message = curl_multi_info_read(d->multi, &left))) {
 		struct tuza_http_response *t = NULL;
 		CURLcode result = message->data.result;
 		if (message->msg != CURLMSG_DONE)
@@ -192,92 +151,94 @@ static void handle_ends(tuza_http_client *client)
 
 // ---- its life ---------------------------------------------------------------------------------
 
-static void close_descriptors(tuza_http_client *client)
+static void close_descriptors(struct driver *d)
 {
-	if (client->poll >= 0)
-		(void)tuza_close(client->poll);
-	if (client->bell >= 0)
-		(void)close(client->bell);
-	client->poll = client->bell = -1;
+	if (d->poll >= 0)
+		(void)tuza_close(d->poll);
+	if (d->bell >= 0)
+		(void)close(d->bell);
+	d->poll = d->bell = -1;
+	sockets_forget(d);
 }
 
 // Ends the driver if nothing has come to do meanwhile.
-static bool leave(tuza_http_client *client)
+static bool leave(struct driver *d)
 {
-	tuza_mutex_lock(&client->mutex);
-	bool end = !client->queue;
-	bool prune = client->prune;
-	tuza_mutex_unlock(&client->mutex);
+	tuza_mutex_lock(&d->mutex);
+	bool end = !d->queue;
+	bool prune = d->prune;
+	tuza_mutex_unlock(&d->mutex);
 	if (!end)
 		return false;
+	if (prune || client_keeps_too_many(d->client)) // libcurl closes one only to keep another
+		driver_close_connections(d);
+	tuza_mutex_lock(&d->mutex);
+	end = !d->queue && (!d->prune || prune);
 	if (prune)
-		driver_close_connections(client);
-	tuza_mutex_lock(&client->mutex);
-	end = !client->queue && (!client->prune || prune);
-	if (prune)
-		client->prune = false;
+		d->prune = false;
 	if (end) {
-		close_descriptors(client);
-		client->running = client->asleep = false;
-		tuza_cond_broadcast(&client->idle);
+		close_descriptors(d);
+		d->running = d->asleep = false;
+		tuza_cond_broadcast(&d->idle);
 	}
-	tuza_mutex_unlock(&client->mutex); // *client may be gone afterwards
+	tuza_mutex_unlock(&d->mutex); // *client may be gone afterwards
 	return end;
 }
 
 // Waits for an event, the bell or the timer.
-static void sleep_until(tuza_http_client *client, int64_t until)
+static void sleep_until(struct driver *d, int64_t until)
 {
-	int ready = tuza_wait_fd(client->poll, POLLIN, until < 1 ? 1 : until);
+	int ready = tuza_wait_fd(d->poll, POLLIN, until < 1 ? 1 : until);
 	if (ready < 0 && ready != TUZA_EIOTIMEOUT) // no memory or descriptor to wait with
 		tuza_sleep(RETRY);
 }
 
 static void drive(void *arg)
 {
-	tuza_http_client *client = arg;
+	struct driver *d = arg;
 	int64_t idle_since = tuza_now();
 	for (;;) {
-		if (!client->multi)
-			client->multi = open_multi(client); // a failure is each transfer's
-		bool prune, any = read_queue(client, &prune);
-		if (client->multi) {
-			handle_timer(client);
-			handle_ends(client);
+		if (!d->multi)
+			(void)open_multi(d); // a failure is each transfer's
+		bool prune, any = read_queue(d, &prune);
+		if (d->multi) {
+			handle_timer(d);
+			handle_ends(d);
 		}
-		publish_all(client);
-		int64_t until = client->timer, now = tuza_now();
-		if (client->active > 0 || any)
+		publish_all(d);
+		int64_t until = d->timer, now = tuza_now();
+		if (d->active > 0 || any)
 			idle_since = now;
 		else if (now >= idle_since + LINGER || prune) {
-			if (leave(client))
+			if (leave(d))
 				return;
 			continue;
 		} else if (until > idle_since + LINGER)
 			until = idle_since + LINGER;
 		if (!any)
-			sleep_until(client, until);
-		if (client->multi)
-			handle_events(client);
+			sleep_until(d, until);
+		if (d->multi) {
+			client_limit_idle(d);
+			handle_events(d);
+		}
 	}
 }
 
-int driver_start(tuza_http_client *client)
+int driver_start(struct driver *d)
 {
 	static const tuza_go_options options = {.name = "http client", .stack_bytes = STACK_BYTES};
 	struct epoll_event event = {.events = EPOLLIN};
 	int error = 0;
-	client->poll = epoll_create1(EPOLL_CLOEXEC);
-	client->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	event.data.fd = client->bell;
-	if (client->poll < 0 || client->bell < 0 ||
-		epoll_ctl(client->poll, EPOLL_CTL_ADD, client->bell, &event) != 0)
+	d->poll = epoll_create1(EPOLL_CLOEXEC);
+	d->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	event.data.fd = d->bell;
+	if (d->poll < 0 || d->bell < 0 || epoll_ctl(d->poll, EPOLL_CTL_ADD, d->bell, &event) != 0)
 		error = -errno;
-	client->asleep = false;
+	d->asleep = false;
 	if (!error)
-		error = tuza_go_with(&options, drive, client);
-	client->running = !error;
+		error = tuza_go_with(&options, drive, d);
+	d->running = !error;
 	if (error)
-		close_descriptors(client);
+		close_descriptors(d);
 	return error;
 }

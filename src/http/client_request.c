@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What is asked: the options of libcurl's handle for a request, and how a redirect changes it.
+ * What is asked: the options of libcurl's handle for one request, and how a redirect changes it.
  *
  * Go: src/net/http/client.go, redirectBehavior and shouldCopyHeaderOnRedirect
  */
 #include "http/client.h"
-
-#include <tuza/tuza.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,43 +12,11 @@
 #include <string.h>
 #include <strings.h>
 
-#define TEXT2(x) #x
-#define TEXT(x) TEXT2(x)
-static const char USER_AGENT[] = "tuza/" TEXT(TUZA_VERSION_MAJOR) "." TEXT(TUZA_VERSION_MINOR);
-
 // ---- setting up -------------------------------------------------------------------------------
 
 static bool has_body(const struct tuza_http_response *t)
 {
 	return !t->no_body && (t->body || t->body_read);
-}
-
-static void set_client_options(struct tuza_http_response *t)
-{
-	const tuza_http_client_options *o = &t->client->options;
-	CURL *easy = t->easy;
-	bool is_tls = strncasecmp(t->url, "https:", 6) == 0;
-	// HTTP/2 is agreed on by TLS alone: to a server of plain HTTP all speak 1.1.
-	long version = is_tls && !o->http1 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
-	int64_t connect_ms = (o->connect_timeout + TUZA_MILLISECOND - 1) / TUZA_MILLISECOND;
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); // never joins a resolver's thread
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)(o->idle_timeout / TUZA_SECOND));
-	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
-	const char *agent = o->user_agent ? o->user_agent : USER_AGENT;
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, *agent ? agent : NULL);
-	if (!o->no_compression)
-		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-	if (o->proxy)
-		curl_easy_setopt(easy, CURLOPT_PROXY, o->proxy);
-	if (o->ca_file)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, o->insecure ? 0L : 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, o->insecure ? 0L : 2L);
 }
 
 static bool add_header(struct tuza_http_response *t, const char *line)
@@ -70,9 +36,17 @@ static bool has_header(const struct tuza_http_response *t, const char *name)
 	return false;
 }
 
-// What libcurl would add on its own: neither Go nor the caller does.
+static bool posts(const struct tuza_http_response *t)
+{
+	return has_body(t) || strcmp(t->method, "POST") == 0 || strcmp(t->method, "PUT") == 0 ||
+	       strcmp(t->method, "PATCH") == 0;
+}
+
+// What libcurl would add to a body on its own: neither Go nor the caller does.
 static bool drop_defaults(struct tuza_http_response *t)
 {
+	if (!posts(t))
+		return true;
 	if (!has_header(t, "Expect") && !add_header(t, "Expect:"))
 		return false;
 	if (!has_header(t, "Content-Type") && !add_header(t, "Content-Type:"))
@@ -84,13 +58,15 @@ static bool drop_defaults(struct tuza_http_response *t)
 static void set_method(struct tuza_http_response *t)
 {
 	CURL *easy = t->easy;
-	bool posts = has_body(t) || strcmp(t->method, "POST") == 0 ||
-		     strcmp(t->method, "PUT") == 0 || strcmp(t->method, "PATCH") == 0;
+	bool has_post = posts(t);
+	t->plain = !has_post && strcmp(t->method, "GET") == 0;
+	if (t->plain)
+		return;
 	if (strcmp(t->method, "HEAD") == 0) {
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 		return;
 	}
-	if (posts) {
+	if (has_post) {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		if (!has_body(t))
 			curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "");
@@ -99,14 +75,16 @@ static void set_method(struct tuza_http_response *t)
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
 			(curl_off_t)(has_body(t) ? t->body_length : 0));
 	}
-	if (strcmp(t->method, posts ? "POST" : "GET") != 0)
+	if (strcmp(t->method, has_post ? "POST" : "GET") != 0)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, t->method);
 }
 
 int transfer_set_up(struct tuza_http_response *t)
 {
-	curl_easy_reset(t->easy);
-	set_client_options(t);
+	// HTTP/2 is agreed on by TLS alone: to a server of plain HTTP all speak 1.1.
+	bool may_2 = strncasecmp(t->url, "https:", 6) == 0 && !t->client->options.http1;
+	curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION,
+		(long)(may_2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 	if (curl_easy_setopt(t->easy, CURLOPT_URL, t->url) != CURLE_OK || !drop_defaults(t))
 		return -ENOMEM;
 	set_method(t);

@@ -7,6 +7,8 @@
  */
 #include "http/client.h"
 
+#include "base/atomic.h"
+
 #include <tuza/panic.h>
 #include <tuza/select.h>
 
@@ -32,6 +34,7 @@ void response_end(struct tuza_http_response *t, int error, char *text)
 	t->error = error;
 	t->error_text = text;
 	tuza_mutex_unlock(&t->mutex);
+	(void)sub_relaxed(&t->driver->load, 1);
 	response_wake(t);
 	pump_wake(t);
 }
@@ -60,18 +63,16 @@ static void destroy(struct tuza_http_response *t)
 
 static void release(struct tuza_http_response *t, int references)
 {
+	struct driver *d = t->driver;
 	tuza_http_client *client = t->client;
-	tuza_mutex_lock(&client->mutex);
+	tuza_mutex_lock(&d->mutex);
 	t->references -= references;
 	bool last = t->references == 0;
-	tuza_mutex_unlock(&client->mutex);
+	tuza_mutex_unlock(&d->mutex);
 	if (!last)
 		return;
 	destroy(t);
-	tuza_mutex_lock(&client->mutex);
-	if (--client->responses == 0)
-		tuza_cond_broadcast(&client->idle);
-	tuza_mutex_unlock(&client->mutex); // *client may be gone afterwards
+	tuza_waitgroup_done(&client->responses); // *client may be gone afterwards
 }
 
 void response_release(struct tuza_http_response *t) { release(t, 1); }
@@ -144,9 +145,8 @@ static struct tuza_http_response *make(
 	}
 	if (timeout > 0)
 		t->own = tuza_context_with_timeout(ctx, timeout);
-	tuza_mutex_lock(&client->mutex);
-	client->responses++;
-	tuza_mutex_unlock(&client->mutex);
+	tuza_waitgroup_add(&client->responses, 1);
+	t->driver = client_choose(client);
 	return t;
 }
 
@@ -186,9 +186,9 @@ static void watch_context(struct tuza_http_response *t)
 {
 	if (tuza_context_done(t->own) == NULL)
 		return;
-	tuza_mutex_lock(&t->client->mutex);
+	tuza_mutex_lock(&t->driver->mutex);
 	t->references++;
-	tuza_mutex_unlock(&t->client->mutex);
+	tuza_mutex_unlock(&t->driver->mutex);
 	t->after = tuza_context_after_func(t->own, on_context_end, t);
 }
 
@@ -243,9 +243,9 @@ static int send_request(struct tuza_http_response *t)
 			return error;
 		}
 	}
-	tuza_mutex_lock(&t->client->mutex);
+	tuza_mutex_lock(&t->driver->mutex);
 	t->references++; // the driver's
-	tuza_mutex_unlock(&t->client->mutex);
+	tuza_mutex_unlock(&t->driver->mutex);
 	client_tell(t, TELL_START);
 	bool ended = wait_for_headers(t);
 	tuza_mutex_lock(&t->mutex);

@@ -20,7 +20,7 @@
 
 enum { HEADER_BYTES_MOST = 1 << 20 }; // a guess; Go allows 10 MB
 
-static size_t on_header(char *line, size_t one, size_t count, void *arg)
+size_t transfer_on_header(char *line, size_t one, size_t count, void *arg)
 {
 	struct tuza_http_response *t = arg;
 	(void)one;
@@ -53,7 +53,7 @@ static size_t on_header(char *line, size_t one, size_t count, void *arg)
 	return count;
 }
 
-static size_t on_body(char *from, size_t one, size_t count, void *arg)
+size_t transfer_on_body(char *from, size_t one, size_t count, void *arg)
 {
 	struct tuza_http_response *t = arg;
 	(void)one;
@@ -72,7 +72,7 @@ static size_t on_body(char *from, size_t one, size_t count, void *arg)
 	return 0;
 }
 
-static size_t on_read(char *to, size_t one, size_t count, void *arg)
+size_t transfer_on_read(char *to, size_t one, size_t count, void *arg)
 {
 	struct tuza_http_response *t = arg;
 	size_t n = bytes_take(&t->sending, to, one * count);
@@ -96,32 +96,14 @@ static int enter(struct tuza_http_response *t)
 	int error = transfer_set_up(t);
 	if (error)
 		return error;
-	curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
-	curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->words);
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
 	t->words[0] = '\0';
-	CURLMcode code = curl_multi_add_handle(t->client->multi, t->easy);
+	CURLMcode code = curl_multi_add_handle(t->driver->multi, t->easy);
 	return code == CURLM_OK ? 0 : code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
-}
-
-static CURL *take_handle(tuza_http_client *client)
-{
-	return client->spares > 0 ? client->spare[--client->spares] : curl_easy_init();
-}
-
-static void put_handle(tuza_http_client *client, CURL *easy)
-{
-	if (client->spares == CLIENT_SPARE_MOST) {
-		curl_easy_cleanup(easy);
-		return;
-	}
-	curl_easy_reset(easy); // it has pointers into the transfer
-	client->spare[client->spares++] = easy;
 }
 
 // The last thing that the driver does with it.
@@ -129,14 +111,13 @@ static void end(struct tuza_http_response *t, int error, const char *words)
 {
 	char *text = error ? client_error_text(t, error, words) : NULL;
 	if (t->easy) {
-		(void)curl_multi_remove_handle(t->client->multi, t->easy);
-		put_handle(t->client, t->easy);
-		t->easy = NULL;
+		(void)curl_multi_remove_handle(t->driver->multi, t->easy);
+		handle_put(t);
 	}
 	curl_slist_free_all(t->request_headers);
 	t->request_headers = NULL;
 	transfer_publish(t);
-	t->client->active--;
+	t->driver->active--;
 	response_end(t, error, text);
 	t->over = true;
 	if (!t->dirty) // else when it is taken out of the list
@@ -156,8 +137,8 @@ static int abort_code(struct tuza_http_response *t, const char **words)
 void transfer_start(struct tuza_http_response *t)
 {
 	const char *words;
-	t->client->active++;
-	t->easy = t->client->multi ? take_handle(t->client) : NULL;
+	t->driver->active++;
+	t->easy = t->driver->multi ? handle_take(t->driver) : NULL;
 	// The pump may have failed before there was anything to abort.
 	int error = abort_code(t, &words);
 	if (!error)
@@ -171,10 +152,12 @@ static void follow(struct tuza_http_response *t)
 	char *to = NULL, *copy;
 	curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to);
 	copy = to ? strdup(to) : NULL;
-	(void)curl_multi_remove_handle(t->client->multi, t->easy);
+	(void)curl_multi_remove_handle(t->driver->multi, t->easy);
 	int error = copy ? transfer_redirect(t, copy) : to ? -ENOMEM : TUZA_EHTTP;
-	if (!error)
+	if (!error) {
+		handle_restore(t->driver, t->easy);
 		error = enter(t);
+	}
 	free(copy);
 	if (error == TUZA_EREDIRECTS)
 		end(t, error, t->words);

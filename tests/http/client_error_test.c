@@ -281,7 +281,7 @@ TEST(freeing_a_client_waits_for_its_responses)
 	tuza_http_client *client = client_new();
 	CHECK_EQ(get(&s, client, "/drip", &r), 0);
 	TUZA_GO(free_client, client, &freed);
-	wait_parked("sync.Cond.Wait", 1);
+	wait_parked("sync.WaitGroup.Wait", 1);
 	CHECK_EQ(freed, 0);
 	tuza_http_response_free(r);
 	WAIT_UNTIL(freed == 1);

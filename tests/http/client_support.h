@@ -21,7 +21,7 @@ struct server {
 	tuza_listener *listener;
 	char base[TUZA_ADDRESS_TEXT + 8]; // "http://127.0.0.1:40123"
 	tuza_waitgroup running;
-	atomic_int accepted, requests, gone;
+	atomic_int accepted, requests, gone, closed;
 	atomic_int busy, busiest; // requests at a time
 	atomic_llong sent;
 	atomic_bool gate; // what /gate waits for
@@ -232,6 +232,8 @@ TEST_UNUSED_ static bool answer(struct peer *p, const struct request *r)
 		return answer_echo(p, r);
 	if (strcmp(path, "/gzip") == 0)
 		return answer_gzip(p);
+	if (strcmp(path, "/bye") == 0)
+		peer_say(p, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbye");
 	if (strcmp(path, "/garbage") == 0)
 		peer_say(p, "what is this?\r\n\r\n");
 	if (strcmp(path, "/truncated") == 0 || strcmp(path, "/reset") == 0)
@@ -262,6 +264,7 @@ TEST_UNUSED_ static void peer_serve(struct peer *p)
 	}
 	tuza_conn_close(p->conn);
 	free(p);
+	s->closed++;
 	tuza_waitgroup_done(&s->running);
 }
 

@@ -169,6 +169,82 @@ TEST(a_hundred_requests_at_once_without_a_limit)
 	server_stop(&s);
 }
 
+static void get_gate(struct many *m)
+{
+	tuza_http_response *r;
+	CHECK_EQ(get(m->server, m->client, "/gate", &r), 0);
+	check_body(r, "ok");
+	m->good++;
+	tuza_waitgroup_done(&m->done);
+}
+
+// As many connections as callers, since nobody is answered before all have asked.
+static void get_together(struct many *m, int callers)
+{
+	m->server->requests = 0;
+	m->server->gate = false;
+	tuza_waitgroup_add(&m->done, callers);
+	for (int i = 0; i < callers; i++)
+		TUZA_GO(get_gate, m);
+	WAIT_UNTIL(m->server->requests == callers);
+	m->server->gate = true;
+	tuza_waitgroup_wait(&m->done);
+}
+
+TEST(of_many_connections_as_many_are_kept_as_are_asked_for)
+{
+	struct server s = {0};
+	if (!server_start(&s))
+		return;
+	struct many m = {.server = &s,
+		.client = client_with((tuza_http_client_options){.max_idle_connections = 8})};
+	get_together(&m, 64);
+	CHECK_EQ(s.accepted, 64);
+	WAIT_UNTIL(s.accepted - s.closed <= 8);
+	get_together(&m, 64);
+	CHECK_EQ(m.good, 128);
+	tuza_http_client_free(m.client);
+	server_stop(&s);
+}
+
+TEST(all_connections_are_used_again_when_so_many_may_be_kept)
+{
+	struct server s = {0};
+	if (!server_start(&s))
+		return;
+	struct many m = {.server = &s,
+		.client = client_with((tuza_http_client_options){.max_idle_connections = 128})};
+	get_together(&m, 64);
+	CHECK_EQ(s.accepted, 64);
+	CHECK_EQ(s.closed, 0);
+	m.good = 0;
+	tuza_waitgroup_add(&m.done, 1); // one at a time finds one of them
+	get_twice(&m);
+	CHECK_EQ(m.good, 2);
+	CHECK_EQ(s.accepted, 64);
+	tuza_http_client_close_idle(m.client); // of all drivers
+	WAIT_UNTIL(s.closed == 64);
+	tuza_http_client_free(m.client);
+	server_stop(&s);
+}
+
+TEST(a_connection_that_the_server_has_closed_is_not_used_again)
+{
+	struct server s = {0};
+	tuza_http_response *r;
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client = client_new();
+	for (int i = 1; i <= 20; i++) { // descriptors are used again, too
+		CHECK_EQ(get(&s, client, "/bye", &r), 0);
+		check_body(r, "bye");
+		WAIT_UNTIL(s.closed == i);
+	}
+	CHECK_EQ(s.requests, 20);
+	tuza_http_client_free(client);
+	server_stop(&s);
+}
+
 TEST(redirects_are_followed_up_to_the_limit)
 {
 	struct server s = {0};
