@@ -5,11 +5,11 @@
  * certificate and its key, in PEM, over TLS. SIGINT and SIGTERM end it gently: requests under way
  * have 10 seconds; a second signal ends it at once.
  */
-#include <tuza/go.h>
 #include <tuza/http.h>
 #include <tuza/tls.h>
 #include <tuza/tuza.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,9 +18,9 @@ struct service {
 	const char *address, *directory, *cert, *key;
 	int64_t started;
 	tuza_http_server *server;
+	tuza_listener *listener;
+	int error; // what serving came to
 };
-
-// ---- handlers ----------------------------------------------------------------------------------
 
 static void serve_file(tuza_http_writer *w, tuza_http_request *r, void *arg)
 {
@@ -54,99 +54,94 @@ static void log_access(const tuza_http_access *a, void *arg)
 		(long long)a->bytes, (double)a->duration / TUZA_MILLISECOND);
 }
 
-// ---- the server --------------------------------------------------------------------------------
-
-// On a goroutine of its own, until the server is shut down; then it says so.
-static void serve(struct service *s, tuza_listener *l, tuza_chan *ended)
+// On a goroutine of its own, until the server is shut down.
+static void serve(void *arg)
 {
-	int error = tuza_http_server_serve(s->server, l);
+	struct service *s = arg;
 
-	tuza_send(ended, error);
+	s->error = tuza_http_server_serve(s->server, s->listener);
 }
 
-static int open_listener(const struct service *s, tuza_listener **l)
+static int open_listener(struct service *s)
 {
 	tuza_tls_options options = {.cert_file = s->cert, .key_file = s->key};
 	tuza_tls_config *config;
 	tuza_tls_error why;
 
 	if (!s->cert && !s->key)
-		return tuza_listen("tcp", s->address, l);
+		return tuza_listen("tcp", s->address, &s->listener);
 	int error = tuza_tls_config_new(&options, &config, &why);
 	if (error)
 		fprintf(stderr, "%s\n", why.text);
 	else
-		error = tuza_tls_listen("tcp", s->address, config, l);
+		error = tuza_tls_listen("tcp", s->address, config, &s->listener);
 	tuza_tls_config_free(config);
 	return error;
 }
 
-static void shut_down(struct service *s)
+// Serves until a signal comes; a second one does what signals do.
+static void serve_until_signal(struct service *s)
 {
-	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), 10 * TUZA_SECOND);
+	tuza_context *background = tuza_context_background();
+	tuza_context *signalled = tuza_context_notify_signal(background, SIGINT, SIGTERM);
+	tuza_goroutine *serving = tuza_spawn(serve, s);
 
-	fprintf(stderr, "shutting down\n");
-	if (tuza_http_server_shutdown(s->server, ctx) != 0)
-		tuza_http_server_close(s->server);
-	tuza_context_free(ctx);
+	if (tuza_join_ctx(signalled, serving) == -ECANCELED) {
+		tuza_context *limit = tuza_context_with_timeout(background, 10 * TUZA_SECOND);
+
+		fprintf(stderr, "shutting down\n");
+		if (tuza_http_server_shutdown(s->server, limit) != 0)
+			tuza_http_server_close(s->server);
+		tuza_join(serving);
+		tuza_context_free(limit);
+	}
+	tuza_context_free(signalled);
 }
 
 static int run(void *arg)
 {
 	struct service *s = arg;
-	// After the first signal the second does what signals do.
-	tuza_context *signalled =
-		tuza_context_notify_signal(tuza_context_background(), SIGINT, SIGTERM);
 	tuza_http_mux *mux = tuza_http_mux_new();
-	tuza_chan *ended = tuza_chan_new(sizeof(int), 0);
 	char address[TUZA_ADDRESS_TEXT];
-	tuza_listener *l;
 
 	s->started = tuza_now();
 	s->server = tuza_http_server_new(&(tuza_http_server_options){
 		.handler = tuza_http_mux_serve, .arg = mux, .access_log = log_access});
 	tuza_http_handle(mux, "GET /api/status", show_status, s);
 	tuza_http_handle(mux, "GET /{name...}", serve_file, s);
-
-	int error = open_listener(s, &l);
-	if (!error) {
-		tuza_listener_address(l, address, sizeof address);
+	s->error = open_listener(s);
+	if (!s->error) {
+		tuza_listener_address(s->listener, address, sizeof address);
 		fprintf(stderr, "serving %s at http%s://%s/\n", s->directory, s->cert ? "s" : "",
 			address);
-		go(serve, s, l, ended);
-		if (TUZA_SELECT(TUZA_RECV(ended, &error), TUZA_DONE(signalled)) == 1) {
-			shut_down(s);
-			tuza_recv(ended, &error);
-		}
+		serve_until_signal(s);
 	}
-	if (error)
-		fprintf(stderr, "%s: %s\n", s->address, tuza_strerror(error));
+	if (s->error)
+		fprintf(stderr, "%s: %s\n", s->address, tuza_strerror(s->error));
 	tuza_http_server_free(s->server);
 	tuza_http_mux_free(mux);
-	tuza_chan_release(ended);
-	tuza_context_free(signalled);
-	return error != 0;
+	return s->error != 0;
 }
 
 int main(int argc, char **argv)
 {
-	const char *options[2] = {NULL, NULL}, *const names[2] = {"--cert", "--key"};
+	const char *cert = NULL, *key = NULL;
 
-	for (int i = 0; i < 2; i++)
-		if (argc > 2 && strcmp(argv[1], names[i]) == 0) {
-			options[i] = argv[2];
-			argc -= 2;
-			argv += 2;
-		}
+	for (; argc > 2 && argv[1][0] == '-'; argc -= 2, argv += 2) {
+		if (strcmp(argv[1], "--cert") == 0)
+			cert = argv[2];
+		else if (strcmp(argv[1], "--key") == 0)
+			key = argv[2];
+		else
+			break;
+	}
 	if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
 		fputs("usage: tuza-serve [--cert FILE --key FILE] [ADDRESS [DIRECTORY]]\n", stderr);
 		return 2;
 	}
-	struct service s = {
-		.address = argc > 1 ? argv[1] : "127.0.0.1:8080",
+	struct service s = {.address = argc > 1 ? argv[1] : "127.0.0.1:8080",
 		.directory = argc > 2 ? argv[2] : ".",
-		.cert = options[0],
-		.key = options[1],
-	};
+		.cert = cert,
+		.key = key};
 	return tuza_run(run, &s);
 }
