@@ -68,6 +68,13 @@ typedef enum tuza_tls_clients {
 	TUZA_TLS_VERIFIED_CLIENTS, // each must send one that is valid
 } tuza_tls_clients;
 
+// One of several certificates of a server: as in tuza_tls_options.
+typedef struct tuza_tls_certificate {
+	const char *cert_file, *key_file;
+	const char *cert_pem, *key_pem;
+	const char *key_password;
+} tuza_tls_certificate;
+
 // Options; zeroed means the defaults. Text in PEM ends with a NUL.
 typedef struct tuza_tls_options {
 	/*
@@ -77,6 +84,14 @@ typedef struct tuza_tls_options {
 	const char *cert_file, *key_file;
 	const char *cert_pem, *key_pem;
 	const char *key_password; // of an encrypted key; NULL: it is not
+
+	/*
+	 * More of them, for a server with several names, or with keys of several kinds: a client
+	 * gets to see those that are for the name that it asks for (SNI), the first of each kind,
+	 * the one above before these; of none, or without a name, the very first. Go: Certificates
+	 */
+	const tuza_tls_certificate *certificates;
+	size_t certificate_count;
 
 	/*
 	 * Whom we believe: certificates of authorities, from all that is given; of none, those of

@@ -59,16 +59,16 @@ static int give_password(char *password, int bytes, int writing, void *arg)
 
 // ---- who we are -------------------------------------------------------------------------------
 
-static int use_chain(SSL_CTX *ctx, struct source *s, tuza_tls_error *why)
+static int read_chain(struct presented *p, struct source *s, tuza_tls_error *why)
 {
-	X509 *own = PEM_read_bio_X509_AUX(s->bio, NULL, give_password, NULL), *next;
-	if (!own && is_at_end())
+	X509 *next;
+	p->own = PEM_read_bio_X509_AUX(s->bio, NULL, give_password, NULL);
+	if (!p->own && is_at_end())
 		return error_set(
 			why, TUZA_ECERTIFICATE, "tls: %.200s: no certificate in it", s->name);
-	bool used = own && SSL_CTX_use_certificate(ctx, own) == 1;
-	X509_free(own);
+	bool used = p->own && (p->chain = sk_X509_new_null());
 	while (used && (next = PEM_read_bio_X509(s->bio, NULL, give_password, NULL))) {
-		used = SSL_CTX_add0_chain_cert(ctx, next) == 1;
+		used = sk_X509_push(p->chain, next) > 0;
 		if (!used)
 			X509_free(next);
 	}
@@ -77,23 +77,33 @@ static int use_chain(SSL_CTX *ctx, struct source *s, tuza_tls_error *why)
 	return error_of_library(why, TUZA_ECERTIFICATE, s->name);
 }
 
-static int use_key(SSL_CTX *ctx, struct source *s, const char *password, tuza_tls_error *why)
+static int read_key(
+	struct presented *p, struct source *s, const char *password, tuza_tls_error *why)
 {
-	EVP_PKEY *key =
-		PEM_read_bio_PrivateKey(s->bio, NULL, give_password, (void *)(uintptr_t)password);
-	if (!key && (is_at_end() || ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_OSSL_DECODER)) {
+	p->key = PEM_read_bio_PrivateKey(s->bio, NULL, give_password, (void *)(uintptr_t)password);
+	if (p->key)
+		return 0;
+	if (is_at_end() || ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_OSSL_DECODER) {
 		ERR_clear_error();
 		return error_set(why, TUZA_ECERTIFICATE, "tls: %.200s: no key in it", s->name);
 	}
-	if (!key && !password && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_BAD_PASSWORD_READ) {
+	if (!password && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_BAD_PASSWORD_READ) {
 		ERR_clear_error();
 		return error_set(why, TUZA_ECERTIFICATE,
 			"tls: %.160s: the key is encrypted, and there is no password", s->name);
 	}
-	if (!key)
-		return error_of_library(why, TUZA_ECERTIFICATE, s->name);
-	bool used = SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
-	EVP_PKEY_free(key);
+	return error_of_library(why, TUZA_ECERTIFICATE, s->name);
+}
+
+// Whether OpenSSL takes the certificate and its key; on an SSL of its own, since a context has one
+// of each kind.
+static int try_out(
+	SSL_CTX *ctx, const struct presented *p, const struct source *s, tuza_tls_error *why)
+{
+	SSL *ssl = SSL_new(ctx);
+	bool used = ssl && X509_check_private_key(p->own, p->key) == 1 &&
+		    SSL_use_cert_and_key(ssl, p->own, p->key, p->chain, 1) == 1;
+	SSL_free(ssl);
 	if (used)
 		return 0;
 	int reason = ERR_GET_REASON(ERR_peek_last_error());
@@ -104,31 +114,58 @@ static int use_key(SSL_CTX *ctx, struct source *s, const char *password, tuza_tl
 		"tls: %.160s: the key does not belong to the certificate", s->name);
 }
 
-static int load_own(tuza_tls_config *config, const tuza_tls_options *o, tuza_tls_error *why)
+static int read_presented(
+	SSL_CTX *ctx, struct presented *p, const tuza_tls_certificate *from, tuza_tls_error *why)
 {
 	struct source s;
-	if (!o->cert_file && !o->cert_pem && !o->key_file && !o->key_pem)
-		return 0;
-	if ((o->cert_file && o->cert_pem) || (o->key_file && o->key_pem))
+	if ((from->cert_file && from->cert_pem) || (from->key_file && from->key_pem))
 		return error_set(why, -EINVAL, "tls: a certificate or key is given twice");
-	if ((!o->cert_file && !o->cert_pem) || (!o->key_file && !o->key_pem))
+	if ((!from->cert_file && !from->cert_pem) || (!from->key_file && !from->key_pem))
 		return error_set(why, -EINVAL,
 			"tls: a certificate needs its key, and a key its "
 			"certificate");
-	int error = open_source(&s, o->cert_file, o->cert_pem, "the certificate", why);
+	int error = open_source(&s, from->cert_file, from->cert_pem, "the certificate", why);
 	if (error)
 		return error;
-	error = use_chain(config->ctx, &s, why);
+	error = read_chain(p, &s, why);
 	BIO_free(s.bio);
 	if (error)
 		return error;
-	error = open_source(&s, o->key_file, o->key_pem, "the key", why);
+	error = open_source(&s, from->key_file, from->key_pem, "the key", why);
 	if (error)
 		return error;
-	error = use_key(config->ctx, &s, o->key_password, why);
+	error = read_key(p, &s, from->key_password, why);
+	if (!error)
+		error = try_out(ctx, p, &s, why);
 	BIO_free(s.bio);
-	config->has_certificate = error == 0;
 	return error;
+}
+
+// The first is what there is for whoever asks for no name, or for one that none has.
+static int load_own(tuza_tls_config *config, const tuza_tls_options *o, tuza_tls_error *why)
+{
+	const tuza_tls_certificate first = {
+		o->cert_file, o->key_file, o->cert_pem, o->key_pem, o->key_password};
+	bool has_first = o->cert_file || o->cert_pem || o->key_file || o->key_pem;
+	size_t most = has_first + o->certificate_count;
+	if (most == 0)
+		return 0;
+	config->presented = calloc(most, sizeof *config->presented);
+	if (!config->presented)
+		return error_set(why, -ENOMEM, "tls: no memory");
+	for (size_t i = 0; i < most; i++) {
+		const tuza_tls_certificate *from =
+			has_first && i == 0 ? &first : &o->certificates[i - has_first];
+		config->presented_count++; // freed also if it fails
+		int error = read_presented(config->ctx, &config->presented[i], from, why);
+		if (error)
+			return error;
+	}
+	const struct presented *p = &config->presented[0];
+	if (SSL_CTX_use_cert_and_key(config->ctx, p->own, p->key, p->chain, 1) != 1)
+		return error_of_library(why, TUZA_ECERTIFICATE, "the certificate");
+	config->has_certificate = true;
+	return 0;
 }
 
 // ---- whom we believe --------------------------------------------------------------------------

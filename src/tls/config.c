@@ -110,6 +110,8 @@ static int set_up(tuza_tls_config *config, const tuza_tls_options *o, tuza_tls_e
 		SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, config);
 	if (!error)
 		error = config_load(config, o, why);
+	if (!error)
+		choose_setup(config);
 	if (!error && o->customize)
 		error = error_set(why, o->customize(ctx, o->customize_arg),
 			"tls: the program's own settings failed");
@@ -156,6 +158,7 @@ EXPORT void tuza_tls_config_free(tuza_tls_config *config)
 		return;
 	session_free_all(config);
 	SSL_CTX_free(config->ctx);
+	choose_free(config);
 	pthread_mutex_destroy(&config->session_lock);
 	free(config->protocols);
 	free(config);

@@ -45,10 +45,19 @@ struct remembered {
 	char name[NAME_BYTES]; // of the server
 };
 
+// A certificate that is ours.
+struct presented {
+	X509 *own;
+	EVP_PKEY *key;
+	STACK_OF(X509) * chain; // whom it was issued by
+};
+
 struct tuza_tls_config {
 	uint32_t references; // any thread, atomic
 	// constant
 	SSL_CTX *ctx;
+	struct presented *presented; // the first is in ctx
+	size_t presented_count;
 	bool insecure, has_certificate;
 	char server_name[NAME_BYTES]; // "": none
 	tuza_tls_clients clients;
@@ -69,6 +78,10 @@ tuza_tls_config *config_default(void);
 // Puts the certificate, its key, and authorities into config->ctx. certificates.c
 MUST_USE int config_load(
 	tuza_tls_config *config, const tuza_tls_options *options, tuza_tls_error *why);
+
+// Has ctx call for the certificate, if there are several. choose.c
+void choose_setup(tuza_tls_config *config);
+void choose_free(tuza_tls_config *config);
 
 // Has ctx call for sessions, which are put into the configuration. session.c
 void session_setup(tuza_tls_config *config);

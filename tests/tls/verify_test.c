@@ -13,6 +13,7 @@ static const tuza_tls_options none;
 struct outcome {
 	struct shaking client, server;
 	tuza_tls_state at_client, at_server;
+	char shown[64]; // a name in the server's certificate
 };
 
 static struct outcome meet(tuza_tls_config *client, tuza_tls_config *server, const char *name)
@@ -35,6 +36,8 @@ static struct outcome meet(tuza_tls_config *client, tuza_tls_config *server, con
 		o.client.result = (int)tuza_conn_read(p.a, &byte, 1);
 		CHECK_EQ(tuza_tls_get_error(p.a, &o.client.why), 0);
 	}
+	if (tuza_tls_peer_name(p.a, 0, o.shown, sizeof(o.shown)) != 0)
+		o.shown[0] = '\0';
 	CHECK_EQ(tuza_tls_get_state(p.a, &o.at_client), 0);
 	CHECK_EQ(tuza_tls_get_state(p.b, &o.at_server), 0);
 	close_pair(&p);
@@ -291,6 +294,11 @@ TEST(a_configuration_that_does_not_fit_together_is_refused)
 		"the certificate: no certificate in it");
 	refuse(&(tuza_tls_options){.cert_pem = one.cert, .key_pem = one.cert}, TUZA_ECERTIFICATE,
 		"the key: no key in it");
+	const tuza_tls_certificate good = {.cert_pem = one.cert, .key_pem = one.key},
+				   bad = {.cert_pem = one.cert, .key_pem = two.key};
+	refuse(&(tuza_tls_options){.certificates = (const tuza_tls_certificate[]){good, bad},
+		       .certificate_count = 2},
+		TUZA_ECERTIFICATE, "the key does not belong to the certificate");
 	refuse(&(tuza_tls_options){.cert_file = "/none/cert.pem", .key_pem = one.key}, -ENOENT,
 		"/none/cert.pem: No such file or directory");
 	refuse(&(tuza_tls_options){.ca_file = "/none/ca.pem"}, -ENOENT, "/none/ca.pem");
@@ -316,6 +324,55 @@ TEST(a_configuration_that_does_not_fit_together_is_refused)
 	tuza_tls_config_free(NULL);
 	free_identity(&one);
 	free_identity(&two);
+	free_identity(&ca);
+}
+
+// Checks which certificate a server shows to whoever asks for the name.
+static void check_shown(tuza_tls_config *server, const char *name, const char *first)
+{
+	tuza_tls_config *client =
+		config_of(&(tuza_tls_options){.insecure_accept_any_certificate = true});
+	struct outcome o = meet(client, server, name);
+	CHECK_EQ(o.client.result, 0);
+	if (!CHECK_STR(o.shown, first))
+		printf("  asked for %s\n", name ? name : "nobody");
+	tuza_tls_config_free(client);
+}
+
+TEST(a_server_with_several_certificates_shows_the_one_that_is_asked_for)
+{
+	struct identity ca = make_authority("CA");
+	struct identity a = issue(&ca, "a", "DNS:a.test,DNS:*.sub.a.test"),
+			b = issue(&ca, "b", "DNS:b.test"),
+			c = issue(&ca, "c", "DNS:c.test,DNS:b.test");
+	const tuza_tls_certificate more[] = {
+		{.cert_pem = b.cert, .key_pem = b.key}, {.cert_pem = c.cert, .key_pem = c.key}};
+	tuza_tls_config *server = config_of(&(tuza_tls_options){.cert_pem = a.cert,
+		.key_pem = a.key,
+		.certificates = more,
+		.certificate_count = 2});
+	check_shown(server, "a.test", "a.test");
+	check_shown(server, "x.sub.a.test", "a.test");
+	check_shown(server, "b.test", "b.test"); // the first of two
+	check_shown(server, "B.Test", "b.test");
+	check_shown(server, "c.test", "c.test");
+	check_shown(server, "elsewhere.test", "a.test");
+	check_shown(server, NULL, "a.test");
+
+	tuza_tls_config *client = config_of(&(tuza_tls_options){.ca_pem = ca.cert});
+	struct outcome o = meet(client, server, "c.test");
+	CHECK_EQ(o.client.result, 0);
+	CHECK(o.at_client.peer_verified);
+	tuza_tls_config_free(client);
+	tuza_tls_config_free(server);
+
+	server = config_of(&(tuza_tls_options){.certificates = more, .certificate_count = 2});
+	check_shown(server, NULL, "b.test"); // without one before them
+	check_shown(server, "c.test", "c.test");
+	tuza_tls_config_free(server);
+	free_identity(&a);
+	free_identity(&b);
+	free_identity(&c);
 	free_identity(&ca);
 }
 
