@@ -66,7 +66,7 @@ struct goroutine *netpoll_take(struct netpoll_waiter *w, int result)
 {
 	list_remove(&w->link);
 	w->result = result;
-	if (w->n->outside) {
+	if (w->outside) {
 		if (w->g->flags & GOROUTINE_THREAD)
 			sub_relaxed(&poller.thread_waiters, 1); // looked at when nothing runs
 		sub_seq_cst(&poller.waiters, 1);                // (poll-idle)
@@ -251,7 +251,8 @@ static void enlist_and_park(struct netpoll_waiter *w)
 	struct netpoll *n = w->n;
 	list_push_back(&n->waiters, &w->link);
 	w->g->waiting = w;
-	if (n->outside) {
+	w->outside = n->outside; // which may change while it waits
+	if (w->outside) {
 		if (w->g->flags & GOROUTINE_THREAD)
 			add_relaxed(&poller.thread_waiters, 1); // looked at when nothing runs
 		add_seq_cst(&poller.waiters, 1);                // (poll-idle)

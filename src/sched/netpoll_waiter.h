@@ -20,6 +20,7 @@ struct netpoll_waiter {
 	struct netpoll *n;
 	struct goroutine *g;
 	uint32_t directions;
+	bool outside;  // counted in poller.waiters
 	int64_t until; // INT64_MAX: for ever
 };
 
