@@ -12,6 +12,7 @@
 #include "sched/stack.h"
 #include "sys/sys.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -185,20 +186,6 @@ bool config_memory_allows(size_t bytes)
 	return used + bytes <= limit - limit / 20;
 }
 
-// Bytes with an optional k, m or g; 0 if it is no such thing.
-static size_t parse_bytes(const char *text)
-{
-	char *end;
-	if (!text || *text < '0' || *text > '9')
-		return 0;
-	unsigned long long n = strtoull(text, &end, 10);
-	int shift = *end == 'k' || *end == 'K'   ? 10
-		    : *end == 'm' || *end == 'M' ? 20
-		    : *end == 'g' || *end == 'G' ? 30
-						 : 0;
-	return shift && n > (SIZE_MAX >> shift) ? 0 : (size_t)n << shift;
-}
-
 uint32_t config_cgroup_cpus(void)
 {
 	char groups[4096];
@@ -222,6 +209,76 @@ uint32_t config_automatic_maxprocs(void)
 	return automatic_maxprocs(sys_cpu_count(), groups);
 }
 
+// ---- the environment ----------------------------------------------------------------------
+
+static bool was_read; // so that the same is not said again; guarded by the start's lock
+
+// A value that means nothing is no reason not to start, but somebody meant something by it.
+static void ignore(const char *variable, const char *value, const char *wanted)
+{
+	char text[256];
+	if (was_read)
+		return;
+	int n = snprintf(
+		text, sizeof text, "tuza: ignored: %s=%.60s is not %s\n", variable, value, wanted);
+	ssize_t written = write(STDERR_FILENO, text, (size_t)n);
+	(void)written;
+}
+
+// Digits alone, of any base that C knows; false: it is something else, or too large.
+static bool parse_number(const char *text, int base, uint64_t *number, const char **end)
+{
+	char *stop;
+	if (*text < '0' || *text > '9') // a sign, a blank
+		return false;
+	errno = 0;
+	*number = strtoull(text, &stop, base);
+	*end = stop;
+	return errno == 0;
+}
+
+// 0: it is not set, or means nothing.
+static uint32_t read_maxprocs(void)
+{
+	const char *set = getenv("TUZA_MAXPROCS"), *end;
+	uint64_t n;
+	if (!set || !*set)
+		return 0;
+	if (!parse_number(set, 10, &n, &end) || *end || n == 0) {
+		ignore("TUZA_MAXPROCS", set, "a number from 1 to 1024");
+		return 0;
+	}
+	return n > PROCESSORS_LIMIT ? PROCESSORS_LIMIT : (uint32_t)n;
+}
+
+// Bytes with an optional k, m or g; 0 if it is no such thing.
+static size_t parse_bytes(const char *text)
+{
+	const char *end;
+	uint64_t n;
+	if (!parse_number(text, 10, &n, &end))
+		return 0;
+	int shift = *end == 'k' || *end == 'K'   ? 10
+		    : *end == 'm' || *end == 'M' ? 20
+		    : *end == 'g' || *end == 'G' ? 30
+						 : 0;
+	if (end[shift != 0] || n > SIZE_MAX >> shift)
+		return 0;
+	return (size_t)n << shift;
+}
+
+static uint32_t read_stack_class(void)
+{
+	const char *set = getenv("TUZA_STACK_BYTES");
+	if (!set || !*set)
+		return STACK_CLASS_DEFAULT;
+	size_t bytes = parse_bytes(set);
+	uint32_t class = bytes ? stack_class_of(bytes) : 0;
+	if (!class)
+		ignore("TUZA_STACK_BYTES", set, "a size up to 1g, such as 256k");
+	return class ? class : STACK_CLASS_DEFAULT;
+}
+
 /*
  * What the words of TUZA_DEBUG ("a=1,b,c=2") say of `key`: the value of the last one, "" where it
  * has none, cut to fit. False: it is not among them.
@@ -243,29 +300,54 @@ static bool debug_value(const char *words, const char *key, char *value, size_t 
 	return found;
 }
 
-static enum leakcheck read_leakcheck(const char *key)
+static void ignore_word(const char *key, const char *value, const char *wanted)
 {
-	char value[16];
-	if (!debug_value(getenv("TUZA_DEBUG"), key, value, sizeof value) || strcmp(value, "0") == 0)
-		return LEAKCHECK_OFF;
-	return strcmp(value, "fatal") == 0 ? LEAKCHECK_FATAL : LEAKCHECK_REPORT;
+	char variable[32];
+	snprintf(variable, sizeof variable, "TUZA_DEBUG=%s", key);
+	ignore(variable, value, wanted);
 }
 
-static enum leakcheck read_deadlock(void)
+// `fallback`: what holds when the word is not there.
+static enum leakcheck read_check(const char *key, enum leakcheck fallback)
 {
-	char value[16];
-	if (!debug_value(getenv("TUZA_DEBUG"), "deadlock", value, sizeof value))
+	char value[32];
+	if (!debug_value(getenv("TUZA_DEBUG"), key, value, sizeof value))
+		return fallback;
+	if (!*value || strcmp(value, "1") == 0)
 		return LEAKCHECK_REPORT;
-	return strcmp(value, "0") == 0       ? LEAKCHECK_OFF
-	       : strcmp(value, "fatal") == 0 ? LEAKCHECK_FATAL
-					     : LEAKCHECK_REPORT;
+	if (strcmp(value, "0") == 0)
+		return LEAKCHECK_OFF;
+	if (strcmp(value, "fatal") == 0)
+		return LEAKCHECK_FATAL;
+	ignore_word(key, value, "0, 1 or fatal");
+	return fallback;
+}
+
+static void read_lockorder(void)
+{
+	char value[32];
+	config.lockorder = false;
+	if (!debug_value(getenv("TUZA_DEBUG"), "lockorder", value, sizeof value))
+		return;
+	if (!*value || strcmp(value, "1") == 0)
+		config.lockorder = true;
+	else if (strcmp(value, "0") != 0)
+		ignore_word("lockorder", value, "0 or 1");
 }
 
 static void read_chaos(void)
 {
 	char value[32];
+	const char *end = value;
+	config.chaos_seed = 0;
 	config.chaos = debug_value(getenv("TUZA_DEBUG"), "chaos", value, sizeof value);
-	config.chaos_seed = config.chaos ? strtoull(value, NULL, 0) : 0;
+	if (!config.chaos || !*value)
+		return; // off, or any seed
+	if (!parse_number(value, 0, &config.chaos_seed, &end) || *end) {
+		config.chaos_seed = 0;
+		ignore_word("chaos", value, "a number");
+	}
+	config.chaos = config.chaos_seed != 0; // 0: off, as of all words
 }
 
 void config_read(void)
@@ -273,19 +355,16 @@ void config_read(void)
 	char groups[4096];
 	read_groups(groups, sizeof groups);
 	config.cpu_count = sys_cpu_count();
-	const char *set = getenv("TUZA_MAXPROCS");
-	long asked = set ? strtol(set, NULL, 10) : 0;
+	uint32_t asked = read_maxprocs();
 	config.maxprocs_set = asked > 0;
-	config.maxprocs = asked > PROCESSORS_LIMIT ? PROCESSORS_LIMIT
-			  : asked > 0              ? (uint32_t)asked
-						   : automatic_maxprocs(config.cpu_count, groups);
-	uint32_t class = stack_class_of(parse_bytes(getenv("TUZA_STACK_BYTES")));
-	config.stack_class = class ? class : STACK_CLASS_DEFAULT;
+	config.maxprocs = asked > 0 ? asked : automatic_maxprocs(config.cpu_count, groups);
+	config.stack_class = read_stack_class();
 	config.kept_stack_class = race_is_on() ? 0 : config.stack_class; // sanitizer_stack_rests
-	config.leakcheck = read_leakcheck("leakcheck");
-	config.leakscan = read_leakcheck("leakscan");
-	config.deadlock = read_deadlock();
-	config.lockorder = read_leakcheck("lockorder") != LEAKCHECK_OFF;
+	config.leakcheck = read_check("leakcheck", LEAKCHECK_OFF);
+	config.leakscan = read_check("leakscan", LEAKCHECK_OFF);
+	config.deadlock = read_check("deadlock", LEAKCHECK_REPORT);
+	read_lockorder();
 	read_chaos();
 	find_memory_limit(groups);
+	was_read = true;
 }

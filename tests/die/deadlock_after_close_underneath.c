@@ -23,10 +23,7 @@
 
 static int ends[2];
 
-static void wait_to_read(tuza_chan *done)
-{
-	tuza_send(done, tuza_wait_fd(ends[0], POLLIN, 0));
-}
+static void wait_to_read(tuza_chan *done) { tuza_send(done, tuza_wait_fd(ends[0], POLLIN, 0)); }
 
 // From now on what the kernel is asked to report of a descriptor cannot be changed.
 static int close_underneath(void)
