@@ -217,8 +217,9 @@ typedef struct tuza_once {
  * Calls fn(arg) if this is the first call for `once`; otherwise waits until the first one's call
  * has ended.
  *
- *   fn   a panic or tuza_goexit in it counts as done: it is not called again. It must not use the
- *        same `once`: that deadlocks.
+ *   fn   a panic or tuza_goexit in it counts as done: it is not called again. So does the end of
+ *        tuza_run, if it drops the goroutine that is in it. It must not use the same `once`: that
+ *        deadlocks.
  *
  * Panics   as fn does, in the first caller.
  * Blocks   while another caller is in fn.

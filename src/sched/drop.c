@@ -12,7 +12,8 @@
  * is waited for, as the thread looks at the goroutine until then. It needs no runtime for it, nor
  * anything that the end holds.
  *
- * A goroutine that holds something keeps it: nobody can tell what state it left things in.
+ * A goroutine that holds something keeps it: nobody can tell what state it left things in. But a
+ * call that is made once for all, and that others wait for, has ended, as if by tuza_goexit.
  */
 #include "sched/goroutine_list.h"
 
@@ -96,7 +97,16 @@ static bool is_left(const struct goroutine *g, uint32_t state)
 	return load_relaxed(&g->state) == state && (g->flags & GOROUTINE_STARTED);
 }
 
-bool goroutine_unlink_all(int64_t until)
+// The library's own deferred calls by which others learn that one has ended.
+static void end_calls(const struct goroutine *g)
+{
+	for (const tuza_defer_record *d = g->defers; d; d = d->outer) {
+		once_dropped(d);
+		singleflight_dropped(d);
+	}
+}
+
+bool goroutine_unlink_all(int64_t until, bool has_stragglers)
 {
 	bool all = true;
 
@@ -111,6 +121,14 @@ bool goroutine_unlink_all(int64_t until)
 			struct goroutine *g = &chunk->goroutines[i];
 			if (is_left(g, GOROUTINE_RUNNABLE) && g->waiting)
 				pass_on(g);
+		}
+	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next)
+		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
+			struct goroutine *g = &chunk->goroutines[i];
+			if (is_left(g, GOROUTINE_WAITING) || is_left(g, GOROUTINE_RUNNABLE) ||
+				(!has_stragglers && (is_left(g, GOROUTINE_RUNNING) ||
+							    is_left(g, GOROUTINE_BLOCKED))))
+				end_calls(g);
 		}
 	return all;
 }

@@ -54,8 +54,8 @@ static ALWAYS_INLINE void goroutine_come_alive(struct goroutine *g, struct machi
 
 // Takes parked goroutines out of the queues of whatever they wait on, and waits `until` for those
 // whom plain threads are waking. False: there are such still. Needs: as below, but stragglers may
-// exist.
-bool goroutine_unlink_all(int64_t until);
+// exist, if it says so.
+bool goroutine_unlink_all(int64_t until, bool has_stragglers);
 
 // Gives all chunks back, with what the dropped goroutines own. Needs: no machine is left.
 void goroutine_release_all(void);

@@ -215,7 +215,7 @@ static void stop_locked(void)
 	race_acquire(&rt.ending); // pairs with sanitizer_leave: what dropped goroutines did is done
 	join_ended();
 	trace_end_of_run();
-	if (!goroutine_unlink_all(clock_now() + STOP_WAIT_NS))
+	if (!goroutine_unlink_all(clock_now() + STOP_WAIT_NS, left != 0))
 		left++; // as a straggler: goroutines are still being looked at
 	context_forget_waits();
 	faults_uninstall();

@@ -89,6 +89,10 @@ void mutex_pass_on(void *waiting, const void *object);
 void rwmutex_pass_on(void *waiting, const void *object, bool is_writer);
 void semaphore_pass_on(void *waiting, const void *object);
 
+// sync/: a goroutine is dropped that had this to call when it would end. As above.
+void once_dropped(const tuza_defer_record *deferred);
+void singleflight_dropped(const tuza_defer_record *deferred);
+
 // signal/signal.c: sends the signals that have arrived; on the monitor's thread, each time it
 // looks.
 void signals_deliver(void);

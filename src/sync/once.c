@@ -7,6 +7,7 @@
 #include "sync/once_state.h"
 #include "base/race_hooks.h"
 #include "sched/chaos.h"
+#include "sched/upcalls.h"
 #include "sched/waitqueue.h"
 #include <tuza/sync.h>
 
@@ -23,6 +24,12 @@ static void once_finish(tuza_once *once)
 	waitqueue_unlock(q);
 	if (list)
 		ready_list(list);
+}
+
+void once_dropped(const tuza_defer_record *deferred)
+{
+	if (deferred->fn == (void (*)(void))once_finish)
+		once_finish((tuza_once *)deferred->arg);
 }
 
 static void once_run(tuza_once *once, void (*fn)(void *), void *arg)

@@ -10,6 +10,7 @@
  * golang.org/x/sync/singleflight.
  */
 #include "base/race_hooks.h"
+#include "sched/upcalls.h"
 #include "sched/waitqueue.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -125,6 +126,14 @@ static void flight_land(struct flight_call *call) TUZA_TSA_(no_thread_safety_ana
 	waitqueue_unlock(q);
 	if (list)
 		ready_list(list);
+}
+
+void singleflight_dropped(const tuza_defer_record *deferred)
+{
+	if (deferred->fn == (void (*)(void))flight_land)
+		flight_land((struct flight_call *)deferred->arg);
+	else if (deferred->fn == (void (*)(void))flight_leave)
+		flight_leave((struct tuza_flight_ *)deferred->arg);
 }
 
 static void flight_lead(struct flight_call *call)

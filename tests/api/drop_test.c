@@ -165,6 +165,94 @@ TEST_PLAIN(locks_are_as_new_after_waiters_were_dropped_at_any_moment)
 	}
 }
 
+static tuza_once onces[3];
+static tuza_singleflight flights;
+static atomic_int calls, began;
+
+static void call_for_ever(void *how)
+{
+	atomic_fetch_add(&calls, 1);
+	atomic_fetch_add(&began, 1);
+	for (;;)
+		if (how == &onces[0])
+			tuza_sleep(TUZA_HOUR);
+		else
+			tuza_yield();
+}
+
+static int fly_for_ever(void *how, void **result)
+{
+	*result = how;
+	call_for_ever(how);
+	return 0;
+}
+
+static void call_once(tuza_once *once) { tuza_once_do(once, call_for_ever, once); }
+
+static void fly(void)
+{
+	void *result;
+
+	(void)tuza_singleflight_do(&flights, "key", fly_for_ever, NULL, &result, NULL);
+}
+
+static void *wait_for_once(void *unused)
+{
+	(void)unused;
+	while (began < 4)
+		usleep(100);
+	call_once(&onces[0]);
+	call_once(&onces[2]);
+	return NULL;
+}
+
+static int leave_calls(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 3; i++) {
+		TUZA_GO(call_once, &onces[i]);
+		TUZA_GO(call_once, &onces[i]);
+	}
+	TUZA_GO(fly);
+	WAIT_UNTIL(began == 4);
+	tuza_sleep(TUZA_MILLISECOND); // the thread waits then, most likely
+	return 0;
+}
+
+static int land(void *arg, void **result)
+{
+	*result = arg;
+	return 5;
+}
+
+static int call_again(void *arg)
+{
+	void *result = NULL;
+
+	for (int i = 0; i < 3; i++)
+		call_once(&onces[i]);
+	CHECK_EQ(calls, 4);
+	CHECK_EQ(tuza_singleflight_do(&flights, "key", land, arg, &result, NULL), 5);
+	CHECK(result == arg);
+	return 0;
+}
+
+// As if by tuza_goexit: nobody waits for it for ever.
+TEST_PLAIN(a_call_that_was_dropped_midway_has_ended)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 20 && !test_failures; i++) {
+		memset(onces, 0, sizeof(onces));
+		atomic_store(&calls, 0);
+		atomic_store(&began, 0);
+		CHECK_EQ(pthread_create(&thread, NULL, wait_for_once, NULL), 0);
+		CHECK_EQ(tuza_run(leave_calls, NULL), 0);
+		pthread_join(thread, NULL);
+		CHECK_EQ(tuza_run(call_again, &thread), 0);
+	}
+}
+
 static int leave_one_waiting(void *arg)
 {
 	(void)arg;
