@@ -102,6 +102,10 @@ EXPORT void tuza_context_free(tuza_context *ctx)
 
 // ---- values -------------------------------------------------------------------------------
 
+// The key is only compared: said here as well, or gcc without optimisation warns of both callers.
+static tuza_context *with_value(tuza_context *parent, const void *key, void *value,
+	void (*free_value)(void *), uintptr_t created_at) TUZA_ADDRESS_ONLY_(2);
+
 static tuza_context *with_value(tuza_context *parent, const void *key, void *value,
 	void (*free_value)(void *), uintptr_t created_at)
 {
