@@ -34,13 +34,6 @@ TEST_UNUSED_ static int test_and_leave(void *test)
 	return 0;
 }
 
-TEST_UNUSED_ static bool test_is_on_valgrind(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "vgpreload");
-}
-
 TEST_UNUSED_ static void test_alone(const char *name, void (*body)(void), int (*run)(void *))
 {
 	static int count;

@@ -99,6 +99,14 @@ TEST_UNUSED_ static bool wait_parked(const char *reason, int n)
 	return WAIT_UNTIL(test_count_in_dump(text) - test_count_in_dump(longer) >= n);
 }
 
+// valgrind runs one thread at a time, and slowly.
+TEST_UNUSED_ static bool test_is_on_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
 // Descriptors open now, without those that no program sees (epoll, eventfd, io_uring: the
 // runtime's).
 TEST_UNUSED_ static int test_count_fds(void)

@@ -92,10 +92,13 @@ TEST(goroutines_are_grouped_by_where_they_wait)
 	tuza_waitgroup wg = {0};
 	const char *g, *look;
 	char *state, *text;
+	tuza_statistics stats;
 
 	tuza_waitgroup_add(&wg, 40);
 	for (int i = 0; i < 40; i++)
 		go(waits_in_a_group, c, &wg);
+	// No look before: those that begin to wait seconds after the others are suspect.
+	WAIT_UNTIL((tuza_stats(&stats), stats.waiting >= 40));
 	wait_parked("chan receive", 40);
 	text = get_state(&s, &state);
 	g = group_at(state, "waits_in_a_group");
