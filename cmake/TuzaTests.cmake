@@ -14,8 +14,8 @@
 #   examples/X.c       prints what its last comment says (tools/run_example.sh)
 #   memcheck           a selection of api tests again, under valgrind
 #
-# Exit status 77 is "skipped". A source with a line "// not-under: address thread valgrind why" is left
-# out of builds with one of these sanitizers, or of what runs under valgrind. A source with a line
+# Exit status 77 is "skipped". A source with a line "// not-under: address thread valgrind emulator why"
+# is left out of builds with one of these sanitizers, of what runs under valgrind, or of cross builds. A source with a line
 # "// run-alone: why" runs with no other test beside it, one with "// mostly-sleeps: why" beside any.
 # Sources next to the harness (tests/*.c) are linked into every test.
 include(CheckLanguage)
@@ -73,8 +73,11 @@ function(tuza_find_sources result kind pattern)
     endforeach()
     foreach(source IN LISTS sources)
       file(STRINGS "${source}" not_under REGEX "^// not-under:" LIMIT_COUNT 1)
-      string(REGEX MATCHALL "address|thread" not_under "${not_under}")
+      string(REGEX MATCHALL "address|thread|emulator" not_under "${not_under}")
       string(REGEX MATCHALL "address|thread" under "${TUZA_SANITIZE}")
+      if(CMAKE_CROSSCOMPILING_EMULATOR)
+        set(under emulator)
+      endif()
       if(under AND under IN_LIST not_under)
         list(REMOVE_ITEM sources "${source}")
       endif()

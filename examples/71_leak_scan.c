@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// not-under: address thread valgrind whose malloc the scan does not know
+// not-under: address thread valgrind emulator whose malloc the scan does not know
 /*
  * Goroutines that can never go on, found while the program runs: nobody who may still run can reach
  * what they wait for. One that waits for a channel that somebody knows is no leak, however long.

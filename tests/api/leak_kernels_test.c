@@ -25,7 +25,7 @@
 #endif
 #endif
 #ifndef KNOWS_HEAP
-#define KNOWS_HEAP true
+#define KNOWS_HEAP (!getenv("TUZA_TEST_EMULATOR"))
 #endif
 
 enum { BROKEN = 200 }; // the kernel left another number of goroutines, or did not come to rest

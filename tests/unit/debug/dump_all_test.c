@@ -227,6 +227,10 @@ TEST(dump_shows_the_stack_of_one_that_runs)
 {
 	atomic_bool is_running = false;
 
+	if (getenv("TUZA_TEST_EMULATOR")) {
+		SKIP("its threads seldom answer within 20 ms");
+		return;
+	}
 	atomic_store(&go_on, false);
 	tuza_go(runs, &is_running);
 	while (!atomic_load(&is_running))
@@ -253,6 +257,10 @@ TEST(last_dump_shows_the_stack_of_one_that_runs)
 {
 	atomic_bool is_running = false;
 
+	if (getenv("TUZA_TEST_EMULATOR")) {
+		SKIP("its threads seldom answer within 20 ms");
+		return;
+	}
 	atomic_store(&go_on, false);
 	tuza_go(runs, &is_running);
 	while (!atomic_load(&is_running))
