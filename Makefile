@@ -13,6 +13,7 @@
 #   make coverage   which lines the tests reach
 #   make install    PREFIX=/usr/local DESTDIR=; as root and without DESTDIR also ldconfig, and gdb
 #                   is told of goroutines (in /usr/share/gdb/auto-load)
+#   make uninstall  removes what `make install` with the same DESTDIR put there last
 #   make deps       installs what all of these need
 #
 # Each target installs the Debian packages it misses, or prints the command to do so (tools/deps.sh).
@@ -27,7 +28,7 @@ CTEST = ctest --parallel $(JOBS) --preset
 .NOTPARALLEL:
 
 .PHONY: all run tour format test test-release test-debug test-asan test-tsan test-race test-valgrind test-aarch64 \
-	test-aarch64-arch check bench coverage install deps deps-build deps-test clean
+	test-aarch64-arch check bench coverage install install-check uninstall deps deps-build deps-test clean
 
 all: configure-release
 	@$(CMAKE_BUILD) release --target libraries apps examples
@@ -93,16 +94,44 @@ coverage: deps-test configure-coverage
 	@$(CTEST) coverage
 	@tools/coverage.sh build/coverage
 
+install-check:
+	@at="$(DESTDIR)$(PREFIX)"; while [ ! -e "$$at" ]; do at=$$(dirname "$$at"); done; if [ ! -w "$$at" ]; then \
+		echo "You may not write to $$at: sudo make install, or make install PREFIX=\$$HOME/.local" >&2; exit 1; fi
+
+GDB_AUTO_LOAD = /usr/share/gdb/auto-load
+# What is built stays its owner's when root installs it.
+KEEP_OWNER = if [ "$$(id -u)" = 0 ]; then chown -R --reference=. build; fi
+
 # The prefix is part of the package files, so it is configured in first.
-install: all
+install: install-check all
 	@cmake --preset release -DCMAKE_INSTALL_PREFIX="$(PREFIX)" >/dev/null
 	@$(CMAKE_BUILD) release --target libraries apps
 	@DESTDIR="$(DESTDIR)" cmake --install build/release
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then \
 		PATH="$$PATH:/sbin" ldconfig; \
-		gdb=/usr/share/gdb/auto-load; here="$(PREFIX)/share/gdb/auto-load"; \
+		gdb=$(GDB_AUTO_LOAD); here="$(PREFIX)/share/gdb/auto-load"; \
 		if [ -d $$gdb ] && [ -d "$$here" ] && [ "$$here" != $$gdb ]; then cp -R "$$here/." $$gdb; fi; \
 	fi
+	@$(KEEP_OWNER)
+
+# Directories of tuza's own go with the last file in them.
+uninstall:
+	@list=build/release/install_manifest.txt; \
+	if [ ! -e $$list ]; then echo "Nothing was installed from here ($$list is missing)" >&2; exit 1; fi; \
+	while read -r file || [ -n "$$file" ]; do \
+		set -- "$(DESTDIR)$$file"; \
+		case $$file in */gdb/auto-load/*) \
+			[ "$(DESTDIR)" ] || set -- "$$1" "$(GDB_AUTO_LOAD)/$${file#*/gdb/auto-load/}" ;; esac; \
+		for one; do \
+			rm -f "$$one" || exit 1; \
+			dir=$$(dirname "$$one"); \
+			while case $$dir in */tuza | */tuza/* | */auto-load/*) rmdir "$$dir" 2>/dev/null ;; *) false ;; esac; do \
+				dir=$$(dirname "$$dir"); \
+			done; \
+		done; \
+	done <$$list
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then PATH="$$PATH:/sbin" ldconfig; fi
+	@echo "Removed $$(wc -l <build/release/install_manifest.txt) files"
 
 deps: deps-check
 
