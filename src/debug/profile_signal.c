@@ -50,7 +50,10 @@ static int install(void)
 
 int profile_signal_use(struct profile_signal *s)
 {
-	if (!is_known(s)) {
+	uint32_t not_listed = 0;
+
+	// Relaxed: who wins publishes it below. The list would become a circle if it came in twice.
+	if (!is_known(s) && cas_relaxed(&s->is_listed, &not_listed, 1)) {
 		s->next = load_relaxed(&known); // a guess, checked by the cas
 		// (profile-signal) pairs with the load in is_known: published here.
 		while (!cas_release(&known, &s->next, s))

@@ -22,6 +22,7 @@ struct profile_signal {
 	// In the handler, with all signals blocked but those of faults; errno is saved.
 	void (*handle)(const siginfo_t *info, const ucontext_t *context);
 	struct profile_signal *next; // constant after profile_signal_use
+	uint32_t is_listed;          // any thread, atomic: somebody made it known, or is about to
 };
 
 /*

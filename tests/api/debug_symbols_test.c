@@ -29,8 +29,8 @@ TEST(several_reports_at_once_are_the_first)
 	tuza_chan *start = tuza_chan_new(0, 0);
 	tuza_waitgroup group = {0};
 
-	tuza_waitgroup_add(&group, 8);
-	for (int i = 0; i < 8; i++)
+	tuza_waitgroup_add(&group, 3);
+	for (int i = 0; i < 3; i++)
 		TUZA_GO(report, start, i, &group);
 	tuza_chan_close(start);
 	tuza_waitgroup_wait(&group);
