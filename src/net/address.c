@@ -49,7 +49,8 @@ _Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockadd
 
 bool address_is_ip4(const tuza_address *a) { return address_family(a) == AF_INET; }
 
-void address_set_port(tuza_address *a, uint16_t port)
+// The port of an IP address, network byte order.
+static void set_port(tuza_address *a, uint16_t port)
 {
 	memcpy((char *)a->data_ + offsetof(struct sockaddr_in, sin_port), &port, sizeof port);
 }
@@ -61,7 +62,8 @@ static void set(tuza_address *a, const void *from, size_t bytes)
 	a->bytes_ = (uint32_t)bytes;
 }
 
-int address_of_path(const char *path, tuza_address *a)
+// A path or "@name". 0 or TUZA_EADDRESS.
+static MUST_USE int of_path(const char *path, tuza_address *a)
 {
 	struct sockaddr_un u = {.sun_family = AF_UNIX};
 	size_t length = path ? strlen(path) : 0;
@@ -189,7 +191,7 @@ int address_resolve(tuza_context *ctx, const struct network *network, const char
 	result->count = 0;
 	if (network->family == AF_UNIX) {
 		result->count = 1;
-		return address_of_path(text, &result->at[0]);
+		return of_path(text, &result->at[0]);
 	}
 	int error = split(text, host, &port_text);
 	if (!error)
@@ -209,7 +211,7 @@ int address_resolve(tuza_context *ctx, const struct network *network, const char
 			return error;
 	}
 	for (int i = 0; i < result->count; i++)
-		address_set_port(&result->at[i], port);
+		set_port(&result->at[i], port);
 	return 0;
 }
 

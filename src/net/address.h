@@ -37,12 +37,7 @@ static ALWAYS_INLINE int address_family(const tuza_address *a)
 	return family;
 }
 
-// The port of an IP address, network byte order.
-void address_set_port(tuza_address *a, uint16_t port);
 bool address_is_ip4(const tuza_address *a);
-
-// A path or "@name". 0 or TUZA_EADDRESS.
-MUST_USE int address_of_path(const char *path, tuza_address *a);
 
 // "127.0.0.1", "::1", "fe80::1%eth0". False for anything else.
 bool address_of_number(const char *host, tuza_address *a);

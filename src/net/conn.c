@@ -193,7 +193,8 @@ EXPORT int tuza_listener_set_deadline(tuza_listener *l, int64_t deadline)
 
 // ---- looking at it ----------------------------------------------------------------------------
 
-int conn_address_text(const void *handle, bool remote, char *text, size_t bytes)
+// The address of one end, or of a listener, as text.
+static int address_text_of(const void *handle, bool remote, char *text, size_t bytes)
 {
 	tuza_address a;
 	struct conn *c = conn_begin_lowest(handle);
@@ -206,17 +207,17 @@ int conn_address_text(const void *handle, bool remote, char *text, size_t bytes)
 
 EXPORT int tuza_conn_local_address(tuza_conn *conn, char *text, size_t bytes)
 {
-	return conn_address_text(conn, false, text, bytes);
+	return address_text_of(conn, false, text, bytes);
 }
 
 EXPORT int tuza_conn_remote_address(tuza_conn *conn, char *text, size_t bytes)
 {
-	return conn_address_text(conn, true, text, bytes);
+	return address_text_of(conn, true, text, bytes);
 }
 
 EXPORT int tuza_listener_address(tuza_listener *l, char *text, size_t bytes)
 {
-	return conn_address_text(l, false, text, bytes);
+	return address_text_of(l, false, text, bytes);
 }
 
 static int fd_of(const void *handle)

@@ -108,7 +108,4 @@ int conn_close(const void *handle);
 // Codes as net/ gives them: of a closed descriptor, and of the kernel's timeout.
 ssize_t conn_result(ssize_t result);
 
-// The address of one end, or of a listener, as text.
-int conn_address_text(const void *handle, bool remote, char *text, size_t bytes);
-
 #endif

@@ -2,9 +2,9 @@
 /*
  * The end of the process, when it is a panic's or a fatal error's.
  *
- * One thread ends the process: the first. Others that come here wait for that (D7), a dump that is
+ * One thread ends the process: the first. Others that come here wait for that, a dump that is
  * being written elsewhere is let finish, and none begins any more, so reports never mix. Should the
- * dying thread fail while it reports, it comes here again and tries less each time (D6). Nothing
+ * dying thread fail while it reports, it comes here again and tries less each time. Nothing
  * here allocates; the one lock, the report's, is waited for 2 s at most.
  *
  * The C library's buffers are not flushed: whoever holds their locks will not run again. What a
@@ -86,8 +86,6 @@ static enum traceback die_traceback(void)
 	return (enum traceback)load_relaxed(&traceback);
 }
 
-bool die_wants_core(void) { return die_traceback() == TRACEBACK_CRASH; }
-
 static NORETURN void wait_for_ever(void)
 {
 	for (;;)
@@ -151,7 +149,7 @@ void die_await_other(void)
 
 void die_now(void)
 {
-	if (die_wants_core()) {
+	if (die_traceback() == TRACEBACK_CRASH) {
 		// A handler of the program's must not keep it alive.
 		signal(SIGABRT, SIG_DFL);
 		abort();

@@ -84,7 +84,7 @@ bool cleanups_find_foreign(const void *limit, uintptr_t *pc);
 
 /*
  * Begins the end of the process on this thread, and takes the report lock for good. If another one
- * has begun, waits for ever: it will end us (D7).
+ * has begun, waits for ever: it will end us.
  *
  * Returns  false when this thread was dying already, so something failed while it reported: "panic
  *          during panic" has been written, only the stack is worth trying.
@@ -109,7 +109,6 @@ NORETURN void die_now(void);
 // Reads TUZA_TRACEBACK: at the start of the runtime, because at the end the environment may be in
 // ruins.
 void die_read_environment(void);
-bool die_wants_core(void);
 
 // A writer on standard error with the buffer of whoever dies: call after die_begin.
 void die_writer(struct writer *w);

@@ -20,7 +20,6 @@ struct profile_source {
 
 extern const struct profile_source pprof_goroutine, pprof_threadcreate, pprof_heap, pprof_allocs,
 	pprof_block, pprof_mutex, pprof_goroutineleak;
-extern const struct profile_kind pprof_cpu_kind;
 
 // The source of this name, NULL if there is none.
 const struct profile_source *profile_source_of(const char *name);

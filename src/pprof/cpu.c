@@ -34,7 +34,7 @@
 static const int64_t PERIOD = 10 * 1000000;       // Go: 100 Hz
 static const int64_t DRAIN_EVERY = 100 * 1000000; // Go: profileWriter's
 
-const struct profile_kind pprof_cpu_kind = {
+static const struct profile_kind cpu_kind = {
 	.name = "cpu",
 	.values = {{"samples", "count"}, {"cpu", "nanoseconds"}},
 	.value_count = 2,
@@ -186,7 +186,7 @@ static int start(int fd)
 	samples_init(samples);
 	cpu.fd = fd;
 	cpu.sampler = (struct sampler){.period = PERIOD, .value = &cpu_signal};
-	profile_init(&cpu.profile, &pprof_cpu_kind);
+	profile_init(&cpu.profile, &cpu_kind);
 	store_relaxed(&cpu.stop_word, 0);  // the thread is not there yet
 	store_relaxed(&cpu.ended_word, 0); // as above
 	sys_unwind_refresh();

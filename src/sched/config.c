@@ -113,6 +113,8 @@ static uint32_t cpus_of(uint64_t quota, uint64_t period)
 	return cpus > UINT32_MAX ? UINT32_MAX : (uint32_t)cpus;
 }
 
+// CPUs that the quota of these cgroups and of those above them allows, rounded up; 0: no quota. v2
+// or v1.
 static uint32_t cgroup_cpus(const char *groups)
 {
 	char group[GROUP_PATH], file[GROUP_PATH + 64], line[128];
@@ -184,13 +186,6 @@ bool config_memory_allows(size_t bytes)
 	// A twentieth stays free for what the kernel and the program need besides; usage counts
 	// file cache, which gives way.
 	return used + bytes <= limit - limit / 20;
-}
-
-uint32_t config_cgroup_cpus(void)
-{
-	char groups[4096];
-	read_groups(groups, sizeof groups);
-	return cgroup_cpus(groups);
 }
 
 static uint32_t automatic_maxprocs(int cpu_count, const char *groups)

@@ -42,10 +42,6 @@ void config_read(void);
 // but one CPU.
 uint32_t config_automatic_maxprocs(void);
 
-// CPUs that the cgroup's quota allows, rounded up; 0: no quota. Reads the leaf and its ancestors,
-// v2 or v1.
-uint32_t config_cgroup_cpus(void);
-
 /*
  * May the process use `bytes` more of memory, by the cgroup's limit? True without a limit. Reads
  * two small files, only where a limit exists.

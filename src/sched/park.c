@@ -289,6 +289,4 @@ uint32_t processor_index(void)
 	return m && m->processor ? m->processor->index : 0;
 }
 
-int64_t coarse_now(void) { return load_relaxed(&rt.coarse_now); } // a clock that may lag
-
 void update_coarse_now(void) { store_relaxed(&rt.coarse_now, clock_now()); } // any writer, a hint

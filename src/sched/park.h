@@ -93,8 +93,4 @@ bool park_had_other_runs(void);
 // at once.
 uint32_t processor_index(void);
 
-// Coarse monotonic clock, at most about 10 ms old while goroutines run. For ages in dumps and lock
-// starvation.
-int64_t coarse_now(void);
-
 #endif

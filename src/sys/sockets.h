@@ -23,7 +23,6 @@ int sys_connect(int fd, const struct sockaddr *address, socklen_t bytes);
 int sys_shutdown(int fd, int how);
 int sys_get_local(int fd, struct sockaddr *address, socklen_t *bytes);
 int sys_get_remote(int fd, struct sockaddr *address, socklen_t *bytes);
-int sys_get_option(int fd, int level, int option, int *value);
 int sys_set_option(int fd, int level, int option, int value);
 
 // From NULL: the sender is not asked for.

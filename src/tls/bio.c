@@ -13,7 +13,8 @@
 
 // ---- buffers ----------------------------------------------------------------------------------
 
-bool buffer_reserve(struct buffer *b, size_t more)
+// Room for `more` bytes at the end. False: no memory, or too many.
+static bool reserve(struct buffer *b, size_t more)
 {
 	if (b->next == b->end)
 		b->next = b->end = 0;
@@ -62,7 +63,7 @@ static int bio_write(BIO *bio, const char *bytes, size_t count, size_t *done)
 	struct tls *t = BIO_get_data(bio);
 	BIO_clear_retry_flags(bio);
 	*done = 0;
-	if (!buffer_reserve(&t->out, count))
+	if (!reserve(&t->out, count))
 		return 0;
 	memcpy(t->out.bytes + t->out.end, bytes, count);
 	t->out.end += count;

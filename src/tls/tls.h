@@ -131,8 +131,6 @@ extern const tuza_layer_methods tls_methods;
 
 // bio.c: what OpenSSL reads from and writes to. False: no memory.
 bool bio_attach(struct tls *t);
-// Room for `more` bytes at the end. False: no memory, or too many.
-bool buffer_reserve(struct buffer *b, size_t more);
 void buffer_free(struct buffer *b);
 
 // ---- transport.c -------------------------------------------------------------------------------

@@ -45,12 +45,6 @@ int sys_get_remote(int fd, struct sockaddr *address, socklen_t *bytes)
 	return (int)raw_syscall6(SYS_getpeername, fd, (long)address, (long)bytes, 0, 0, 0);
 }
 
-int sys_get_option(int fd, int level, int option, int *value)
-{
-	socklen_t bytes = sizeof *value;
-	return (int)raw_syscall6(SYS_getsockopt, fd, level, option, (long)value, (long)&bytes, 0);
-}
-
 int sys_set_option(int fd, int level, int option, int value)
 {
 	return (int)raw_syscall6(SYS_setsockopt, fd, level, option, (long)&value, sizeof value, 0);
