@@ -5,6 +5,7 @@
 #include "net_support.h"
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 struct accept {
@@ -20,7 +21,7 @@ static void accept_now(struct accept *a)
 	atomic_store(&a->done, 1);
 }
 
-// N3, T9.2: ListenerClose.
+// Go: ListenerClose.
 TEST(close_unblocks_accept_and_frees_the_address)
 {
 	char address[TUZA_ADDRESS_TEXT];
@@ -55,6 +56,21 @@ TEST(connections_outlive_their_listener)
 	CHECK_EQ(tuza_conn_write(p.a, "x", 1), 1);
 	CHECK_EQ(tuza_conn_read(p.b, &byte, 1), 1);
 	close_pair(&p);
+}
+
+TEST(a_listener_shows_its_descriptor_until_it_is_closed)
+{
+	struct sockaddr_storage address;
+	socklen_t bytes = sizeof(address);
+	tuza_listener *l;
+
+	CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &l), 0);
+	int fd = tuza_listener_fd(l);
+	CHECK(fd >= 0);
+	CHECK_EQ(getsockname(fd, (struct sockaddr *)&address, &bytes), 0);
+	CHECK_EQ(address.ss_family, AF_INET);
+	CHECK_EQ(tuza_listener_close(l), 0);
+	CHECK_EQ(tuza_listener_fd(l), TUZA_ECONNCLOSED);
 }
 
 TEST(unix_path_is_made_and_removed)
@@ -231,7 +247,7 @@ static int full_listener(const char *name)
 	return fd;
 }
 
-// T9.3, X16: cancel during dial; nothing stays open.
+// Cancel during dial; nothing stays open.
 TEST(context_ends_a_dial)
 {
 	char name[64];
@@ -271,7 +287,7 @@ TEST(ended_context_dials_nothing)
 	CHECK_PANICS("nil context", dial_nil, &conn);
 }
 
-// T9.3: cancel after dial.
+// Cancel after dial.
 TEST(context_means_nothing_to_a_connection_that_exists)
 {
 	char address[TUZA_ADDRESS_TEXT], byte;

@@ -91,6 +91,34 @@ TEST(well_formed_requests_are_understood)
 	free(a);
 }
 
+// What a handler can ask about the head.
+static void show_head(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	const char *name, *value;
+
+	(void)arg;
+	CHECK_EQ(tuza_http_set_header(w, "Content-Type", NULL), 0);
+	tuza_http_printf(w, "%s|%s|%s|%s", tuza_http_target(r), tuza_http_header(r, "x-twice"),
+		tuza_http_header(r, "EMPTY"), tuza_http_header(r, "None") ? "?" : "none");
+	for (size_t i = 0; (name = tuza_http_header_at(r, i, &value)) != NULL; i++)
+		tuza_http_printf(w, "|%s=%s", name, value);
+	tuza_http_printf(w, "|%s", tuza_http_remote(r)); // "": a tuza_pipe has no address
+}
+
+TEST(headers_are_found_by_name_and_by_number)
+{
+	static const char request[] = "GET /a%2Fb?q HTTP/1.1\r\nHost: a\r\nX-Twice: 1\r\n"
+				      "x-twice: \t2 \r\nEmpty:\r\n\r\n";
+	struct answer *a = malloc(sizeof *a);
+	tuza_http_server *server =
+		tuza_http_server_new(&(tuza_http_server_options){.handler = show_head});
+
+	check_accepted(server, request, "/a%2Fb?q|1||none|Host=a|X-Twice=1|x-twice=2|Empty=|",
+		sizeof request, a);
+	tuza_http_server_free(server);
+	free(a);
+}
+
 #define S(text) text, sizeof(text) - 1
 
 static const struct refused {
