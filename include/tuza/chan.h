@@ -2,9 +2,8 @@
 /*
  * Channels: typed queues through which goroutines hand values to each other.
  *
- * A channel without capacity hands each value from a sender that waits to a receiver that waits;
- * one with capacity keeps up to so many values between them. Values are copied in and out, in
- * order; each arrives once.
+ * On a channel without capacity each send waits for its receive; one with capacity buffers up to
+ * that many values. Values are copied in and out, in order; each arrives once.
  *
  *	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
  *	TUZA_GO(produce, c);                 // tuza_send(c, 42); tuza_chan_close(c);
@@ -14,8 +13,9 @@
  *	tuza_chan_release(c);
  *
  * Only the sender closes. A NULL channel is never ready: sending to it and receiving from it blocks
- * for ever. Channels are counted: tuza_chan_new gives one reference, whoever keeps another retains
- * it. An operation whose effect was seen touches the channel no more: it may be released then.
+ * for ever. Channels are reference-counted: tuza_chan_new gives one reference, tuza_chan_retain one
+ * more. Once the effect of an operation has been seen, that operation no longer touches the
+ * channel, so it may be released then.
  */
 #ifndef TUZA_CHAN_H
 #define TUZA_CHAN_H
@@ -72,7 +72,7 @@ void tuza_chan_on_drop(tuza_chan *c, void (*drop)(void *elem));
 tuza_chan *tuza_chan_retain(tuza_chan *c);
 
 /*
- * Gives one reference back; the last one frees the channel, whatever it still holds is dropped.
+ * Gives up one reference; the last one drops the values that the channel still holds and frees it.
  * NULL is allowed.
  *
  * Panics   "tuza: release of a channel that a goroutine waits on" when it is the last one and
@@ -87,7 +87,7 @@ void tuza_chan_release(tuza_chan *c);
  *
  *   v  elem_bytes bytes; may be NULL when elem_bytes is 0.
  *
- * Panics   "send on closed channel", also when it is closed meanwhile.
+ * Panics   "send on closed channel", also when it is closed while the send waits.
  * Blocks   until a receiver takes the value or the buffer has room; for ever if c is NULL.
  * Cancel   not by itself; TUZA_SEND in a select, beside what cancels.
  * Callable from  any goroutine; a plain thread is blocked instead. Not from a signal handler.
@@ -136,8 +136,8 @@ int tuza_chan_try_send(tuza_chan *c, const void *v);
 int tuza_chan_try_recv(tuza_chan *c, void *v);
 
 /*
- * Closes the channel: no more values will be sent. Who waits to receive gets false, who waits to
- * send panics.
+ * Closes the channel: no more values will be sent. Waiting receivers return false, waiting senders
+ * panic.
  *
  * Panics   "close of nil channel", "close of closed channel".
  * Blocks   never.
@@ -151,8 +151,8 @@ void tuza_chan_close(tuza_chan *c);
 size_t tuza_chan_len(const tuza_chan *c);
 size_t tuza_chan_cap(const tuza_chan *c);
 
-// With the size that the caller believes in; a wrong one panics "tuza: send of 4 bytes on a channel
-// of 8".
+// The same with the size of the caller's variable; a wrong one panics "tuza: send of 4 bytes on a
+// channel of 8".
 void tuza_chan_send_sized(tuza_chan *c, const void *v, size_t bytes);
 // NULL v: any size.
 bool tuza_chan_recv_sized(tuza_chan *c, void *v, size_t bytes);

@@ -73,11 +73,11 @@ int tuza_shutdown(void);
  *         `long double` parameter pass a long double. What has a comma outside parentheses is put
  *         in parentheses: TUZA_GO(draw, ((struct point){1, 2})).
  *
- * Wrap a function that is declared noreturn in one that is not: compilers drop what follows its
- * call, and this one returns.
+ * Wrap a function that is declared noreturn in one that is not: compilers drop the code after such
+ * a call, and here it returns.
  *
- * Errors   fatal "tuza: out of memory in a go statement"; tuza_go() tells instead. Fatal "go of nil
- *          func value" for a NULL f.
+ * Errors   fatal "tuza: out of memory in a go statement" (tuza_go() returns a code instead). Fatal
+ *          "go of nil func value" for a NULL f.
  * Panics   never.
  * Blocks   never.
  * Callable from  any goroutine or thread. Not from a signal handler.
@@ -177,8 +177,8 @@ TUZA_MUST_USE tuza_goroutine *tuza_spawn(void (*fn)(void *), void *arg);
 int tuza_join(tuza_goroutine *h);
 
 /*
- * Frees the handle without waiting; the goroutine goes on. A later panic in it is fatal as any
- * other.
+ * Frees the handle without waiting; the goroutine keeps running. A later panic in it is fatal like
+ * any other.
  *
  * Panics   "tuza_detach of a NULL handle".
  * Blocks   never.
@@ -197,14 +197,15 @@ void tuza_yield(void);
 
 /*
  * Ends the calling goroutine after running its defers. Not contained by tuza_try. In goroutine 1 it
- * ends that goroutine alone: the others go on, and when they have ended too that is a deadlock.
+ * ends only that goroutine: the others keep running, and once they have all ended that is a
+ * deadlock.
  *
  * Panics   "tuza_goexit on a thread that is no goroutine" on a plain thread.
  * Go       runtime.Goexit
  */
 TUZA_NORETURN_ void tuza_goexit(void);
 
-// The number of goroutines that live: started and not ended. Go: runtime.NumGoroutine
+// The number of goroutines alive: started and not ended. Go: runtime.NumGoroutine
 size_t tuza_num_goroutine(void);
 
 // The number of CPUs this process may use, by its affinity at start. Go: runtime.NumCPU
@@ -213,19 +214,19 @@ int tuza_num_cpu(void);
 /*
  * Sets how many goroutines run at the same time.
  *
- *   n  the new number, 1 to 1024 (more is 1024); below 1 only asks.
+ *   n  the new number, 1 to 1024 (more counts as 1024); below 1 it is only queried.
  *
- * Returns  the number before. By default: TUZA_MAXPROCS from the environment, else the CPUs, the
- *          affinity or the cgroups' quota, whichever is least, as in Go 1.25.
+ * Returns  the number before. The default is TUZA_MAXPROCS from the environment, else the number of
+ *          CPUs, the affinity or the cgroups' quota, whichever is least, as in Go 1.25.
  * Blocks   never: processors beyond a lower number retire when they next schedule.
  * Go       runtime.GOMAXPROCS
  */
 int tuza_gomaxprocs(int n);
 
 /*
- * Ties the calling goroutine to its thread, and the thread to it, until as many unlocks. A
- * goroutine that ends locked takes its thread along. Does nothing on a plain thread; nor does one
- * unlock more.
+ * Ties the calling goroutine to its thread, and the thread to it, until it has been unlocked as
+ * often as locked. A thread ends with a goroutine that is still tied to it. On a plain thread both
+ * do nothing; so does an unlock too many.
  *
  * Blocks   never.
  * Go       runtime.LockOSThread, runtime.UnlockOSThread
@@ -252,8 +253,8 @@ void tuza_blocking(void (*fn)(void *), void *arg);
 uint64_t tuza_id(void);
 
 /*
- * Names the calling goroutine in dumps (printf's format; cut at 63 bytes). Without memory it has no
- * name.
+ * Names the calling goroutine in dumps (printf's format; cut at 63 bytes). Out of memory, it stays
+ * without a name.
  */
 void tuza_set_name(const char *format, ...) TUZA_PRINTF_(1, 2);
 
@@ -284,7 +285,7 @@ typedef struct tuza_local tuza_local;
 TUZA_MUST_USE tuza_local *tuza_local_new(void (*destructor)(void *));
 void tuza_local_free(tuza_local *key);
 
-// The calling goroutine's value, NULL before the first set. Plain threads have theirs, too.
+// The calling goroutine's value, NULL before the first set. Plain threads have values as well.
 void *tuza_local_get(tuza_local *key);
 
 // Sets the calling goroutine's value. Returns 0, or -ENOMEM.

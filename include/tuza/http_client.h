@@ -84,7 +84,7 @@ typedef struct tuza_http_client_options {
  * Returns  the client; NULL when out of memory.
  * Blocks   never.
  * Owns/frees  tuza_http_client_free.
- * Go       &http.Client{Transport: &http.Transport{…}}   (N12)
+ * Go       &http.Client{Transport: &http.Transport{…}}
  */
 TUZA_MUST_USE tuza_http_client *tuza_http_client_new(const tuza_http_client_options *options);
 
@@ -148,7 +148,7 @@ typedef struct tuza_http_call {
  * Panics   "nil context".
  * Blocks   parks until the headers are there. When the context ends, it returns at once.
  * Owns/frees  tuza_http_response_free, in each case.
- * Go       (*http.Client).Do   (N12)
+ * Go       (*http.Client).Do
  */
 TUZA_MUST_USE int tuza_http_do(tuza_http_client *client, tuza_context *ctx,
 	const tuza_http_call *call, tuza_http_response **response);
@@ -159,8 +159,8 @@ TUZA_MUST_USE int tuza_http_get(tuza_context *ctx, const char *url, tuza_http_re
 // ---- responses ---------------------------------------------------------------------------------
 
 /*
- * Frees the response. What has not come yet is given up, and with it, over HTTP/1.1, the
- * connection: read to the end to have it kept. NULL is allowed.
+ * Frees the response. The rest of the body is discarded and, over HTTP/1.1, the connection closed:
+ * read to the end to have it reused. NULL is allowed.
  *
  * Blocks   for a body_read under way, else never.
  * Go       Body.Close

@@ -14,10 +14,10 @@
  *		&(tuza_http_server_options){.handler = tuza_http_mux_serve, .arg = mux});
  *	int error = tuza_http_server_listen(server, "127.0.0.1:8080");   // until it is shut down
  *
- * Safe from the start: sizes, times and connections are limited; what could be read in two ways
- * (and so smuggle a request past a proxy) is refused and the connection closed. A panic in a
- * handler is contained: it is logged with its stack, the client gets a 500 if nothing was sent, and
- * the connection is closed.
+ * Safe by default: sizes, times and connections are limited; ambiguous requests (which could
+ * smuggle another one past a proxy) are refused and the connection closed. A panic in a handler is
+ * contained: it is logged with its stack, the client gets a 500 if nothing was sent, and the
+ * connection is closed.
  *
  * A tuza_http_request and a tuza_http_writer belong to the handler, until it returns, and are used
  * by one goroutine at a time. What they return (strings, the context) lives as long.
@@ -144,7 +144,7 @@ const char *tuza_http_trailer_at(const tuza_http_request *r, size_t i, const cha
  *
  * Returns  a borrowed context; tuza_context_retain it to keep it.
  * Panics   "tuza: out of memory".
- * Go       Request.Context   (N9)
+ * Go       Request.Context
  */
 tuza_context *tuza_http_context(tuza_http_request *r);
 
@@ -210,9 +210,9 @@ ssize_t tuza_http_printf(tuza_http_writer *w, const char *format, ...) TUZA_PRIN
 int tuza_http_flush(tuza_http_writer *w);
 
 /*
- * Takes the connection over, for another protocol: the server does not touch it any more, nor does
- * it close it, count it or wait for it. To be called before anything is written. The handler may
- * return, and another goroutine go on with the connection.
+ * Takes over the connection, for another protocol: the server no longer uses, closes, counts or
+ * waits for it. Must be called before anything is written. The handler may return while another
+ * goroutine keeps using the connection.
  *
  *   conn   set to the connection, without deadlines, for tuza_conn_close; else to NULL.
  *   bytes  set to what had come already, behind the head and what was read of the body; lives until
@@ -275,8 +275,8 @@ int tuza_http_serve_file(
  *
  *	"/index.html"           this path alone
  *	"/static/"              every path that begins so
- *	"GET /items/{id}"       a wildcard stands for one segment; GET is for HEAD, too
- *	"/files/{path...}"      … or for all the rest, at the end
+ *	"GET /items/{id}"       a wildcard matches one segment; GET matches HEAD as well
+ *	"/files/{path...}"      … or all the rest, at the end
  *	"/posts/{$}"            "/posts/" alone
  *	"example.org/"          for this host alone
  *
@@ -329,7 +329,7 @@ typedef struct tuza_http_access {
 } tuza_http_access;
 
 /*
- * How a server is to be; zeroed means the defaults. For limits 0 is the default and -1 none.
+ * Options of a server; zeroed means the defaults. For limits 0 is the default and -1 none.
  */
 typedef struct tuza_http_server_options {
 	tuza_http_handler handler; // of every request; NULL: 404
@@ -385,7 +385,7 @@ void tuza_http_server_free(tuza_http_server *server);
  *          else a code of tuza_accept.
  * Blocks   until then.
  * Callable from  several goroutines, each with a listener.
- * Go       Server.Serve   (N8)
+ * Go       Server.Serve
  */
 TUZA_MUST_USE int tuza_http_server_serve(tuza_http_server *server, tuza_listener *l);
 
@@ -408,7 +408,7 @@ void tuza_http_server_serve_conn(tuza_http_server *server, tuza_conn *conn);
  * Returns  0 when all connections have ended; the context's code.
  * Blocks   parks until then. In a handler that includes the handler's own connection: it would wait
  *          for itself as long as ctx lasts. Start a goroutine that shuts down, and answer.
- * Go       Server.Shutdown   (N10)
+ * Go       Server.Shutdown
  */
 int tuza_http_server_shutdown(tuza_http_server *server, tuza_context *ctx);
 

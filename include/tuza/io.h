@@ -44,19 +44,19 @@ extern "C" {
  * Panics   inside a blocking section: "tuza: IO wait inside a blocking section".
  * Blocks   parks the goroutine; a plain thread blocks.
  * Callable from  any goroutine or thread. Not from a signal handler.
- * Go       internal/poll's WaitRead, WaitWrite; RawConn.Read   (N7)
+ * Go       internal/poll's WaitRead, WaitWrite; RawConn.Read
  */
 int tuza_wait_fd(int fd, int events, int64_t deadline);
 
 /*
- * Closes a descriptor. Who waits for it, or in tuza_read or tuza_write, gets TUZA_EFDCLOSED; who is
- * in the middle of a system call on it is not awaited, as with close(2). Once it was waited for it
- * has to be closed by this.
+ * Closes a descriptor. Whoever waits for it, or in tuza_read or tuza_write, gets TUZA_EFDCLOSED;
+ * system calls under way are not awaited, as with close(2). A descriptor that has been waited for
+ * must be closed by this function.
  *
  * Errors   -EBADF; -EIO and its like from files whose last write failed: it is closed all the same.
  * Blocks   parks for no event; the thread as long as the file system takes.
- * Orders   everything before this is visible to who gets TUZA_EFDCLOSED.
- * Go       os.File.Close   (N3)
+ * Orders   everything before this is visible to whoever gets TUZA_EFDCLOSED.
+ * Go       os.File.Close
  */
 int tuza_close(int fd);
 
@@ -66,18 +66,19 @@ int tuza_close(int fd);
  * Returns  how many, at least 1; 0 at the end, or for a count of 0, which waits for nothing.
  * Errors   TUZA_EFDCLOSED; those of read(2), without EINTR and EAGAIN.
  * Blocks   parks the goroutine; the read itself is a blocking section.
- * Go       os.File.Read   (N4, N5)
+ * Go       os.File.Read
  */
 TUZA_MUST_USE ssize_t tuza_read(int fd, void *bytes, size_t count);
 
 /*
  * Writes all of `count` bytes, waiting whenever they do not fit.
  *
- * Returns  `count`; less if there was a failure after some were written: the next call tells which.
+ * Returns  `count`; less if there was a failure after some were written: the next call returns its
+ *          code.
  * Errors   TUZA_EFDCLOSED; those of write(2), without EINTR and EAGAIN. A socket without a reader
  *          is -EPIPE and raises no signal; a pipe raises SIGPIPE, as with write(2).
  * Blocks   as tuza_read.
- * Go       os.File.Write   (N5)
+ * Go       os.File.Write
  */
 TUZA_MUST_USE ssize_t tuza_write(int fd, const void *bytes, size_t count);
 

@@ -4,7 +4,7 @@
  * tuza_conn like any other. <tuza/tls.h> is built on it.
  *
  * A layer has a connection under it, which it reads from and writes to by the functions of
- * <tuza/net.h>, and methods that say what reading and writing it means. The rest is done for it:
+ * <tuza/net.h>, and methods that implement reading and writing. tuza does the rest:
  *
  *	- handles: nobody is in a method after `free`, and a closed one stays an error
  *	- turns: one call of `read` or `peek` at a time, and one of `write`; both directions at
@@ -42,8 +42,8 @@ typedef struct tuza_layer_methods {
 	int (*close_read)(tuza_layer *l);
 
 	/*
-	 * It is being closed; the connection under it is closed next, which wakes who waits there.
-	 * May be NULL.
+	 * It is being closed; the connection under it is closed next, which wakes
+	 * those that wait there. May be NULL.
 	 *
 	 *   may_write  nobody else writes, and there is time to: the write deadline of what is
 	 *              under it is at most 5 s away.

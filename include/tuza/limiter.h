@@ -20,7 +20,7 @@
  * be copied or moved after its first use; its fields are private. All functions may be called from
  * any goroutine or thread, at the same time; none blocks, except tuza_limiter_wait.
  *
- * The functions with a time `t` (tuza_now, ns) do what their brothers do now as if it were that
+ * The functions with a time `t` (tuza_now, ns) act as their counterparts without it would at that
  * time. A number of events below 0 panics "tuza: negative number of events".
  */
 #ifndef TUZA_LIMITER_H
@@ -56,7 +56,7 @@ typedef struct tuza_limiter {
  *          TUZA_LIMIT_INF: no limit.
  *   burst  how many may come at once. 0: none, unless there is no limit.
  *
- * Go       rate.NewLimiter   (E6)
+ * Go       rate.NewLimiter
  */
 void tuza_limiter_init(tuza_limiter *l, double limit, int64_t burst);
 
@@ -173,9 +173,9 @@ void tuza_limiter_set_burst_at(tuza_limiter *l, int64_t t, int64_t burst);
  * Zeroed is valid; it owns nothing, and may not be copied after its first use.
  */
 typedef struct tuza_sometimes {
-	int64_t first;          // if > 0: the first so many calls
-	int64_t every;          // if > 0: the first call, then one in so many
-	tuza_duration interval; // if > 0: when so much time (ns) has passed since it was last done
+	int64_t first;          // if > 0: the first `first` calls
+	int64_t every;          // if > 0: the first call, then every `every`-th
+	tuza_duration interval; // if > 0: when that much time (ns) has passed since the last one
 	// private
 	tuza_mutex lock;
 	int64_t count;
@@ -190,7 +190,7 @@ typedef struct tuza_sometimes {
  *
  * Panics   as fn does.
  * Blocks   while another caller is in fn.
- * Go       (*rate.Sometimes).Do   (E7)
+ * Go       (*rate.Sometimes).Do
  */
 void tuza_sometimes_do(tuza_sometimes *s, void (*fn)(void *), void *arg);
 

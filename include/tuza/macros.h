@@ -17,8 +17,8 @@
 // A result that must not be ignored.
 #define TUZA_MUST_USE __attribute__((warn_unused_result))
 /*
- * For once it may be: TUZA_IGNORE(tuza_try(f, x, NULL)); // x->ended tells
- * A cast to void does not say so to gcc, and to a reader it says nothing.
+ * Ignores such a result on purpose: TUZA_IGNORE(tuza_try(f, x, NULL)); // x->ended says
+ * gcc warns about a cast to void all the same.
  */
 #define TUZA_IGNORE(result)                                                                        \
 	do {                                                                                       \

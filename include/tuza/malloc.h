@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * malloc with a heap profile: who uses these instead of the C library's sees, in the profiles
- * "heap" and "allocs" (tuza/pprof.h), by which stacks memory was allocated and how much of it is
- * still there.
+ * malloc with a heap profile: a program that uses these instead of the C library's functions sees,
+ * in the profiles "heap" and "allocs" (tuza/pprof.h), on which stacks memory was allocated and how
+ * much of it is still in use.
  *
  *	char *copy = tuza_malloc(n);
  *	…
@@ -10,12 +10,11 @@
  *
  *	$ go tool pprof -top http://127.0.0.1:6060/debug/pprof/heap
  *
- * The memory is malloc's, and nothing stands in front of it: one allocation in 512 KiB, on average,
- * is remembered with its stack, and stands for those that were not. So free() may take what
- * tuza_malloc gave, and tuza_free what malloc gave; only that free() does not tell the profile, and
- * compilers warn of it.
+ * The memory is malloc's, without a header: one allocation in 512 KiB, on average, is recorded with
+ * its stack, and stands for those that were not. So free() may free what tuza_malloc returned, and
+ * tuza_free what malloc returned; but the profile does not notice that free(), and compilers warn.
  *
- * A library is made to use them by its own hooks, such as sqlite3_mem_methods or
+ * Libraries use them through their own allocation hooks, such as sqlite3_mem_methods or
  * curl_global_init_mem.
  */
 #ifndef TUZA_MALLOC_H
@@ -43,15 +42,15 @@ TUZA_MUST_USE void *tuza_calloc(size_t count, size_t bytes) TUZA_FREED_BY_(tuza_
 TUZA_MUST_USE void *tuza_realloc(void *p, size_t bytes);
 
 /*
- * How much is remembered: on average one allocation for so many bytes. The chance of each grows
- * with its size, so that in the profile, where samples are scaled up, none is favoured.
+ * Sets the sampling rate: on average one allocation is recorded for each `bytes` allocated. The
+ * chance of an allocation grows with its size; samples are scaled up, so the profile is unbiased.
  *
- *   bytes  512 KiB at first. 1: every allocation; 0: none. Less than 0 only asks.
+ *   bytes  512 KiB at first. 1: every allocation; 0: none; below 0 the rate is only queried.
  *
- * In the text form (debug=1) samples are as they were taken, and readers scale them by the rate of
- * that moment: so it is best set once, early.
+ * In the text form (debug=1) samples are not scaled, and readers scale them by the rate of the
+ * moment: so it is best set once, early.
  *
- * Returns  what it was.
+ * Returns  the rate before.
  * Callable from  any goroutine or thread, before tuza_run, too.
  * Go       runtime.MemProfileRate
  */

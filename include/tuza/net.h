@@ -35,12 +35,13 @@
  *
  *	TUZA_EIOTIMEOUT    a deadline has passed      TUZA_ECONNTIMEOUT  the other side is not there
  *	TUZA_ECONNCLOSED   it was closed here         TUZA_EPIPECLOSED   a pipe's end was closed
- *	TUZA_EADDRESS      what is that?              TUZA_ENETWORK      no such network
- *	TUZA_ENOHOST       there is no such name      TUZA_ENOSERVICE    no such name of a port
- *	TUZA_ERESOLVER     names cannot be resolved now
+ *	TUZA_EADDRESS      not a valid address        TUZA_ENETWORK      no such network
+ *	TUZA_ENOHOST       no such host name          TUZA_ENOSERVICE    no such port name
+ *	TUZA_ERESOLVER     the resolver failed
  *
  * Waiting inside a blocking section panics "tuza: IO wait inside a blocking section". No function
- * is for signal handlers. What was done before a write is visible to who has read what was written.
+ * may be called in a signal handler. What was done before a write is visible to whoever has read
+ * what was written.
  */
 #ifndef TUZA_NET_H
 #define TUZA_NET_H
@@ -70,8 +71,8 @@ enum { TUZA_ADDRESS_TEXT = 128 };
 /*
  * Connects.
  *
- *   ctx   ends the attempt: with its code, and nothing stays open. Afterwards it means nothing to
- *         the connection.
+ *   ctx   its end ends the attempt, with its code; nothing stays open. It has no effect on an
+ *         established connection.
  *   conn  set to the connection, for tuza_conn_close; else to NULL.
  *
  * A name with several addresses is tried in order, with a part of the context's time for each. If
@@ -83,7 +84,7 @@ enum { TUZA_ADDRESS_TEXT = 128 };
  *          TUZA_ENOSERVICE, TUZA_ERESOLVER; -EMFILE, -ENOMEM.
  * Panics   "nil context".
  * Blocks   parks until it is connected.
- * Go       net.Dialer.DialContext   (N6)
+ * Go       net.Dialer.DialContext
  */
 TUZA_MUST_USE int tuza_dial(
 	tuza_context *ctx, const char *network, const char *address, tuza_conn **conn);
@@ -102,19 +103,19 @@ TUZA_MUST_USE int tuza_dial(
 TUZA_MUST_USE int tuza_listen(const char *network, const char *address, tuza_listener **l);
 
 /*
- * Waits for a connection and takes it. While the process has no descriptor left, or the system no
- * memory, it tries again later and later, up to a second, rather than to fail.
+ * Waits for a connection and accepts it. If the process has run out of descriptors, or the system
+ * out of memory, it retries at growing intervals, up to a second, rather than fail.
  *
  *   conn  set to the connection, for tuza_conn_close; else to NULL.
  *
- * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED. A client that went away meanwhile is passed over.
+ * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED. A client that has gone away is skipped.
  * Blocks   parks until there is one.
- * Go       Listener.Accept   (N6)
+ * Go       Listener.Accept
  */
 TUZA_MUST_USE int tuza_accept(tuza_listener *l, tuza_conn **conn);
 
-// Closes it: who is in tuza_accept gets TUZA_ECONNCLOSED, the address is free. Connections that
-// were accepted go on. Returns 0 or TUZA_ECONNCLOSED. Go: Listener.Close
+// Closes it: callers in tuza_accept get TUZA_ECONNCLOSED, the address is free. Connections that
+// were accepted stay open. Returns 0 or TUZA_ECONNCLOSED. Go: Listener.Close
 int tuza_listener_close(tuza_listener *l);
 
 // When tuza_accept times out; absolute, 0: never. Go: TCPListener.SetDeadline
@@ -134,25 +135,24 @@ int tuza_listener_fd(tuza_listener *l);
  * Errors   TUZA_EIOTIMEOUT (also if there was something: the deadline comes first),
  *          TUZA_ECONNCLOSED, TUZA_ECONNTIMEOUT, -ECONNRESET …
  * Blocks   parks until there is something.
- * Go       Conn.Read   (N1, N5)
+ * Go       Conn.Read
  */
 TUZA_MUST_USE ssize_t tuza_conn_read(tuza_conn *conn, void *bytes, size_t count);
 
 /*
- * The same, but what was read stays where it is, for the next read.
+ * The same, but what was read is left for the next read.
  *
  * Go       bufio.Reader.Peek, MSG_PEEK
  */
 TUZA_MUST_USE ssize_t tuza_conn_peek(tuza_conn *conn, void *bytes, size_t count);
 
 /*
- * Waits until there is something to read, or the end: who holds many idle connections needs no
- * buffer for them meanwhile.
+ * Waits until there is something to read, or the end: so idle connections need no buffers.
  *
- * Returns  0. It may be mistaken: then the read that follows waits, too.
+ * Returns  0. Rarely there is nothing to read after all: then the read that follows waits.
  * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED.
  * Blocks   parks until then.
- * Go       RawConn.Read   (N7)
+ * Go       RawConn.Read
  */
 TUZA_MUST_USE int tuza_conn_wait_readable(tuza_conn *conn);
 
@@ -160,27 +160,26 @@ TUZA_MUST_USE int tuza_conn_wait_readable(tuza_conn *conn);
  * Writes all of `count` bytes, waiting whenever the other side is slow.
  *
  * Returns  `count`; less if there was a failure, or the deadline passed, after some were written:
- *          the next call tells which.
+ *          the next call returns its code.
  * Errors   -EPIPE when the other side reads no more (no signal is raised); as tuza_conn_read.
  * Blocks   parks until all fits the system's buffer.
- * Go       Conn.Write   (N1, N5)
+ * Go       Conn.Write
  */
 TUZA_MUST_USE ssize_t tuza_conn_write(tuza_conn *conn, const void *bytes, size_t count);
 
 // The same for `count` pieces, in one system call if the system takes them: nothing else is written
-// in between. Go: net.Buffers (N7)
+// in between. Go: net.Buffers
 TUZA_MUST_USE ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *pieces, int count);
 
 /*
- * Closes it. Who waits in another call on it gets TUZA_ECONNCLOSED; the close waits until all such
- * calls have returned, which they do at once, and then closes the descriptor. (Inside a blocking
- * section it does not wait: the last of them closes the descriptor.) What was written is still
- * sent.
+ * Closes it. Other calls that wait on it return TUZA_ECONNCLOSED; the close waits until all of them
+ * have returned, which they do at once, and then closes the descriptor. (Inside a blocking section
+ * it does not wait: the last of them closes the descriptor.) What was written is still sent.
  *
  * Returns  0; TUZA_ECONNCLOSED if it was closed before.
  * Blocks   for calls under way only.
- * Orders   everything before this is visible to who gets TUZA_ECONNCLOSED.
- * Go       Conn.Close   (N3)
+ * Orders   everything before this is visible to whoever gets TUZA_ECONNCLOSED.
+ * Go       Conn.Close
  */
 int tuza_conn_close(tuza_conn *conn);
 
@@ -190,19 +189,21 @@ int tuza_conn_close_write(tuza_conn *conn);
 int tuza_conn_close_read(tuza_conn *conn);
 
 /*
- * When calls time out: reads, writes, or both. Also those under way, at once if it has passed.
+ * Sets when calls time out: reads, writes, or both, including those under way; at once if the
+ * deadline has passed.
  *
  *   deadline  absolute (tuza_now() + …); 0: never.
  *
  * Returns  0 or TUZA_ECONNCLOSED.
- * Go       SetDeadline, SetReadDeadline, SetWriteDeadline   (N2)
+ * Go       SetDeadline, SetReadDeadline, SetWriteDeadline
  */
 int tuza_conn_set_deadline(tuza_conn *conn, int64_t deadline);
 int tuza_conn_set_read_deadline(tuza_conn *conn, int64_t deadline);
 int tuza_conn_set_write_deadline(tuza_conn *conn, int64_t deadline);
 
 /*
- * Its ends, as text: "127.0.0.1:40123", "[::1]:80", "/run/socket"; "" for an end without a name.
+ * The addresses of its two ends, as text: "127.0.0.1:40123", "[::1]:80", "/run/socket"; "" for an
+ * end without a name.
  *
  *   text   room for `bytes`; TUZA_ADDRESS_TEXT is always enough.
  *
@@ -243,7 +244,7 @@ int tuza_conn_set_keepalive(tuza_conn *conn, int64_t idle, int64_t interval, int
  *   a, b  set to the ends, for tuza_conn_close.
  *
  * Returns  0 or -ENOMEM. After the other end's close reads return 0, writes TUZA_EPIPECLOSED.
- * Go       net.Pipe   (N7)
+ * Go       net.Pipe
  */
 TUZA_MUST_USE int tuza_pipe(tuza_conn **a, tuza_conn **b);
 

@@ -30,8 +30,8 @@ extern "C" {
  *
  * Runs the deferred calls of the goroutine, innermost first. If a tuza_try is under way, it returns
  * TUZA_EPANIC; else the text "panic: …", the goroutine and its stack go to standard error and the
- * process ends with status 2. What stdout holds in its buffer is lost then. A panic in a deferred
- * call supersedes the one that made it.
+ * process ends with status 2; unflushed output of stdout is lost. A panic in a deferred call
+ * supersedes the panic that runs it.
  *
  * Errors   fatal where giving up the frames would skip a C++ destructor or foreign cleanup.
  * Callable from  any goroutine or thread. Not from a signal handler.
@@ -53,7 +53,7 @@ typedef struct tuza_panic_info {
  * Returns  0 when fn returned; TUZA_EPANIC after a panic. The frames given up have run their
  *          TUZA_DEFERs, nothing else: a C++ destructor or foreign cleanup among them makes the
  *          panic fatal instead. Blocking sections that were begun in them are ended.
- *          Where something else tells of the panic: TUZA_IGNORE(tuza_try(…)).
+ *          If the panic is reported in another way: TUZA_IGNORE(tuza_try(…)).
  * Panics   never because of fn; faults and fatal errors are not contained.
  * Blocks   as fn does.
  * Callable from  any goroutine or thread.

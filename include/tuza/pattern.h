@@ -21,8 +21,8 @@
  * return when every goroutine of theirs has ended; they borrow what they are given. Those that
  * return channels return at once, and work on in goroutines of their own:
  *
- *   - they take over the caller's reference to their input, so that they can be put one into the
- *     other; who needs the input for something else retains it before. Whoever sends to it closes
+ *   - they take over the caller's reference to their input, so that calls can be nested; retain the
+ *     input first if it is needed for something else. Whoever sends to it closes
  *     it, whatever happens, and needs no reference for that: an input that nobody else holds when
  *     the context ends stays until then;
  *   - the caller owns the channels that it gets and releases them. Each is closed at the end, and
@@ -353,7 +353,7 @@ typedef struct tuza_supervisor_failure {
 	tuza_duration pause; // until the restart, ns; -1: there will be none
 } tuza_supervisor_failure;
 
-// What a supervisor is told to do. Zeroed means the defaults.
+// Options of a supervisor. Zeroed means the defaults.
 typedef struct tuza_supervisor_options {
 	size_t restarts;           // the most within the time below; 0: 5; SIZE_MAX: no limit
 	tuza_duration within;      // ns; 0: 10 s

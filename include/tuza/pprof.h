@@ -51,7 +51,7 @@ typedef struct tuza_context tuza_context;   // tuza/context.h
  * Blocks   until it is written, in a blocking section: the other end of a pipe may be a goroutine.
  *          Each goroutine is held for microseconds; else others run on meanwhile.
  * Callable from  any goroutine or thread, at any time; not from a signal handler.
- * Go       pprof.Lookup(name).WriteTo(w, debug)   (O30, O32)
+ * Go       pprof.Lookup(name).WriteTo(w, debug)
  */
 int tuza_pprof_write(int fd, const char *name, int debug);
 
@@ -74,7 +74,7 @@ int tuza_pprof_write(int fd, const char *name, int debug);
  *          -ENOMEM; -EAGAIN: the limit of threads or of pending signals is reached.
  * Blocks   never.
  * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
- * Go       pprof.StartCPUProfile   (O30)
+ * Go       pprof.StartCPUProfile
  */
 TUZA_MUST_USE int tuza_pprof_cpu_start(int fd);
 
@@ -103,7 +103,7 @@ int tuza_pprof_cpu_stop(void);
  * stays when the profile is turned off.
  *
  * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
- * Go       runtime.SetBlockProfileRate   (O33, O35)
+ * Go       runtime.SetBlockProfileRate
  */
 void tuza_set_block_profile_rate(int64_t ns);
 
@@ -117,7 +117,7 @@ void tuza_set_block_profile_rate(int64_t ns);
  *
  * Returns  what it was.
  * Callable from  as tuza_set_block_profile_rate.
- * Go       runtime.SetMutexProfileFraction   (O33, O35)
+ * Go       runtime.SetMutexProfileFraction
  */
 int tuza_set_mutex_profile_fraction(int fraction);
 
@@ -142,9 +142,9 @@ int tuza_set_mutex_profile_fraction(int fraction);
  *	/debug/pprof/               what there is
  *	/debug/pprof/goroutine      ?debug=0, 1 or 2, as tuza_pprof_write
  *	/debug/pprof/threadcreate   the same, and so heap, allocs, block and mutex. With ?seconds=10
- *	                            instead of debug: what was added in so many seconds
- *	/debug/pprof/profile        ?seconds=30: the CPU profile of so many seconds
- *	/debug/pprof/trace          ?seconds=1: a trace of so many seconds; ?format=perfetto, =v1
+ *	                            instead of debug: what was added in that time
+ *	/debug/pprof/profile        ?seconds=30: the CPU profile of that time
+ *	/debug/pprof/trace          ?seconds=1: a trace of that time; ?format=perfetto, =v1
  *	/debug/flightrecorder       tuza_flight_recorder_write, if there is one
  *	/debug/pprof/cmdline        the command line, with zeroes between words
  *	/debug/pprof/symbol         ?0x401000+0x401010: names of addresses
@@ -163,7 +163,7 @@ int tuza_set_mutex_profile_fraction(int fraction);
  *          and the other errors of tuza_listen.
  * Blocks   only to resolve a name.
  * Callable from  any goroutine or thread.
- * Go       import _ "net/http/pprof"; http.ListenAndServe   (O31)
+ * Go       import _ "net/http/pprof"; http.ListenAndServe
  */
 TUZA_MUST_USE int tuza_debug_serve(const char *address);
 

@@ -67,7 +67,7 @@ typedef struct tuza_process_state {
 typedef struct tuza_process_buffer {
 	char *bytes; // a NUL follows them; NULL if nothing was written. The caller frees it: free()
 	size_t count;   // without the NUL
-	size_t limit;   // 0: none. What comes after so many bytes is read and dropped
+	size_t limit;   // in bytes; 0: none. What comes after it is read and dropped
 	bool truncated; // that happened
 } tuza_process_buffer;
 
@@ -180,7 +180,7 @@ typedef struct tuza_process_options {
 	size_t file_count;
 
 	bool group;  // it leads a process group of its own, which tuza_process_signal signals
-	bool setsid; // as setsid(2): without a terminal; it leads a group, too
+	bool setsid; // as setsid(2): without a terminal; it leads a group as well
 
 	/*
 	 * At the end of the context: `cancel`, called by a goroutine of its own, or, if NULL, the
@@ -218,7 +218,7 @@ typedef struct tuza_process_options {
  * Panics   "nil context".
  * Blocks   the thread, in a blocking section, until the program is executed: most often less than a
  *          millisecond. One that is being written to (-ETXTBSY) is tried again for a while.
- * Go       exec.CommandContext, Cmd.Start   (X16)
+ * Go       exec.CommandContext, Cmd.Start
  */
 TUZA_MUST_USE int tuza_process_start(tuza_context *ctx, const char *const *argv,
 	const tuza_process_options *options, tuza_process **p);
@@ -239,7 +239,7 @@ TUZA_MUST_USE int tuza_process_start(tuza_context *ctx, const char *const *argv,
  * Blocks   parks the goroutine. Where the kernel has no descriptors of processes (before 5.3), a
  *          thread blocks in a blocking section.
  * Cancel   by the context of the start, see options.wait_delay.
- * Go       Cmd.Wait, Cmd.Cancel, Cmd.WaitDelay   (N14)
+ * Go       Cmd.Wait, Cmd.Cancel, Cmd.WaitDelay
  */
 int tuza_process_wait(tuza_process *p, tuza_process_state *state);
 
@@ -250,8 +250,8 @@ int tuza_process_wait(tuza_process *p, tuza_process_state *state);
 void tuza_process_free(tuza_process *p);
 
 /*
- * Leaves it alone: it goes on, its context still ends it, and when it ends it is waited for and
- * freed by a goroutine. Nobody may use `p` any more; the ends of pipes are closed.
+ * Lets it run on its own: its context still ends it, and when it has ended a goroutine waits for it
+ * and frees it. Nobody may use `p` any more; the ends of pipes are closed.
  *
  * Errors   -ENOMEM: nothing has happened.
  * Go       Process.Release, which leaves a zombie
@@ -262,7 +262,7 @@ TUZA_MUST_USE int tuza_process_detach(tuza_process *p);
  * Sends it, or its whole group if it has one, a signal. Never another process: its number stays
  * its own until the wait.
  *
- *   sig  0 sends none, and tells whether it could be done.
+ *   sig  0 sends none, and only checks whether it could be sent.
  *
  * Errors   -ESRCH: it was waited for ("os: process already finished"); -EPERM, -EINVAL.
  * Go       Process.Signal, Process.Kill

@@ -24,7 +24,7 @@ extern "C" {
 struct tuza_chan;
 
 /*
- * One case of a select. Made by TUZA_RECV and its like; the fields are private.
+ * One case of a select. Made by the macros below; the fields are private.
  */
 typedef struct tuza_select_case {
 	uint32_t kind;  // enum tuza_select_kind_
@@ -69,7 +69,7 @@ static inline tuza_select_case tuza_select_time_(uint32_t kind, int64_t time)
  *
  *   TUZA_RECV(c, &v)          receives into v; NULL drops the value. A closed channel is always
  *                             ready and zeroes v.
- *   TUZA_RECV_OK(c, &v, &ok)  the same; ok tells whether v came from a send.
+ *   TUZA_RECV_OK(c, &v, &ok)  the same; ok is set to whether v came from a send.
  *   TUZA_SEND(c, &v)          sends *(&v). Panics "send on closed channel" when taken on a closed
  *                             channel.
  *   TUZA_AFTER(d)             ready d nanoseconds after the select began; at once if d <= 0.
@@ -98,7 +98,7 @@ static inline tuza_select_case tuza_select_time_(uint32_t kind, int64_t time)
  */
 int tuza_select(tuza_select_case *cases, size_t n);
 
-// The same, but of several ready cases the first is taken. Go has no such thing.
+// The same, but of several ready cases the first is taken. Go has no counterpart.
 int tuza_select_ordered(tuza_select_case *cases, size_t n);
 
 // tuza_select over the cases named, in order: the result is the index among them.

@@ -15,12 +15,13 @@
  * Every type here is valid when zeroed and needs no destructor, except where a _free is named. None
  * may be copied or moved after its first use. Fields without a comment are private.
  *
- * Last touch: an operation whose effect was seen touches its object no more. A mutex may be freed
- * by whoever locks it last, a waitgroup when tuza_waitgroup_wait returns, and so on.
+ * Last touch: once the effect of an operation has been seen, it no longer touches its object. A
+ * mutex may be freed by whoever locks it last, a waitgroup when tuza_waitgroup_wait returns, and so
+ * on.
  *
- * Everything works between goroutines and plain threads: who has to wait is parked, or blocked if
- * it is a thread. Nothing here may be used in a signal handler. What may wait panics inside a
- * tuza_blocking section if it has to.
+ * Everything works between goroutines and plain threads: a goroutine that has to wait is parked, a
+ * thread is blocked. Nothing here may be used in a signal handler. A function that has to wait
+ * panics inside a tuza_blocking section.
  */
 #ifndef TUZA_SYNC_H
 #define TUZA_SYNC_H
@@ -76,8 +77,8 @@ TUZA_MUST_USE bool tuza_mutex_try_lock(tuza_mutex *m) TUZA_TSA_(try_acquire_capa
 TUZA_INLINE_ void tuza_mutex_unlock(tuza_mutex *m) TUZA_TSA_(release_capability(m));
 
 /*
- * TUZA_LOCK(&mutex): locks it until the enclosing block is left, by whichever way: its end, return,
- * break, a panic or tuza_goexit. The argument is evaluated once. To Clang's analysis the mutex is
+ * TUZA_LOCK(&mutex): locks it until the enclosing block is left in any way: its end, return, break,
+ * a panic or tuza_goexit. The argument is evaluated once. To Clang's analysis the mutex is
  * held from here to the end of the function.
  *
  * Go       m.Lock(); defer m.Unlock()
@@ -239,8 +240,8 @@ TUZA_INLINE_ void tuza_once_do(tuza_once *once, void (*fn)(void *), void *arg);
  *	…
  *	tuza_mutex_unlock(&m);
  *
- * Waiters are woken in the order in which they came, never without a reason. Each function panics
- * "sync.Cond is copied" when it was.
+ * Waiters are woken in the order in which they came; there are no spurious wake-ups. Each function
+ * panics "sync.Cond is copied" if it was.
  */
 typedef struct tuza_cond {
 	void *self;
@@ -297,7 +298,7 @@ typedef struct tuza_pool {
 void *tuza_pool_get(tuza_pool *pool);
 
 /*
- * Gives an item back, or a new one in.
+ * Gives an item back, or adds a new one.
  *
  *   item  belongs to the pool now; NULL is ignored.
  *

@@ -18,9 +18,9 @@
  * A whole program is checked by the last line of its main function, tuza_leak_verify(NULL), or
  * without a change of it by TUZA_DEBUG=leakcheck in the environment.
  *
- * Left behind is every goroutine that lives, but the caller, goroutine 1 and those that the options
- * name. Threads are none. Goroutines that are about to end get time for that. Objects that have to
- * be freed and that tuza keeps a list of, such as contexts, are reported as well.
+ * Every goroutine counts as left behind, except the caller, goroutine 1 and those that the options
+ * name. Threads do not count. Goroutines that are about to end get time for that. Objects that have
+ * to be freed and that tuza keeps a list of, such as contexts, are reported as well.
  *
  * Checks are of the whole process: tests that run at the same time see each other's goroutines.
  */
@@ -143,7 +143,7 @@ void tuza_leak_snapshot_free(tuza_leak_snapshot *s);
  *          way are interrupted by SIGURG, and restarted where Linux does that (signal(7)). The
  *          report is written in a blocking section, when all run again.
  * Callable from  any goroutine or thread. Not from a signal handler.
- * Go       the goroutineleak profile   (O11)
+ * Go       the goroutineleak profile
  */
 int tuza_leak_scan(int fd);
 

@@ -16,7 +16,7 @@
  * The other side's certificate is verified unless that is turned off by name. TLS 1.2 at least;
  * renegotiation and compression are off.
  *
- * Reading and writing go on at the same time, as everywhere. What differs from other connections:
+ * Reads and writes may run at the same time, as everywhere. What differs from other connections:
  *
  *	- the handshake is made by the first read or write, unless tuza_tls_handshake made it
  *	  before: it may wait in both directions, whichever was called
@@ -101,8 +101,8 @@ typedef struct tuza_tls_options {
 	const char *ca_file, *ca_dir, *ca_pem;
 	bool ca_system; // those of the system as well
 
-	const char *server_name; // who the server must be, and what it is told; NULL: the host that
-				 // is dialled
+	const char *server_name; // who the server must be; sent to it (SNI). NULL: the host that is
+				 // dialled
 	tuza_tls_clients clients; // a server's; the CAs must be given
 
 	int min_version; // TUZA_TLS_1_2, TUZA_TLS_1_3; 0: 1.2
@@ -114,7 +114,7 @@ typedef struct tuza_tls_options {
 	 */
 	const char *const *protocols;
 
-	int sessions;    // a client remembers so many, for shorter handshakes; 0: 64, -1: none
+	int sessions;    // how many a client keeps, for shorter handshakes; 0: 64, -1: none
 	bool no_tickets; // a server lets none be resumed
 
 	/*

@@ -40,21 +40,20 @@ typedef enum tuza_trace_format {
 
 typedef struct tuza_trace_options {
 	tuza_trace_format format;
-	// Of memory, for what happens, 16 bytes an event; then the oldest are forgotten, and the
-	// trace begins later. Each thread takes 32 KiB more, so that so much is there at any time.
-	// 0: 64 MiB.
+	// Memory for events, 16 bytes each; beyond that the oldest are dropped, and the trace
+	// begins later. Each thread takes 32 KiB in addition. 0: 64 MiB.
 	size_t max_bytes;
 } tuza_trace_options;
 
 /*
- * Starts a trace: from now on all events of goroutines and processors are noted, in memory.
+ * Starts a trace: from now on all events of goroutines and processors are recorded in memory.
  *
  *   fd  where tuza_trace_stop writes; it belongs to the trace until then.
  *
  * Returns  0; -EBUSY: a trace is under way; -EBADF; -ENOMEM.
  * Blocks   while another trace is being written.
  * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
- * Go       trace.Start   (O40)
+ * Go       trace.Start
  */
 TUZA_MUST_USE int tuza_trace_start(int fd);
 
@@ -72,7 +71,7 @@ TUZA_MUST_USE int tuza_trace_start_with(int fd, const tuza_trace_options *option
 int tuza_trace_stop(void);
 
 /*
- * Whether anything is noted at the moment: what is worth noting may cost something to find out.
+ * Whether a trace or a flight recorder is on: saves the cost of computing what would be logged.
  *
  * Callable from  anywhere.
  * Go       trace.IsEnabled
@@ -91,25 +90,25 @@ typedef struct tuza_flight_recorder_options {
 } tuza_flight_recorder_options;
 
 /*
- * Keeps what happens from now on, the latest events always, for tuza_flight_recorder_write. A trace
- * may be made at the same time.
+ * Keeps the latest events from now on, for tuza_flight_recorder_write. A trace may be made at the
+ * same time.
  *
  *   options  NULL: none.
  *
  * Returns  0; -EBUSY: there is one already; -ENAMETOOLONG; -ENOMEM.
  * Blocks   while something is being written.
  * Callable from  as tuza_trace_start.
- * Go       trace.NewFlightRecorder(…).Start   (O42)
+ * Go       trace.NewFlightRecorder(…).Start
  */
 TUZA_MUST_USE int tuza_flight_recorder_start(const tuza_flight_recorder_options *options);
 
-// Forgets it all. Does nothing when there is none.
+// Ends the recorder and drops its events. Does nothing when there is none.
 void tuza_flight_recorder_stop(void);
 
 bool tuza_flight_recorder_is_on(void);
 
 /*
- * Writes what it has; it goes on.
+ * Writes the events that it has; the recorder stays on.
  *
  * Returns  0; -ENOENT: there is no recorder; -EBADF; -EIO: the descriptor took not all of it;
  *          -ENOMEM.
@@ -123,8 +122,8 @@ int tuza_flight_recorder_write(int fd);
 
 /*
  * What the program does, in its own words: tasks, which may pass from goroutine to goroutine (a
- * request), regions, which are parts of one goroutine's time, and remarks. Without a trace each
- * costs a look at a word.
+ * request), regions, which are parts of one goroutine's time, and logs. Without a trace each costs
+ * one load.
  *
  *	uint64_t task = tuza_trace_task_begin(0, "request");
  *	tuza_trace_region_begin(task, "query");
@@ -148,8 +147,8 @@ uint64_t tuza_trace_task_begin(uint64_t parent, const char *type);
 void tuza_trace_task_end(uint64_t task);
 
 /*
- * Between these two the calling goroutine does something that has a name. They nest: the end must
- * be that of the innermost one, by the same goroutine.
+ * Mark a named part of the calling goroutine's time. Regions nest: an end must be that of the
+ * innermost one, by the same goroutine.
  *
  *   task  0: none.
  *
@@ -159,7 +158,7 @@ void tuza_trace_region_begin(uint64_t task, const char *type);
 void tuza_trace_region_end(uint64_t task, const char *type);
 
 /*
- * A remark, of a category. There is room for 16,000 different ones.
+ * Logs a text of a category (printf's format). Up to 16,000 different texts are kept.
  *
  * Go       trace.Logf
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The debug server. (O31, O60)
+// The debug server.
 #include "pprof_support.h"
 
 #include <tuza/go.h>

@@ -158,7 +158,7 @@ TEST(many_wait_for_one_descriptor_and_all_are_woken)
 	tuza_close(fd);
 }
 
-// N2: absolute, and a past one is a look.
+// Absolute, and a past one is a look.
 TEST(deadline_ends_the_wait_and_never_too_early)
 {
 	int ends[2];
@@ -178,7 +178,6 @@ TEST(deadline_ends_the_wait_and_never_too_early)
 	tuza_close(ends[1]);
 }
 
-// N3.
 TEST(close_wakes_everybody_who_waits)
 {
 	for (int round = 0; round < 50; round++) {
@@ -480,7 +479,7 @@ static int wait_again(void *fd)
 	return 0;
 }
 
-// L5: dropped with its run; the descriptor may be waited for in the next.
+// Dropped with its run; the descriptor may be waited for in the next.
 TEST_PLAIN(descriptor_is_waited_for_in_one_run_after_another)
 {
 	int ends[2];

@@ -32,7 +32,6 @@ static void hammer(void *arg)
 	}
 }
 
-// T5.1, M6.
 TEST(mutex_lets_one_in_at_a_time)
 {
 	struct counter c = {0};
@@ -47,7 +46,7 @@ static void *hammer_thread(void *arg)
 	return NULL;
 }
 
-// T5.1: what waits is a goroutine or a thread, whoever.
+// What waits is a goroutine or a thread, whoever.
 TEST(mutex_works_between_goroutines_and_threads)
 {
 	struct counter c = {0};
@@ -65,7 +64,6 @@ TEST(mutex_works_between_goroutines_and_threads)
 
 static void lock_mutex(void *arg) { tuza_mutex_lock(arg); }
 
-// M4.
 TEST(try_lock_fails_when_locked_and_never_blocks)
 {
 	tuza_mutex m = {0};
@@ -80,7 +78,7 @@ TEST(try_lock_fails_when_locked_and_never_blocks)
 	tuza_mutex_unlock(&m);
 }
 
-// M1: locked by one, unlocked by another.
+// Locked by one, unlocked by another.
 TEST(mutex_is_owned_by_nobody)
 {
 	tuza_mutex m = {0};
@@ -92,7 +90,7 @@ TEST(mutex_is_owned_by_nobody)
 	tuza_mutex_unlock(&m);
 }
 
-// M1: not recursive.
+// Not recursive.
 TEST(second_lock_by_the_same_goroutine_waits)
 {
 	tuza_mutex m = {0};
@@ -120,7 +118,7 @@ static void hog_run(void *arg)
 	}
 }
 
-// T5.1, M2, M3, golang/go#13086: who holds the lock nearly always does not keep another from it.
+// Golang/go#13086: who holds the lock nearly always does not keep another from it.
 TEST(hog_does_not_starve_another_goroutine)
 {
 	struct hog h = {0};
@@ -167,7 +165,7 @@ static int64_t median_wait_beside_a_hog(void)
 	return waits[WAITS / 2];
 }
 
-// M3: of two that hold it for long, each gets its turn: the typical wait is that of the other's
+// Of two that hold it for long, each gets its turn: the typical wait is that of the other's
 // turns within a millisecond. While the kernel runs others it is theirs, too: so some tries.
 TEST(waiter_older_than_a_millisecond_is_handed_the_lock)
 {
@@ -191,7 +189,6 @@ static void take_turn(struct order *o, int who)
 	tuza_mutex_unlock(&o->mutex);
 }
 
-// M2.
 TEST(waiters_get_the_lock_in_the_order_they_came)
 {
 	struct order o = {0};
@@ -269,7 +266,7 @@ static int use_what_was_left(void *arg)
 	return 0;
 }
 
-// L5: a goroutine that tuza_run dropped waits for nothing any more; the mutex is as good as before.
+// A goroutine that tuza_run dropped waits for nothing any more; the mutex is as good as before.
 TEST_PLAIN(mutex_survives_a_waiter_that_was_dropped)
 {
 	static tuza_mutex m;
@@ -370,7 +367,6 @@ static int misuse(void *arg)
 	return tuza_try(misuse_run, arg, NULL) ? 77 : 78;
 }
 
-// T5.1, M5, M12.
 TEST_PLAIN(unlock_of_unlocked_is_fatal_even_under_a_try)
 {
 	static const char *const texts[] = {

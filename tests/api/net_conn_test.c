@@ -11,7 +11,7 @@
 	for (int kind = 0; kind < PAIR_KINDS; kind++)                                              \
 		for (struct pair p = pair_of(kind), *once = &p; once; once = NULL)
 
-// T9.6, BasicIO.
+// Go: BasicIO.
 TEST(what_is_written_is_read_in_order)
 {
 	enum { TOTAL = 1 << 20 };
@@ -89,7 +89,7 @@ static void answer(tuza_conn *conn, atomic_int *done)
 	atomic_store(done, 1);
 }
 
-// T9.6, PingPong.
+// Go: PingPong.
 TEST(two_ends_answer_each_other)
 {
 	FOR_EACH_PAIR(p)
@@ -132,7 +132,7 @@ TEST(closed_other_end_reads_as_end_and_refuses_writes)
 	}
 }
 
-// N3, T9.2: who waits is told, and so is everybody who comes later. A handle outlives its slot.
+// Who waits is told, and so is everybody who comes later. A handle outlives its slot.
 TEST(close_unblocks_and_the_handle_stays_closed)
 {
 	for (int round = 0; round < 30; round++) {
@@ -209,7 +209,7 @@ TEST(close_races_with_read)
 	}
 }
 
-// T9.2: half a connection.
+// Half a connection.
 TEST(close_write_ends_one_direction)
 {
 	char bytes[8];
@@ -247,7 +247,7 @@ TEST(close_read_ends_a_read)
 	}
 }
 
-// N5: at once, whatever there is, and whatever the deadline.
+// At once, whatever there is, and whatever the deadline.
 TEST(read_of_nothing_waits_for_nothing)
 {
 	FOR_EACH_PAIR(p)
@@ -275,7 +275,7 @@ static void write_records(tuza_conn *conn, char c, atomic_int *left)
 	atomic_fetch_sub(left, 1);
 }
 
-// N1: a write is never mixed with another.
+// A write is never mixed with another.
 TEST(writes_of_many_goroutines_are_not_mixed)
 {
 	static char got[RECORD * RECORDS * WRITERS];
@@ -453,7 +453,7 @@ static int use_left_over(void *kind)
 	return 0;
 }
 
-// L5: who was reading when its run ended is gone; the connection is not, and nobody waits for who
+// Who was reading when its run ended is gone; the connection is not, and nobody waits for who
 // is gone.
 TEST_PLAIN(connection_outlives_the_run_that_used_it)
 {

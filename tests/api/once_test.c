@@ -33,7 +33,6 @@ static void *use_on_thread(void *arg)
 	return NULL;
 }
 
-// T5.4, M30.
 TEST(function_is_called_once_and_all_callers_see_what_it_did)
 {
 	for (int round = 0; round < 100; round++) {
@@ -65,7 +64,7 @@ static void use_gate(void *arg)
 	atomic_fetch_add(&g->back, 1);
 }
 
-// M30: nobody returns before the first call has ended.
+// Nobody returns before the first call has ended.
 TEST(callers_wait_until_the_first_call_has_ended)
 {
 	struct gate g = {.go_on = tuza_chan_new(0, 0)};
@@ -97,7 +96,6 @@ static void do_fail(void *arg)
 	tuza_once_do(&f->once, fail, &f->calls);
 }
 
-// T5.4, M30.
 TEST(panic_counts_as_done)
 {
 	struct failing f = {0};
@@ -119,7 +117,6 @@ static void do_leave(void *arg)
 	tuza_once_do(&f->once, leave, &f->calls);
 }
 
-// M30.
 TEST(goexit_counts_as_done)
 {
 	struct failing f = {0};
@@ -130,7 +127,6 @@ TEST(goexit_counts_as_done)
 
 static void do_itself(void *arg) { tuza_once_do(arg, do_itself, arg); }
 
-// M30.
 TEST(once_that_uses_itself_waits_for_ever)
 {
 	static tuza_once once; // static: it is waited on to the end

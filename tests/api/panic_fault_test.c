@@ -2,7 +2,7 @@
 /*
  * Faults contained as panics: NULL dereference, wild addresses, division by zero, a file that is
  * too short.
- * P11. What is not contained: tests/die.
+ * What is not contained: tests/die.
  */
 // not-under: valgrind it reports each of the wild accesses that this test is about
 #include "../test.h"

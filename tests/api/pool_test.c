@@ -31,7 +31,6 @@ static tuza_pool counted_pool(void)
 	return (tuza_pool){.make = make_item, .arg = (void *)7, .drop = drop_item};
 }
 
-// T5.6, M50.
 TEST(get_returns_what_was_put_else_what_make_makes)
 {
 	tuza_pool bare = {0}, pool = counted_pool();
@@ -58,7 +57,7 @@ TEST(get_returns_what_was_put_else_what_make_makes)
 	CHECK_EQ(dropped, 2);
 }
 
-// M50: any item may vanish; none is lost without being dropped.
+// Any item may vanish; none is lost without being dropped.
 TEST(pool_keeps_a_bounded_number_of_items)
 {
 	enum { N = 100000 };
@@ -100,7 +99,7 @@ static void *take_and_give_on_thread(void *pool)
 	return NULL;
 }
 
-// T5.6: TestPoolStress: nobody gets an item that another has; all are dropped in the end.
+// Go: TestPoolStress: nobody gets an item that another has; all are dropped in the end.
 TEST(item_is_given_to_one_at_a_time)
 {
 	tuza_pool pool = counted_pool();
@@ -123,7 +122,6 @@ static void get_from_nil(void *arg)
 
 static void put_to_nil(void *arg) { tuza_pool_put(NULL, arg); }
 
-// M50.
 TEST(nil_pool_panics)
 {
 	CHECK_PANICS("nil Pool", get_from_nil, NULL);

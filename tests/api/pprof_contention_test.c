@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The block and the mutex profile. (O30, O33, O35)
+// The block and the mutex profile.
 #include "pprof_support.h"
 
 #include <pthread.h>

@@ -23,7 +23,7 @@ static void read_together(void *arg)
 	atomic_fetch_add(&r->done, 1);
 }
 
-// T5.2: more readers than processors.
+// More readers than processors.
 TEST(readers_hold_the_lock_together)
 {
 	for (int n = 1; n <= 12; n += 3) {
@@ -86,7 +86,7 @@ static void *read_thread(void *arg)
 	return NULL;
 }
 
-// T5.2: the hammer, with threads among the goroutines.
+// The hammer, with threads among the goroutines.
 TEST(writer_is_alone)
 {
 	for (int readers = 1; readers <= 10; readers += 3) {
@@ -114,7 +114,7 @@ TEST(writer_is_alone)
 static void lock_rw(void *rw) { tuza_rwmutex_lock(rw); }
 static void rlock_rw(void *rw) { tuza_rwmutex_rlock(rw); }
 
-// T5.2: TestRWMutexTryLock's table.
+// Go: TestRWMutexTryLock's table.
 TEST(try_locks_of_a_rwmutex_fail_exactly_when_they_would_wait)
 {
 	tuza_rwmutex rw = {0};
@@ -136,7 +136,6 @@ TEST(try_locks_of_a_rwmutex_fail_exactly_when_they_would_wait)
 	tuza_rwmutex_unlock(&rw);
 }
 
-// M10.
 TEST(writer_that_waits_keeps_new_readers_out)
 {
 	tuza_rwmutex rw = {0};
@@ -184,7 +183,7 @@ static void log_writer(void *arg)
 	atomic_store(&l->written, true);
 }
 
-// M11: also those that came after a writer that waits.
+// Also those that came after a writer that waits.
 TEST(unlock_lets_all_waiting_readers_in_before_the_next_writer)
 {
 	struct log l = {0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the runtime counts. (O50)
+// What the runtime counts.
 #include "test.h"
 
 #include <poll.h>

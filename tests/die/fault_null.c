@@ -5,7 +5,7 @@
 // expect-stderr: read_it
 // expect-stderr: created by program in goroutine 1
 /*
- * P11: a NULL dereference names the signal, the goroutine and its stack.
+ * A NULL dereference names the signal, the goroutine and its stack.
  */
 #include <tuza/tuza.h>
 

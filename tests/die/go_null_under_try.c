@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: go of nil func value
 // expect-not-stdout: contained
 /*
- * L3: fatal, not a panic.
+ * Fatal, not a panic.
  */
 #include <tuza/tuza.h>
 

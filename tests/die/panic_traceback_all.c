@@ -6,7 +6,7 @@
 // expect-stderr: [sleep
 // expect-stderr: [running]:
 /*
- * TUZA_TRACEBACK=all shows every goroutine. R14.
+ * TUZA_TRACEBACK=all shows every goroutine.
  */
 #include <tuza/tuza.h>
 

@@ -3,7 +3,7 @@
 // expect-stdout: asked for
 // expect-stderr: SIGQUIT: quit
 /*
- * D8: SIGQUIT shows all goroutines, unless a channel asks for it.
+ * SIGQUIT shows all goroutines, unless a channel asks for it.
  */
 #include <signal.h>
 #include <stdio.h>

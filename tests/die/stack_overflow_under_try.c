@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: stack overflow
 // expect-not-stdout: contained
 /*
- * P12: never contained.
+ * Never contained.
  */
 #include <tuza/tuza.h>
 
