@@ -45,7 +45,9 @@
 #include <unistd.h>
 
 // Whether a sanitizer slows this program down.
-#if defined(__has_feature)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_SANITIZED 1
+#elif defined(__has_feature)
 #if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
 #define TEST_SANITIZED 1
 #endif

@@ -14,16 +14,12 @@
 #include <tuza/pprof.h>
 #include <tuza/sync.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SLOW 1
-#endif
-#endif
-#ifndef IS_SLOW
-#define IS_SLOW 0
-#endif
-
-enum { CLIENTS_MAX = IS_SLOW ? 8 : 50, CLIENTS_EMULATED = 4, WORKERS = 8, REQUEST_BYTES = 200 };
+enum {
+	CLIENTS_MAX = TEST_SANITIZED ? 8 : 50,
+	CLIENTS_EMULATED = 4,
+	WORKERS = 8,
+	REQUEST_BYTES = 200
+};
 
 static const char *const paths[] = {
 	"/debug/",

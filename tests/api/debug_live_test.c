@@ -339,22 +339,11 @@ TEST(processors_are_watched_for_as_long_as_asked)
 	stop_server(&s);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
-#endif
-
 TEST(scan_marks_what_is_leaked)
 {
 	struct server s = start_server();
 	tuza_chan *c = tuza_chan_new(0, 0);
-	bool sees_heap = !IS_SANITIZED && !test_is_on_valgrind() && !getenv("TUZA_TEST_EMULATOR");
+	bool sees_heap = !TEST_SANITIZED && !test_is_on_valgrind() && !getenv("TUZA_TEST_EMULATOR");
 	char *state, *text;
 	const char *first;
 	long long leaked;

@@ -17,16 +17,7 @@
 #include "leak_kernels/simple.h"
 #include "leak_kernels/syncthing.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define KNOWS_HEAP false
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define KNOWS_HEAP false
-#endif
-#endif
-#ifndef KNOWS_HEAP
-#define KNOWS_HEAP (!getenv("TUZA_TEST_EMULATOR"))
-#endif
+static bool knows_heap(void) { return !TEST_SANITIZED && !getenv("TUZA_TEST_EMULATOR"); }
 
 enum { BROKEN = 200 }; // the kernel left another number of goroutines, or did not come to rest
 
@@ -98,7 +89,7 @@ TEST_PLAIN(nine_of_ten_bugs_are_found)
 
 		if (!CHECK(found < BROKEN) || !CHECK(found <= k->leaked))
 			printf("  %s: %d, leaves %d\n", k->name, found, k->leaked);
-		else if (KNOWS_HEAP && found != k->leaked)
+		else if (knows_heap() && found != k->leaked)
 			printf("  %s: found %d of %d\n", k->name, found, k->leaked);
 		bugs++;
 		bugs_found += found == k->leaked;
@@ -107,7 +98,7 @@ TEST_PLAIN(nine_of_ten_bugs_are_found)
 	}
 	printf("found %d of %d bugs, %d of %d goroutines\n", bugs_found, bugs, leaked_found,
 		leaked);
-	if (KNOWS_HEAP)
+	if (knows_heap())
 		CHECK(bugs_found * 10 >= bugs * 9);
 }
 

@@ -7,10 +7,6 @@
 
 #include <pthread.h>
 
-#define FOR_EACH_PAIR(p)                                                                           \
-	for (int kind = 0; kind < PAIR_KINDS; kind++)                                              \
-		for (struct pair p = pair_of(kind), *once = &p; once; once = NULL)
-
 // Go: BasicIO.
 TEST(what_is_written_is_read_in_order)
 {
@@ -78,17 +74,6 @@ TEST(peek_leaves_what_it_shows)
 	}
 }
 
-static void answer(tuza_conn *conn, atomic_int *done)
-{
-	uint64_t n;
-
-	while (read_all(conn, (char *)&n, sizeof(n)) == sizeof(n)) {
-		n++;
-		CHECK_EQ(tuza_conn_write(conn, &n, sizeof(n)), sizeof(n));
-	}
-	atomic_store(done, 1);
-}
-
 // Go: PingPong.
 TEST(two_ends_answer_each_other)
 {
@@ -97,7 +82,7 @@ TEST(two_ends_answer_each_other)
 		atomic_int done = 0;
 		uint64_t n = 0;
 
-		TUZA_GO(answer, p.b, &done);
+		TUZA_GO(answer_numbers, p.b, &done);
 		for (uint64_t i = 0; i < 1000; i++) {
 			CHECK_EQ(tuza_conn_write(p.a, &n, sizeof(n)), sizeof(n));
 			CHECK_EQ(read_all(p.a, (char *)&n, sizeof(n)), sizeof(n));
@@ -107,143 +92,6 @@ TEST(two_ends_answer_each_other)
 		CHECK_EQ(tuza_conn_close(p.a), 0);
 		WAIT_UNTIL(done);
 		CHECK_EQ(tuza_conn_close(p.b), 0);
-	}
-}
-
-// The other end closes: an end to read, and nothing to write to any more.
-TEST(closed_other_end_reads_as_end_and_refuses_writes)
-{
-	static char bytes[1 << 16];
-
-	FOR_EACH_PAIR(p)
-	{
-		ssize_t n = 0;
-
-		CHECK_EQ(tuza_conn_close(p.b), 0);
-		CHECK_EQ(tuza_conn_read(p.a, bytes, 1), 0);
-		CHECK_EQ(tuza_conn_read(p.a, bytes, 1), 0);
-		for (int i = 0; i < 1000 && n >= 0; i++) {
-			n = tuza_conn_write(p.a, bytes, sizeof(bytes));
-			if (n > 0)
-				tuza_sleep(100 * TUZA_MICROSECOND);
-		}
-		CHECK(n == -EPIPE || n == -ECONNRESET || n == TUZA_EPIPECLOSED);
-		CHECK_EQ(tuza_conn_close(p.a), 0);
-	}
-}
-
-// Who waits is told, and so is everybody who comes later. A handle outlives its slot.
-TEST(close_unblocks_and_the_handle_stays_closed)
-{
-	for (int round = 0; round < 30; round++) {
-		FOR_EACH_PAIR(p)
-		{
-			char byte[2];
-			struct call r1 = {.conn = p.a, .bytes = &byte[0], .count = 1};
-			struct call r2 = {.conn = p.a, .bytes = &byte[1], .count = 1};
-			char text[TUZA_ADDRESS_TEXT];
-
-			TUZA_GO(read_now, &r1);
-			TUZA_GO(read_now, &r2);
-			if (round % 2)
-				wait_parked("IO wait", 1);
-			CHECK_EQ(tuza_conn_close(p.a), 0);
-			WAIT_UNTIL(r1.done && r2.done);
-			CHECK_EQ(r1.result, TUZA_ECONNCLOSED);
-			CHECK_EQ(r2.result, TUZA_ECONNCLOSED);
-			CHECK_EQ(tuza_conn_close(p.a), TUZA_ECONNCLOSED);
-			struct pair other = pair_of(kind); // most likely in the same slots
-			CHECK_EQ(tuza_conn_close(p.a), TUZA_ECONNCLOSED);
-			CHECK_EQ(tuza_conn_read(p.a, byte, 1), TUZA_ECONNCLOSED);
-			CHECK_EQ(tuza_conn_read(p.a, byte, 0), TUZA_ECONNCLOSED);
-			CHECK_EQ(tuza_conn_write(p.a, "x", 1), TUZA_ECONNCLOSED);
-			CHECK_EQ(tuza_conn_set_deadline(p.a, 1), TUZA_ECONNCLOSED);
-			CHECK_EQ(tuza_conn_close_write(p.a), TUZA_ECONNCLOSED);
-			CHECK_EQ(tuza_conn_fd(p.a), TUZA_ECONNCLOSED);
-			CHECK_EQ(
-				tuza_conn_local_address(p.a, text, sizeof(text)), TUZA_ECONNCLOSED);
-			close_pair(&other);
-			CHECK_EQ(tuza_conn_close(p.b), 0);
-		}
-	}
-	CHECK_STR(tuza_strerror(TUZA_ECONNCLOSED), "use of closed network connection");
-	CHECK_EQ(tuza_conn_close(NULL), TUZA_ECONNCLOSED);
-	CHECK_EQ(tuza_conn_read(NULL, NULL, 1), TUZA_ECONNCLOSED);
-}
-
-TEST(close_unblocks_a_writer)
-{
-	enum { BYTES = 16 << 20 };
-	char *bytes = calloc(1, BYTES);
-
-	FOR_EACH_PAIR(p)
-	{
-		struct call w = {.conn = p.a, .bytes = bytes, .count = BYTES};
-
-		TUZA_GO(write_now, &w);
-		wait_parked("IO wait", 1);
-		CHECK_EQ(tuza_conn_close(p.a), 0);
-		WAIT_UNTIL(w.done);
-		CHECK(w.result == TUZA_ECONNCLOSED || (w.result > 0 && w.result < BYTES));
-		CHECK_EQ(tuza_conn_close(p.b), 0);
-	}
-	free(bytes);
-}
-
-// golang/go#45211: close against read, 10,000 times, each within its time.
-TEST(close_races_with_read)
-{
-	for (int i = 0; i < 2000; i++) {
-		struct pair p = pair_of(2 - i % 2);
-		char byte;
-		struct call r = {.conn = p.a, .bytes = &byte, .count = 1};
-
-		TUZA_GO(read_now, &r);
-		for (int k = i % 7; k > 0; k--)
-			tuza_yield();
-		CHECK_EQ(tuza_conn_close(p.a), 0);
-		while (!atomic_load(&r.done))
-			tuza_yield();
-		CHECK_EQ(r.result, TUZA_ECONNCLOSED);
-		CHECK_EQ(tuza_conn_close(p.b), 0);
-	}
-}
-
-// Half a connection.
-TEST(close_write_ends_one_direction)
-{
-	char bytes[8];
-
-	FOR_EACH_PAIR(p)
-	{
-		struct call r = {.conn = p.a, .bytes = bytes, .count = sizeof(bytes)};
-
-		CHECK_EQ(tuza_conn_close_write(p.a), 0);
-		CHECK_EQ(tuza_conn_read(p.b, bytes, sizeof(bytes)), 0);
-		TUZA_GO(read_now, &r);
-		CHECK_EQ(tuza_conn_write(p.b, "hello", 5), 5);
-		WAIT_UNTIL(r.done);
-		CHECK_EQ(r.result, 5);
-		ssize_t n = tuza_conn_write(p.a, "x", 1);
-		CHECK(n == -EPIPE || n == TUZA_EPIPECLOSED);
-		close_pair(&p);
-	}
-}
-
-TEST(close_read_ends_a_read)
-{
-	char byte;
-
-	FOR_EACH_PAIR(p)
-	{
-		struct call r = {.conn = p.a, .bytes = &byte, .count = 1};
-
-		TUZA_GO(read_now, &r);
-		wait_parked("IO wait", 1);
-		CHECK_EQ(tuza_conn_close_read(p.a), 0);
-		WAIT_UNTIL(r.done);
-		CHECK(r.result == 0 || r.result == TUZA_EPIPECLOSED);
-		close_pair(&p);
 	}
 }
 

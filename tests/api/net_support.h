@@ -80,6 +80,11 @@ TEST_UNUSED_ static void close_pair(struct pair *p)
 	CHECK_EQ(tuza_conn_close(p->b), 0);
 }
 
+// Runs the block that follows for a pair of each kind; the block closes it.
+#define FOR_EACH_PAIR(p)                                                                           \
+	for (int kind = 0; kind < PAIR_KINDS; kind++)                                              \
+		for (struct pair p = pair_of(kind), *once = &p; once; once = NULL)
+
 // A call under way in a goroutine of its own.
 struct call {
 	tuza_conn *conn;
@@ -110,6 +115,18 @@ TEST_UNUSED_ static size_t read_all(tuza_conn *conn, char *bytes, size_t count)
 	while (done < count && (n = tuza_conn_read(conn, bytes + done, count - done)) > 0)
 		done += (size_t)n;
 	return done;
+}
+
+// Answers each number by the next one, until the other side ends.
+TEST_UNUSED_ static void answer_numbers(tuza_conn *conn, atomic_int *done)
+{
+	uint64_t n;
+
+	while (read_all(conn, (char *)&n, sizeof(n)) == sizeof(n)) {
+		n++;
+		CHECK_EQ(tuza_conn_write(conn, &n, sizeof(n)), sizeof(n));
+	}
+	atomic_store(done, 1);
 }
 
 #endif

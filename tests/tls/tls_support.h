@@ -184,6 +184,19 @@ TEST_UNUSED_ static struct pair ready_pair(const struct world *w, int kind)
 	return p;
 }
 
+static const tuza_tls_options tls_defaults;
+static const tuza_tls_options tls_1_2 = {.max_version = TUZA_TLS_1_2};
+
+// Runs the block that follows for a pair of each kind and version; the block closes it.
+#define FOR_EACH_TLS_PAIR(w, p)                                                                    \
+	for (int version = 0; version < 2; version++)                                              \
+		for (struct world w = make_world(version ? tls_1_2 : tls_defaults, tls_defaults),  \
+				  *worlds = &w;                                                    \
+			worlds; free_world(&w), worlds = NULL)                                     \
+			for (int kind = 0; kind < PAIR_KINDS; kind++)                              \
+				for (struct pair p = tls_pair(&w, kind), *once = &p; once;         \
+					once = NULL)
+
 // Bytes that are told apart from others.
 TEST_UNUSED_ static void fill_pattern(char *bytes, size_t count, unsigned seed)
 {
