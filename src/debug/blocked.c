@@ -11,6 +11,7 @@
 #include "debug/dump.h"
 #include "debug/own_stack.h"
 #include "debug/symbol.h"
+#include "sched/contention.h"
 #include "sched/current.h"
 
 #include <errno.h>
@@ -19,26 +20,8 @@
 
 bool blocked_by_others(enum wait_reason reason)
 {
-	switch (reason) {
-	case WAIT_CHAN_RECV:
-	case WAIT_CHAN_SEND:
-	case WAIT_CHAN_RECV_NIL:
-	case WAIT_CHAN_SEND_NIL:
-	case WAIT_SELECT:
-	case WAIT_SELECT_NONE:
-	case WAIT_MUTEX:
-	case WAIT_RWMUTEX_R:
-	case WAIT_RWMUTEX_W:
-	case WAIT_COND:
-	case WAIT_WAITGROUP:
-	case WAIT_SEMAPHORE:
-	case WAIT_ONCE:
-	case WAIT_SINGLEFLIGHT:
-	case WAIT_JOIN:
-		return true;
-	default:
-		return false;
-	}
+	return reason == WAIT_CHAN_RECV_NIL || reason == WAIT_CHAN_SEND_NIL || // for ever
+	       reason == WAIT_SELECT_NONE || contention_is_reason(reason);
 }
 
 // ---- grouping --------------------------------------------------------------------------------

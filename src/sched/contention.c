@@ -27,9 +27,9 @@ void contention_tell_mutexes(contention_told *told)
 // ---- waits --------------------------------------------------------------------------------
 
 // Go counts channels, selects and whatever is made of its semaphores.
-static bool counts(uint32_t reason)
+bool contention_is_reason(enum wait_reason reason)
 {
-	switch ((enum wait_reason)reason) {
+	switch (reason) {
 	case WAIT_CHAN_RECV:
 	case WAIT_CHAN_SEND:
 	case WAIT_SELECT:
@@ -50,7 +50,7 @@ static bool counts(uint32_t reason)
 
 int64_t contention_begin(const struct goroutine *g)
 {
-	return counts(g->wait_reason) ? clock_now() : 0;
+	return contention_is_reason((enum wait_reason)g->wait_reason) ? clock_now() : 0;
 }
 
 // The beginning of the wait is known to contention_begin's caller: here its end takes its place.

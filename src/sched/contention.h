@@ -26,7 +26,10 @@ void contention_tell_mutexes(contention_told *told);
 
 // ---- waits: schedule.c, park.c ------------------------------------------------------------
 
-// When this wait begins; 0: it is none that counts (time, the network, for ever).
+// Whether who waits for this reason waits for another goroutine that may come: not for time, the
+// network, or for ever.
+bool contention_is_reason(enum wait_reason reason);
+// When this wait begins; 0: it is for another reason.
 int64_t contention_begin(const struct goroutine *g);
 // events.c: it is being made ready.
 void contention_readied(struct goroutine *g);

@@ -2,9 +2,8 @@
 /*
  * A task of an error group that cannot be started for want of memory is a failure of the group.
  */
-#include "../test.h"
+#include "memory_support.h"
 
-#include <sys/resource.h>
 #include <tuza/errgroup.h>
 
 static atomic_long ran;
@@ -14,19 +13,6 @@ static int wait_for_the_end(void *context)
 	TUZA_SELECT(TUZA_DONE((tuza_context *)context));
 	ran++;
 	return 0;
-}
-
-static size_t address_space(void)
-{
-	long pages = 0;
-	FILE *f = fopen("/proc/self/statm", "r");
-
-	if (f) {
-		if (fscanf(f, "%ld", &pages) != 1)
-			pages = 0;
-		fclose(f);
-	}
-	return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static int do_nothing(void *args)
@@ -40,15 +26,12 @@ TEST(a_task_that_cannot_be_started_is_a_failure_of_its_group)
 {
 	tuza_errgroup *group = tuza_errgroup_new(tuza_context_background());
 	tuza_context *ctx = tuza_errgroup_context(group);
-	struct rlimit old, tight;
+	struct rlimit old;
 	long started = 0;
 
 	tuza_errgroup_go(group, wait_for_the_end, ctx); // has the done channel made
 	wait_parked("select", 1);
-	getrlimit(RLIMIT_AS, &old);
-	tight = old;
-	tight.rlim_cur = address_space() + ((size_t)8 << 20); // room for 32,768 descriptors
-	if (setrlimit(RLIMIT_AS, &tight) != 0) {
+	if (!limit_addresses((size_t)8 << 20, &old)) { // room for 32,768 descriptors
 		SKIP("the limit of addresses cannot be set");
 		tuza_errgroup_free(group);
 		return;

@@ -3,11 +3,10 @@
  * Address space runs out: starting goroutines is refused, those that were started run, and it goes
  * on when some have ended.
  */
-#include "../test.h"
+#include "memory_support.h"
 
 #include "sched/stack.h"
 
-#include <sys/resource.h>
 #include <tuza/sync.h>
 
 static tuza_waitgroup running;
@@ -37,31 +36,15 @@ static long start_until_refused(tuza_chan *c, long limit, int *error)
 	return n;
 }
 
-static size_t address_space(void)
-{
-	long pages = 0;
-	FILE *f = fopen("/proc/self/statm", "r");
-
-	if (f) {
-		if (fscanf(f, "%ld", &pages) != 1)
-			pages = 0;
-		fclose(f);
-	}
-	return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 // Point 3 of the design: RLIMIT_AS and ENOMEM at spawn give -ENOMEM, never a crash.
 TEST(spawn_is_refused_when_the_address_space_is_full_and_works_again_later)
 {
 	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
-	struct rlimit old, tight;
+	struct rlimit old;
 	int error;
 
 	tuza_yield();
-	getrlimit(RLIMIT_AS, &old);
-	tight = old;
-	tight.rlim_cur = address_space() + ((size_t)8 << 20); // room for 32,768 descriptors
-	if (setrlimit(RLIMIT_AS, &tight) != 0) {
+	if (!limit_addresses((size_t)8 << 20, &old)) { // room for 32,768 descriptors
 		SKIP("the limit of addresses cannot be set");
 		tuza_chan_release(c);
 		return;
@@ -80,13 +63,10 @@ TEST(spawn_is_refused_when_the_address_space_is_full_and_works_again_later)
 
 TEST(constructors_that_tell_do_so_when_memory_is_short)
 {
-	struct rlimit old, tight;
+	struct rlimit old;
 	tuza_chan *c;
 
-	getrlimit(RLIMIT_AS, &old);
-	tight = old;
-	tight.rlim_cur = address_space() + ((size_t)1 << 20);
-	if (setrlimit(RLIMIT_AS, &tight) != 0) {
+	if (!limit_addresses((size_t)1 << 20, &old)) {
 		SKIP("the limit of addresses cannot be set");
 		return;
 	}

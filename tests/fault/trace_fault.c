@@ -3,31 +3,7 @@
  * Memory runs out while something is traced: events are lost, and what is written is a trace.
  */
 #include "../api/trace_support.h"
-
-#include <sys/resource.h>
-
-static size_t address_space(void)
-{
-	long pages = 0;
-	FILE *f = fopen("/proc/self/statm", "r");
-
-	if (f) {
-		if (fscanf(f, "%ld", &pages) != 1)
-			pages = 0;
-		fclose(f);
-	}
-	return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static bool limit_addresses(size_t more, struct rlimit *old)
-{
-	struct rlimit tight;
-
-	getrlimit(RLIMIT_AS, old);
-	tight = *old;
-	tight.rlim_cur = address_space() + more;
-	return setrlimit(RLIMIT_AS, &tight) == 0;
-}
+#include "memory_support.h"
 
 TEST(a_trace_that_there_is_no_memory_for_is_refused)
 {
