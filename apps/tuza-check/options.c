@@ -8,7 +8,7 @@
 
 static const char HELP[] =
 	"Usage: tuza-check [OPTION...] [URL...]\n"
-	"Checks URLs: those of the arguments, of files, or of standard input (\"-f -\"), one a "
+	"Checks URLs from the arguments, from files, or from standard input (\"-f -\"), one per "
 	"line.\n"
 	"Without any it serves a small site of its own on loopback and checks that.\n"
 	"\n"
@@ -17,23 +17,23 @@ static const char HELP[] =
 	"      --per-host N       requests at a time to one host (8)\n"
 	"  -t, --timeout TIME     of a request, such as 500ms, 10s, 2m (10s)\n"
 	"  -d, --deadline TIME    of everything (none)\n"
-	"  -r, --retries N        after a failure that may pass (2)\n"
+	"  -r, --retries N        of a transient failure (2)\n"
 	"      --rate N           requests a second, retries included (no limit)\n"
-	"      --head             asks with HEAD: no bodies\n"
+	"      --head             sends HEAD requests: no bodies\n"
 	"  -H, --header LINE      sends this header, \"Name: value\"; may be repeated\n"
 	"      --user-agent TEXT\n"
 	"      --ca-file FILE     trusts the certificates in FILE (PEM), not the system's\n"
-	"      --insecure         takes any certificate\n"
+	"      --insecure         accepts any certificate\n"
 	"      --http1            no HTTP/2\n"
 	"      --format FORMAT    table, jsonl or csv (table)\n"
 	"  -o, --output FILE      writes results to FILE\n"
-	"      --resume FILE      skips URLs that are in FILE, adds those that are done\n"
+	"      --resume FILE      skips URLs that are in FILE, adds those checked\n"
 	"  -q, --quiet            no progress and no summary\n"
 	"      --serve            only serves the site: prints its URLs and waits for Ctrl-C\n"
 	"  -h, --help             this text\n"
 	"      --version\n"
 	"\n"
-	"Status: 0 all fine; 1 some failed or were not reached; 2 usage; 130 interrupted.\n";
+	"Status: 0 all fine; 1 some failed or were not checked; 2 wrong usage; 130 interrupted.\n";
 
 enum {
 	OPTION_PER_HOST = 256,
