@@ -18,6 +18,8 @@
 #include <tuza/net.h>
 #include <tuza/sync.h>
 
+#include <errno.h>
+
 struct conn;
 
 // What a kind of connection can do. Called during an operation; results are codes of io/.
@@ -104,6 +106,20 @@ void conn_pass_turn(struct conn *c, int turn);
 
 // Closes the connection and waits until all operations have ended. 0 or TUZA_ECONNCLOSED.
 int conn_close(const void *handle);
+
+// After a system call on its descriptor: whether to make it again, after a wait if it would have
+// blocked; else *result is the answer. `seen` is what netpoll_begin gave before the call.
+static inline bool conn_again(struct conn *c, uint32_t direction, uint64_t seen, ssize_t *result)
+{
+	if (*result == -EINTR)
+		return true;
+	if (*result != -EAGAIN)
+		return false;
+	int error = netpoll_wait(c->poll, c->generation, direction, seen);
+	if (error)
+		*result = error;
+	return error == 0;
+}
 
 // Codes as net/ gives them: of a closed descriptor, and of the kernel's timeout.
 ssize_t conn_result(ssize_t result);

@@ -14,20 +14,6 @@
 #include <errno.h>
 #include <string.h>
 
-// Whether to make the call again, after a wait if it would have blocked; else *result is the
-// answer.
-static bool again(struct conn *c, uint32_t direction, uint64_t seen, ssize_t *result)
-{
-	if (*result == -EINTR)
-		return true;
-	if (*result != -EAGAIN)
-		return false;
-	int error = netpoll_wait(c->poll, c->generation, direction, seen);
-	if (error)
-		*result = error;
-	return error == 0;
-}
-
 static ssize_t descriptor_read(struct conn *c, void *bytes, size_t count, tuza_address *from)
 {
 	uint64_t seen;
@@ -40,7 +26,7 @@ static ssize_t descriptor_read(struct conn *c, void *bytes, size_t count, tuza_a
 		if (error)
 			return error;
 		n = sys_read(c->fd, bytes, count);
-	} while (again(c, NETPOLL_READ, seen, &n));
+	} while (conn_again(c, NETPOLL_READ, seen, &n));
 	return n;
 }
 
@@ -68,7 +54,7 @@ static ssize_t write_piece(struct conn *c, const char *bytes, size_t count, ssiz
 			if (error)
 				return error;
 			n = sys_write_quietly(c->fd, bytes, count);
-		} while (again(c, NETPOLL_WRITE, seen, &n));
+		} while (conn_again(c, NETPOLL_WRITE, seen, &n));
 		if (n < 0)
 			return n;
 	}

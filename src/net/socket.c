@@ -25,20 +25,6 @@ enum { PIECES_MOST = 1024 }; // Linux's UIO_MAXIOV: more are an error
 
 // ---- transfer ---------------------------------------------------------------------------------
 
-// Whether to make the call again, after a wait if it would have blocked; else *result is the
-// answer.
-static bool again(struct conn *c, uint32_t direction, uint64_t seen, ssize_t *result)
-{
-	if (*result == -EINTR)
-		return true;
-	if (*result != -EAGAIN)
-		return false;
-	int error = netpoll_wait(c->poll, c->generation, direction, seen);
-	if (error)
-		*result = error;
-	return error == 0;
-}
-
 /*
  * Nothing has come since the last read, which took all there was: the call would fail with EAGAIN,
  * and is saved. A server that answers a request and waits for the next one does so each time.
@@ -73,7 +59,7 @@ static ssize_t socket_read(struct conn *c, void *bytes, size_t count, tuza_addre
 		if (error)
 			return error;
 		n = is_drained(c, seen) ? -EAGAIN : receive(c, bytes, count, from);
-	} while (again(c, NETPOLL_READ, seen, &n));
+	} while (conn_again(c, NETPOLL_READ, seen, &n));
 	c->drained = n > 0 && (size_t)n < count ? seen : NETPOLL_NONE;
 	return n;
 }
@@ -93,7 +79,7 @@ static ssize_t socket_peek(struct conn *c, void *bytes, size_t count)
 					: sys_peek(c->fd, count ? bytes : &one, count ? count : 1);
 		if (n == -EAGAIN && count == 0)
 			return netpoll_wait(c->poll, c->generation, NETPOLL_READ, seen);
-	} while (again(c, NETPOLL_READ, seen, &n));
+	} while (conn_again(c, NETPOLL_READ, seen, &n));
 	return n < 0 || count ? n : 0;
 }
 
@@ -124,7 +110,7 @@ static ssize_t socket_write(struct conn *c, struct iovec *pieces, size_t count)
 			n = count == 1 ? sys_send(c->fd, pieces->iov_base, pieces->iov_len, NULL, 0)
 				       : sys_send_parts(c->fd, pieces,
 						 count < PIECES_MOST ? count : PIECES_MOST);
-		} while (again(c, NETPOLL_WRITE, seen, &n));
+		} while (conn_again(c, NETPOLL_WRITE, seen, &n));
 		if (n < 0)
 			return done ? done : n;
 		done += n;
@@ -148,7 +134,7 @@ EXPORT ssize_t tuza_conn_write_to(
 			n = netpoll_begin(c->poll, c->generation, NETPOLL_WRITE, &seen);
 			if (n == 0)
 				n = sys_send(c->fd, bytes, count, address_look(to), to->bytes_);
-		} while (again(c, NETPOLL_WRITE, seen, &n));
+		} while (conn_again(c, NETPOLL_WRITE, seen, &n));
 		conn_pass_turn(c, TURN_WRITE);
 	}
 	conn_end(c);
