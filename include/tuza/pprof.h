@@ -96,11 +96,12 @@ int tuza_pprof_cpu_stop(void);
  * each other, by the stack that waited. Channels, selects, mutexes, conditions, waitgroups,
  * semaphores, joins count; time, the network and waiting for ever do not.
  *
- *   ns  on average one wait is counted for so many ns spent waiting, and longer ones always; counts
- *       and times are scaled up, so that none is favoured. 1: all; 0 or less, as at first: none.
+ *   ns  on average one wait is counted for each `ns` nanoseconds of waiting, and longer ones
+ *       always; counts and times are scaled up, so the profile is unbiased. 1: all; 0 or less, as
+ *       at first: none.
  *
- * A counted wait costs some 5 us, one that is not two readings of the clock. What has been counted
- * stays when the profile is turned off.
+ * A wait that is counted costs some 5 us, any other two readings of the clock. What has been
+ * counted stays when the profile is turned off.
  *
  * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
  * Go       runtime.SetBlockProfileRate
@@ -109,13 +110,13 @@ void tuza_set_block_profile_rate(int64_t ns);
 
 /*
  * How many unlocks the profile "mutex" counts: those of tuza_mutex and tuza_rwmutex that found
- * others waiting, by the stack that unlocked. What they are blamed for is the time that those have
- * waited, all of them together, since the last unlock.
+ * others waiting, by the stack that unlocked. Each is charged with the time that all waiters
+ * together have waited since the last unlock.
  *
- *   fraction  one in so many is counted, and stands for so many. 1: all; 0, as at first: none; less
- *             than 0 only asks.
+ *   fraction  one in `fraction` is counted, and stands for as many. 1: all; 0, as at first: none;
+ *             below 0 it is only queried.
  *
- * Returns  what it was.
+ * Returns  the fraction before.
  * Callable from  as tuza_set_block_profile_rate.
  * Go       runtime.SetMutexProfileFraction
  */

@@ -23,7 +23,7 @@ static void report(tuza_chan *start, int turn, tuza_waitgroup *group)
 	close(null);
 }
 
-// TB2: also to ThreadSanitizer, which does not see the locks of the library that reads them.
+// Also to ThreadSanitizer, which does not see the locks of the library that reads them.
 TEST(several_reports_at_once_are_the_first)
 {
 	tuza_chan *start = tuza_chan_new(0, 0);

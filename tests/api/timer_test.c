@@ -15,7 +15,7 @@ static bool recv_time(tuza_chan *c, int64_t *at) { return tuza_recv(c, at); }
 // True when nothing can be received from c at present.
 static bool is_empty(tuza_chan *c) { return tuza_chan_try_recv(c, NULL) == -EAGAIN; }
 
-// Z1: a value arrives after d, not before; it is the time that was asked for.
+// A value arrives after d, not before; it is the time that was asked for.
 TEST(timer_sends_the_due_time_once_the_duration_has_passed)
 {
 	for (int i = 0; i < 10; i++) {
@@ -31,7 +31,7 @@ TEST(timer_sends_the_due_time_once_the_duration_has_passed)
 	}
 }
 
-// Z7, T8.3, Go issue 44868.
+// Go issue 44868.
 TEST(zero_and_negative_timers_fire_promptly)
 {
 	static const tuza_duration durations[] = {0, -1, INT64_MIN};
@@ -47,7 +47,7 @@ TEST(zero_and_negative_timers_fire_promptly)
 	}
 }
 
-// Z7, T8.3: 2^63 - 1 ns is never, and other timers are not disturbed by it.
+// 2^63 - 1 ns is never, and other timers are not disturbed by it.
 TEST(overflowing_durations_never_fire)
 {
 	tuza_timer *never = tuza_timer_new(INT64_MAX), *almost = tuza_timer_new(INT64_MAX - 1);
@@ -71,7 +71,7 @@ TEST(overflowing_durations_never_fire)
 	tuza_chan_release(after);
 }
 
-// T8.6: the channel behaves as if unbuffered, also while a value waits.
+// The channel behaves as if unbuffered, also while a value waits.
 TEST(len_and_cap_of_timer_channels_are_zero)
 {
 	tuza_timer *t = tuza_timer_new(0);
@@ -104,7 +104,7 @@ TEST(late_receiver_gets_the_due_time)
 	tuza_chan_release(c);
 }
 
-// T8.2: ten slots, in order.
+// Ten slots, in order.
 struct slot {
 	int n;
 	tuza_duration d;
@@ -150,7 +150,7 @@ TEST(timers_fire_in_order_of_their_times)
 		;
 }
 
-// Z2, T8.3: what stop and reset return in each state of a timer with a channel.
+// What stop and reset return in each state of a timer with a channel.
 TEST(stop_and_reset_tell_whether_they_prevented_a_value)
 {
 	for (int reset = 0; reset < 2; reset++) {
@@ -174,7 +174,7 @@ TEST(stop_and_reset_tell_whether_they_prevented_a_value)
 	}
 }
 
-// T8.2: a stopped timer never fires.
+// A stopped timer never fires.
 TEST(stopped_timer_sends_nothing)
 {
 	tuza_timer *stopped = tuza_timer_new(5 * MS);
@@ -202,7 +202,7 @@ static void select_and_count(tuza_chan *c, tuza_chan *quit, atomic_int *n)
 		atomic_fetch_add(n, 1);
 }
 
-// T8.6: a receiver that waits is served when the time comes, also after stop and reset.
+// A receiver that waits is served when the time comes, also after stop and reset.
 TEST(blocked_receiver_lives_through_stop_and_reset)
 {
 	tuza_timer *t = tuza_timer_new(TUZA_HOUR);
@@ -220,7 +220,7 @@ TEST(blocked_receiver_lives_through_stop_and_reset)
 	tuza_timer_free(t);
 }
 
-// T8.6: two selects on one timer: one of them gets the value.
+// Two selects on one timer: one of them gets the value.
 TEST(one_of_two_selecting_receivers_is_served)
 {
 	tuza_timer *t = tuza_timer_new(TUZA_HOUR);
@@ -244,7 +244,7 @@ TEST(one_of_two_selecting_receivers_is_served)
 	tuza_timer_free(t);
 }
 
-// T8.4: two timers that fire at about the same time: whatever the instant, nothing is lost and
+// Two timers that fire at about the same time: whatever the instant, nothing is lost and
 // nothing is stale.
 static void race_two_timers(bool reset, atomic_int *done)
 {
@@ -275,7 +275,7 @@ TEST(nothing_stale_is_received_after_stop_and_reset)
 	WAIT_UNTIL(done == N);
 }
 
-// T8.2: stop beside fire.
+// Stop beside fire.
 TEST(each_timer_is_received_or_stopped)
 {
 	atomic_int received = 0;
@@ -301,7 +301,7 @@ TEST(each_timer_is_received_or_stopped)
 	CHECK_EQ(received, 0);
 }
 
-// T8.3, Go issue 47329: a timer that keeps being put off and called back is not lost.
+// Go issue 47329: a timer that keeps being put off and called back is not lost.
 TEST(timer_that_moves_fires_at_its_last_time)
 {
 	tuza_timer *t = tuza_timer_new(TUZA_HOUR);
@@ -321,7 +321,7 @@ TEST(timer_that_moves_fires_at_its_last_time)
 	tuza_timer_free(t);
 }
 
-// T8.3, Go issue 47762: many timers at random places, moved about, all fire.
+// Go issue 47762: many timers at random places, moved about, all fire.
 TEST(adjusting_many_timers_loses_none)
 {
 	enum { N = 300 };
@@ -407,7 +407,6 @@ TEST(after_may_be_released_at_any_time)
 
 static void count(void *n) { atomic_fetch_add((atomic_int *)n, 1); }
 
-// Z1, Z4.
 TEST(after_func_calls_in_a_goroutine_of_its_own)
 {
 	atomic_int n = 0;
@@ -450,7 +449,7 @@ static void chain_link(void *arg)
 	tuza_timer_reset(next, 0); // from here on all is the next link's
 }
 
-// T8.1: a chain of calls; here each is made from the one before.
+// A chain of calls; here each is made from the one before.
 static void chain_step(void *arg)
 {
 	struct chain *c = arg;
@@ -479,7 +478,7 @@ static void call_slowly(void *n)
 	tuza_recv(call_goes_on, (int *)NULL);
 }
 
-// Z4: stop and free do not wait for the call; reset lets two overlap.
+// Stop and free do not wait for the call; reset lets two overlap.
 TEST(calls_may_overlap_and_outlive_their_timer)
 {
 	atomic_int n = 0;
@@ -534,7 +533,7 @@ static void keep_each_other_busy(tuza_chan *in, tuza_chan *out, atomic_int *stop
 	tuza_chan_close(out);
 }
 
-// T8.1, TestAfterFuncStarvation: two goroutines that hand a value to and fro do not keep timers
+// Go: TestAfterFuncStarvation: two goroutines that hand a value to and fro do not keep timers
 // from firing.
 TEST(busy_goroutines_do_not_starve_timers)
 {
@@ -675,7 +674,6 @@ TEST_PLAIN(plain_threads_wait_for_timers_across_runs)
 static void stop_null(void *arg) { tuza_timer_stop(arg); }
 static void reset_null(void *arg) { tuza_timer_reset(arg, 1); }
 
-// Z6.
 TEST(null_timers_panic)
 {
 	CHECK_PANICS("time: Stop called on uninitialized Timer", stop_null, NULL);
@@ -683,7 +681,7 @@ TEST(null_timers_panic)
 	tuza_timer_free(NULL);
 }
 
-// T8.1: a chain whose links free their predecessors.
+// A chain whose links free their predecessors.
 TEST(after_func_may_free_its_own_timer)
 {
 	struct chain c = {.left = 10};
