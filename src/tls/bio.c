@@ -94,23 +94,27 @@ static int bio_create(BIO *bio)
 
 // ---- making -----------------------------------------------------------------------------------
 
-static BIO_METHOD *method;
+static pthread_mutex_t method_lock = PTHREAD_MUTEX_INITIALIZER;
+static BIO_METHOD *method; // guarded by method_lock; made once, for good
 
+// Needs: method_lock
 static void make_method(void)
 {
 	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tuza");
 	if (m && BIO_meth_set_read_ex(m, bio_read) && BIO_meth_set_write_ex(m, bio_write) &&
 		BIO_meth_set_ctrl(m, bio_control) && BIO_meth_set_create(m, bio_create))
-		method = m; // for good
+		method = m;
 	else
 		BIO_meth_free(m);
 }
 
 bool bio_attach(struct tls *t)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	(void)pthread_once(&once, make_method);
+	pthread_mutex_lock(&method_lock);
+	if (!method) // also if there was no memory for it before
+		make_method();
 	BIO *bio = method ? BIO_new(method) : NULL;
+	pthread_mutex_unlock(&method_lock);
 	if (!bio)
 		return false;
 	BIO_set_data(bio, t);

@@ -166,18 +166,15 @@ EXPORT void tuza_tls_config_free(tuza_tls_config *config)
 
 // ---- the one of NULL --------------------------------------------------------------------------
 
-static tuza_tls_config *by_default;
-
-static void make_default(void *arg)
-{
-	(void)arg;
-	if (tuza_tls_config_new(NULL, &by_default, NULL) != 0)
-		by_default = NULL;
-}
-
 tuza_tls_config *config_default(void)
 {
-	static tuza_once once;
-	tuza_once_do(&once, make_default, NULL);
-	return by_default;
+	static tuza_mutex lock;
+	static tuza_tls_config *by_default; // guarded by lock
+	tuza_mutex_lock(&lock);
+	// Also if it could not be made before: there may be memory now.
+	if (!by_default && tuza_tls_config_new(NULL, &by_default, NULL) != 0)
+		by_default = NULL;
+	tuza_tls_config *config = by_default;
+	tuza_mutex_unlock(&lock);
+	return config;
 }

@@ -294,9 +294,7 @@ static int open_tls(tuza_conn *under, tuza_tls_config *config, const char *name,
 		t->name[length] = '\0';
 	}
 	t->ssl = SSL_new(config->ctx);
-	bool made = t->ssl && bio_attach(t);
-	if (made)
-		SSL_set_app_data(t->ssl, t);
+	bool made = t->ssl && bio_attach(t) && SSL_set_app_data(t->ssl, t) == 1;
 	if (made)
 		made = is_server ? set_up_server(t) : set_up_client(t);
 	ERR_clear_error();
