@@ -2,6 +2,7 @@
 // What there was in all: counts, percentiles of latency, failures by kind.
 #include "tuza-check.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static size_t bucket_of(tuza_duration d)
@@ -61,6 +62,9 @@ const char *kind_text(int what, char *text, size_t bytes)
 		snprintf(text, bytes, "HTTP %d", what);
 	else
 		snprintf(text, bytes, "%s", what ? tuza_strerror(what) : "others");
+	// The C library's begin with a capital, the others do not.
+	if (isupper((unsigned char)text[0]) && islower((unsigned char)text[1]))
+		text[0] = (char)tolower((unsigned char)text[0]);
 	return text;
 }
 

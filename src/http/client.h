@@ -214,7 +214,7 @@ MUST_USE int transfer_redirect(struct tuza_http_response *t, const char *to);
 // client_error.c
 int client_error_code(const struct tuza_http_response *t, CURLcode result);
 char *client_error_text(const struct tuza_http_response *t, int code, const char *words);
-const char *client_error_words(const struct tuza_http_response *t, CURLcode result, int code);
+const char *client_error_words(struct tuza_http_response *t, CURLcode result, int code);
 
 // client_body.c
 MUST_USE int pump_start(struct tuza_http_response *t);

@@ -92,10 +92,24 @@ int client_error_code(const struct tuza_http_response *t, CURLcode result)
 
 // ---- words ------------------------------------------------------------------------------------
 
+// "OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number": its end says what it is,
+// in the words of <tuza/tls.h>.
+static void shorten_tls(char *words)
+{
+	char *reason = strstr(words, "routines::");
+	if (!reason)
+		return;
+	reason += strlen("routines::");
+	memmove(words + strlen("tls: "), reason, strlen(reason) + 1); // it was farther behind
+	memcpy(words, "tls: ", strlen("tls: "));
+}
+
 // What libcurl knows better than the code says; else NULL.
-const char *client_error_words(const struct tuza_http_response *t, CURLcode result, int code)
+const char *client_error_words(struct tuza_http_response *t, CURLcode result, int code)
 {
 	double connected = 0;
+	if (code == TUZA_ECERTIFICATE || code == TUZA_ETLS)
+		shorten_tls(t->words);
 	switch (code) {
 	case TUZA_EIOTIMEOUT:
 		curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME, &connected);

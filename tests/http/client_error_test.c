@@ -263,6 +263,40 @@ TEST(a_connection_that_does_not_come_about_is_given_up)
 	tuza_listener_close(listener);
 }
 
+static void answer_in_plain(tuza_listener *listener)
+{
+	static const char words[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+	char bytes[4096];
+	tuza_conn *conn;
+	if (!CHECK_EQ(tuza_accept(listener, &conn), 0))
+		return;
+	CHECK(tuza_conn_read(conn, bytes, sizeof(bytes)) > 0);
+	CHECK_EQ(tuza_conn_write(conn, words, strlen(words)), (ssize_t)strlen(words));
+	while (tuza_conn_read(conn, bytes, sizeof(bytes)) > 0)
+		continue;
+	tuza_conn_close(conn);
+}
+
+TEST(a_server_that_does_not_speak_tls_is_named_without_a_librarys_numbers)
+{
+	tuza_http_client *client = client_new();
+	char address[TUZA_ADDRESS_TEXT], url[512];
+	tuza_listener *listener;
+	tuza_http_response *r;
+	if (!CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &listener), 0))
+		return;
+	CHECK_EQ(tuza_listener_address(listener, address, sizeof(address)), 0);
+	snprintf(url, sizeof(url), "https://%s/", address);
+	TUZA_GO(answer_in_plain, listener);
+	tuza_http_call call = {.url = url};
+	CHECK_EQ(tuza_http_do(client, tuza_context_background(), &call, &r), TUZA_ETLS);
+	CHECK_CONTAINS(tuza_http_response_error(r), url);
+	CHECK(!strstr(tuza_http_response_error(r), "routines"));
+	tuza_http_response_free(r);
+	tuza_http_client_free(client);
+	tuza_listener_close(listener);
+}
+
 // ---- the end of a client -----------------------------------------------------------------------
 
 static void free_client(tuza_http_client *client, atomic_int *freed)
