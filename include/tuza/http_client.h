@@ -129,7 +129,13 @@ typedef struct tuza_http_call {
 	 */
 	ssize_t (*body_read)(void *arg, void *bytes, size_t count);
 	void *body_arg;
-	int64_t body_length;   // of body_read; 0 or less: unknown, sent in chunks
+	int64_t body_length; // of body_read; 0 or less: unknown, sent in chunks
+	/*
+	 * Called after body_read has said that it ends: lines "Name: value", NULL at the end, which
+	 * are sent behind a body in chunks, and copied now. NULL: none. HTTP/1.1 only; name them in
+	 * a header "Trailer" if the server wants to know beforehand. Go: Request.Trailer
+	 */
+	const char *const *(*body_trailers)(void *body_arg);
 	tuza_duration timeout; // of this request; 0: the client's
 } tuza_http_call;
 
@@ -183,6 +189,12 @@ const char *tuza_http_response_header(const tuza_http_response *r, const char *n
 // The headers in the order in which they came, i from 0 on: false beyond the last. Pointers may be
 // NULL. Go: range Header
 bool tuza_http_response_header_at(
+	const tuza_http_response *r, size_t i, const char **name, const char **value);
+
+// What came behind the body, in chunks or by HTTP/2: as the two above. There is nothing before the
+// body has been read to its end. Go: Trailer
+const char *tuza_http_response_trailer(const tuza_http_response *r, const char *name);
+bool tuza_http_response_trailer_at(
 	const tuza_http_response *r, size_t i, const char **name, const char **value);
 
 // How long the body will be; -1: not known, or compressed. Go: ContentLength

@@ -86,6 +86,7 @@ struct tuza_http_response {
 	size_t body_bytes;
 	ssize_t (*body_read)(void *arg, void *bytes, size_t count);
 	void *body_arg;
+	const char *const *(*body_trailers)(void *arg);
 	int64_t body_length;
 	// guarded by driver->mutex
 	int references; // the caller's, the driver's, the queue's, that of `after`
@@ -98,9 +99,10 @@ struct tuza_http_response {
 	char *url;
 	struct curl_slist *request_headers;
 	struct headers incoming;
-	struct bytes pending; // came, not published
-	struct bytes sending; // to be sent
-	size_t unread;        // what `received` held when last seen: the most it holds now
+	struct headers trailers; // for the caller once it has `ended`
+	struct bytes pending;    // came, not published
+	struct bytes sending;    // to be sent
+	size_t unread;           // what `received` held when last seen: the most it holds now
 	size_t swallowed;
 	size_t header_bytes; // of all that came for this URL
 	int redirects;
@@ -123,6 +125,7 @@ struct tuza_http_response {
 	bool wants_read; // the driver is to be told when `received` has room again
 	struct bytes outgoing;
 	bool outgoing_ended;
+	struct curl_slist *outgoing_trailers; // the pump's until then, then the driver's
 	bool wants_body; // the driver is to be told when `outgoing` has something
 	int abort_code;
 	const char *abort_words; // static, or NULL
@@ -200,6 +203,7 @@ void transfer_resume_body(struct tuza_http_response *t);
 size_t transfer_on_header(char *line, size_t one, size_t count, void *transfer);
 size_t transfer_on_body(char *from, size_t one, size_t count, void *transfer);
 size_t transfer_on_read(char *to, size_t one, size_t count, void *transfer);
+int transfer_on_trailer(struct curl_slist **list, void *transfer);
 
 // client_handle.c: for the driver
 CURL *handle_take(struct driver *d);               // NULL: out of memory
@@ -221,6 +225,8 @@ MUST_USE int pump_start(struct tuza_http_response *t);
 void pump_wake(struct tuza_http_response *t);
 
 // client_response.c
+// Appends lines "Name: value". 0, TUZA_EURL, -ENOMEM.
+MUST_USE int lines_copy(struct curl_slist **to, const char *const *lines);
 void response_wake(struct tuza_http_response *t);
 void response_release(struct tuza_http_response *t);
 void response_end(struct tuza_http_response *t, int error, char *text); // takes `text`

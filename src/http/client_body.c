@@ -60,6 +60,8 @@ static void pump(void *arg)
 		pass_on(t, NULL, n);
 	while (n > 0 && wait_for_room(t)) {
 		n = t->body_read(t->body_arg, piece, PIECE);
+		if (n == 0 && t->body_trailers)
+			n = lines_copy(&t->outgoing_trailers, t->body_trailers(t->body_arg));
 		pass_on(t, piece, n);
 	}
 	free(piece);

@@ -60,7 +60,9 @@ void handle_put(struct tuza_http_response *t)
 	struct driver *d = t->driver;
 	CURL *easy = t->easy;
 	t->easy = NULL;
-	if (d->spares == CLIENT_SPARE_MOST) {
+	// libcurl 7.88 remembers past a reset that a handle has sent trailers, and then writes
+	// chunks where they do not belong.
+	if (d->spares == CLIENT_SPARE_MOST || t->body_trailers) {
 		curl_easy_cleanup(easy);
 		return;
 	}

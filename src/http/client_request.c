@@ -68,6 +68,10 @@ static void set_method(struct tuza_http_response *t)
 	}
 	if (has_post) {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		if (t->body_trailers) {
+			curl_easy_setopt(easy, CURLOPT_TRAILERFUNCTION, transfer_on_trailer);
+			curl_easy_setopt(easy, CURLOPT_TRAILERDATA, t);
+		}
 		if (!has_body(t))
 			curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "");
 		else if (t->body)

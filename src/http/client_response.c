@@ -48,8 +48,10 @@ static void destroy(struct tuza_http_response *t)
 		tuza_context_free(t->own);
 	tuza_context_release(t->ctx);
 	curl_slist_free_all(t->request_headers);
+	curl_slist_free_all(t->outgoing_trailers);
 	headers_free(&t->incoming);
 	headers_free(&t->headers);
+	headers_free(&t->trailers);
 	bytes_free(&t->pending);
 	bytes_free(&t->sending);
 	bytes_free(&t->received);
@@ -79,6 +81,19 @@ void response_release(struct tuza_http_response *t) { release(t, 1); }
 
 static bool is_one_line(const char *text) { return !text[strcspn(text, "\r\n")]; }
 
+int lines_copy(struct curl_slist **to, const char *const *lines)
+{
+	for (; lines && *lines; lines++) {
+		if (!is_one_line(*lines) || !strchr(*lines, ':'))
+			return TUZA_EURL;
+		struct curl_slist *longer = curl_slist_append(*to, *lines);
+		if (!longer)
+			return -ENOMEM;
+		*to = longer;
+	}
+	return 0;
+}
+
 // A method is a word.
 static bool is_method(const char *text)
 {
@@ -98,17 +113,13 @@ static int copy_call(struct tuza_http_response *t, const tuza_http_call *call)
 		return -ENOMEM;
 	if (!is_method(method) || !is_one_line(t->url))
 		return TUZA_EURL;
-	for (const char *const *h = call->headers; h && *h; h++) {
-		if (!is_one_line(*h) || !strchr(*h, ':'))
-			return TUZA_EURL;
-		// libcurl reads "Name:" as "without it" and "Name;" as "with it, empty".
-		struct curl_slist *longer = curl_slist_append(t->request_headers, *h);
-		if (!longer)
-			return -ENOMEM;
-		t->request_headers = longer;
-	}
+	// libcurl reads "Name:" as "without it" and "Name;" as "with it, empty".
+	int error = lines_copy(&t->request_headers, call->headers);
+	if (error)
+		return error;
 	t->body_read = call->body_read;
 	t->body_arg = call->body_arg;
+	t->body_trailers = call->body_read && call->body_length <= 0 ? call->body_trailers : NULL;
 	if (call->body_read) {
 		t->body_length = call->body_length > 0 ? call->body_length : -1;
 	} else if (call->body_bytes > 0) {
@@ -376,6 +387,30 @@ EXPORT bool tuza_http_response_header_at(
 	const tuza_http_response *r, size_t i, const char **name, const char **value)
 {
 	return r && headers_at(&r->headers, i, name, value);
+}
+
+// Trailers are the driver's until the end.
+static const struct headers *trailers_of(const tuza_http_response *r)
+{
+	static const struct headers none;
+	tuza_http_response *t = (tuza_http_response *)(uintptr_t)r; // for the mutex
+	if (!t)
+		return &none;
+	tuza_mutex_lock(&t->mutex);
+	bool whole = t->ended && !t->error && bytes_count(&t->received) == 0;
+	tuza_mutex_unlock(&t->mutex);
+	return whole ? &t->trailers : &none;
+}
+
+EXPORT const char *tuza_http_response_trailer(const tuza_http_response *r, const char *name)
+{
+	return headers_get(trailers_of(r), name);
+}
+
+EXPORT bool tuza_http_response_trailer_at(
+	const tuza_http_response *r, size_t i, const char **name, const char **value)
+{
+	return headers_at(trailers_of(r), i, name, value);
 }
 
 EXPORT int64_t tuza_http_response_length(const tuza_http_response *r)

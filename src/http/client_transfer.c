@@ -31,8 +31,12 @@ size_t transfer_on_header(char *line, size_t one, size_t count, void *arg)
 		t->failure = TUZA_EHTTP;
 		return 0;
 	}
-	if (t->final)
-		return count; // a trailer
+	if (t->final) {
+		if (headers_add_line(&t->trailers, line, count))
+			return count;
+		t->failure = -ENOMEM;
+		return 0;
+	}
 	bool is_end = count <= 2 && (line[0] == '\r' || line[0] == '\n');
 	if (!is_end) {
 		if (headers_add_line(&t->incoming, line, count))
@@ -81,6 +85,15 @@ size_t transfer_on_read(char *to, size_t one, size_t count, void *arg)
 	t->send_paused = true;
 	driver_mark_dirty(t);
 	return CURL_READFUNC_PAUSE;
+}
+
+// Asked for when on_read has said that the body ends. libcurl frees the list.
+int transfer_on_trailer(struct curl_slist **list, void *arg)
+{
+	struct tuza_http_response *t = arg;
+	*list = t->outgoing_trailers;
+	t->outgoing_trailers = NULL;
+	return CURL_TRAILERFUNC_OK;
 }
 
 // ---- starting and ending ----------------------------------------------------------------------
