@@ -120,18 +120,6 @@ static int split_line(char *line, size_t count, char **method_end, char **target
 	return version[6] == '1' && version[8] <= '1' ? 0 : 505;
 }
 
-static bool is_host(const char *host)
-{
-	for (; *host; host++) {
-		unsigned char c = (unsigned char)*host;
-		if (!is_token_byte(c) && !strchr(":[](),;=", c))
-			return false;
-		if (strchr("#|^`\"", c))
-			return false;
-	}
-	return true;
-}
-
 // "http://host/path?query" and the like. Splits off the host; *rest is what follows it.
 static bool split_absolute(
 	struct arena *arena, const char *target, const char **host, const char **rest)
@@ -172,7 +160,8 @@ static int split_target(struct head *h, struct arena *arena, const char **author
 		h->path = question ? arena_copy(arena, rest, length) : rest;
 	if (!h->path)
 		return 503;
-	return strstr(h->path, "%00") ? 400 : 0; // would end a C string early
+	// It would end a C string early.
+	return strchr(h->path, '%') && strstr(h->path, "%00") ? 400 : 0;
 }
 
 // ---- headers -----------------------------------------------------------------------------------

@@ -35,12 +35,8 @@ static ssize_t end_line(struct head_scan *s, const char *bytes, const struct hea
 ssize_t head_scan(
 	struct head_scan *s, const char *bytes, size_t count, const struct head_limits *limits)
 {
-	while (s->at < count) {
+	while ((s->at += count_plain(bytes + s->at, count - s->at)) < count) {
 		unsigned char c = (unsigned char)bytes[s->at];
-		if (likely(c >= ' ' && c != 0x7f)) {
-			s->at++;
-			continue;
-		}
 		if (c == '\r') {
 			if (s->at + 1 == count)
 				break;

@@ -83,7 +83,7 @@ static int put_header(tuza_http_writer *w, const char *name, const char *value, 
 		return special < 0 ? special : 0;
 	if (replace)
 		remove_header(&w->headers, name, length);
-	if (value && !text_printf(&w->headers, "%s: %s\r\n", name, value))
+	if (value && !text_append_header(&w->headers, name, length, value))
 		return -ENOMEM;
 	return 0;
 }
@@ -149,7 +149,7 @@ EXPORT int tuza_http_set_trailer(tuza_http_writer *w, const char *name, const ch
 	if (w->framing != FRAMING_OPEN && w->framing != FRAMING_CHUNKED)
 		return -EALREADY;
 	remove_header(&w->trailers, name, length);
-	if (value && !text_printf(&w->trailers, "%s: %s\r\n", name, value))
+	if (value && !text_append_header(&w->trailers, name, length, value))
 		return -ENOMEM;
 	return 0;
 }

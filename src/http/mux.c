@@ -23,6 +23,7 @@ struct node;
 
 struct child {
 	const char *key; // a part of a pattern
+	size_t length;   // of that
 	struct node *node;
 };
 
@@ -51,15 +52,20 @@ static void *need(void *memory)
 	return memory;
 }
 
-// Where `key` is among the children, or would be.
-static size_t place_of(const struct node *n, const char *key, size_t length)
+// Where `key` is among the children, or would be. *found: whether it is.
+static size_t place_of(const struct node *n, const char *key, size_t length, bool *found)
 {
 	size_t low = 0, high = n->count;
+	*found = false;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		const char *other = n->children[middle].key;
-		int order = strncmp(other, key, length);
-		if (order < 0)
+		const struct child *c = &n->children[middle];
+		int order = memcmp(c->key, key, c->length < length ? c->length : length);
+		if (order == 0 && c->length == length) {
+			*found = true;
+			return middle;
+		}
+		if (order < 0 || (order == 0 && c->length < length))
 			low = middle + 1;
 		else
 			high = middle;
@@ -69,27 +75,23 @@ static size_t place_of(const struct node *n, const char *key, size_t length)
 
 static struct node *find_child(const struct node *n, const char *key, size_t length)
 {
-	for (size_t i = place_of(n, key, length);
-		i < n->count && strncmp(n->children[i].key, key, length) == 0; i++)
-		if (n->children[i].key[length] == '\0')
-			return n->children[i].node;
-	return NULL;
+	bool found;
+	size_t i = place_of(n, key, length, &found);
+	return found ? n->children[i].node : NULL;
 }
 
 static struct node *make_child(struct node *n, const char *key)
 {
 	size_t length = strlen(key);
-	struct node *child = find_child(n, key, length);
-	if (child)
-		return child;
-	size_t i = 0;
-	while (i < n->count && strcmp(n->children[i].key, key) < 0)
-		i++;
+	bool found;
+	size_t i = place_of(n, key, length, &found);
+	if (found)
+		return n->children[i].node;
 	struct child *children = need(realloc(n->children, (n->count + 1) * sizeof *children));
 	n->children = children;
-	child = need(calloc(1, sizeof *child));
+	struct node *child = need(calloc(1, sizeof *child));
 	memmove(children + i + 1, children + i, (n->count - i) * sizeof *children);
-	children[i] = (struct child){key, child};
+	children[i] = (struct child){key, length, child};
 	n->count++;
 	return child;
 }
@@ -223,7 +225,7 @@ static const struct pattern *match(
 	if (*path == '\0')
 		return n->here;
 	const struct pattern *p = NULL;
-	struct span segment = {path + 1, strcspn(path + 1, "/")};
+	struct span segment = {path + 1, path_segment(path + 1)};
 	if (path[1] == '\0') {
 		if (n->slash)
 			return n->slash;

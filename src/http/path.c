@@ -9,13 +9,21 @@ static bool is_dots(const char *segment, size_t length)
 	       (length == 2 && segment[0] == '.' && segment[1] == '.');
 }
 
+size_t path_segment(const char *path)
+{
+	size_t length = 0;
+	while (path[length] && path[length] != '/')
+		length++;
+	return length;
+}
+
 bool path_is_clean(const char *path)
 {
 	if (*path != '/')
 		return false;
 	while (*path) {
 		path++; // the '/'
-		size_t length = strcspn(path, "/");
+		size_t length = path_segment(path);
 		if (is_dots(path, length) || (length == 0 && *path == '/'))
 			return false;
 		path += length;
@@ -32,7 +40,7 @@ char *path_clean(struct arena *a, const char *path)
 	size_t end = 0; // of what is kept: "" or "/a/b"
 	for (const char *at = path; *at;) {
 		at += *at == '/';
-		size_t length = strcspn(at, "/");
+		size_t length = path_segment(at);
 		if (length == 2 && is_dots(at, 2)) {
 			while (end > 0 && clean[--end] != '/')
 				;

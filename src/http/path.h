@@ -7,6 +7,9 @@
 
 #include "http/text.h"
 
+// How many bytes come before the next '/', or the end.
+size_t path_segment(const char *path);
+
 // Whether it begins with '/' and has no empty segment but a last one, and none that is "." or "..".
 bool path_is_clean(const char *path);
 

@@ -92,7 +92,9 @@ static bool make_head(tuza_http_writer *w, bool last)
 	fits = fits && text_append(&w->head, date, strlen(date)) &&
 	       text_append(&w->head, w->headers.bytes, w->headers.length);
 	if (w->framing == FRAMING_LENGTH && !no_length)
-		fits = fits && text_printf(&w->head, "Content-Length: %lld\r\n", (long long)length);
+		fits = fits && text_append(&w->head, "Content-Length: ", 16) &&
+		       text_append_number(&w->head, (uint64_t)length) &&
+		       text_append(&w->head, "\r\n", 2);
 	else if (w->framing == FRAMING_CHUNKED)
 		fits = fits && text_append(&w->head, "Transfer-Encoding: chunked\r\n", 28) &&
 		       trailers_announce(w);

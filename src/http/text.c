@@ -33,6 +33,30 @@ bool text_append(struct text *t, const char *bytes, size_t count)
 	return true;
 }
 
+bool text_append_number(struct text *t, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while ((number /= 10) != 0);
+	return text_append(t, digits + at, sizeof digits - at);
+}
+
+bool text_append_header(struct text *t, const char *name, size_t name_length, const char *value)
+{
+	size_t value_length = strlen(value);
+	if (!make_room(t, name_length + value_length + 4))
+		return false;
+	char *to = t->bytes + t->length;
+	memcpy(to, name, name_length);
+	memcpy(to + name_length, ": ", 2);
+	memcpy(to + name_length + 2, value, value_length);
+	memcpy(to + name_length + 2 + value_length, "\r\n", 2);
+	t->length += name_length + value_length + 4;
+	return true;
+}
+
 bool text_vprintf(struct text *t, const char *format, va_list arguments)
 {
 	va_list again;
@@ -114,11 +138,32 @@ void arena_reset(struct arena *a)
 
 // ---- grammar -----------------------------------------------------------------------------------
 
-bool is_token_byte(unsigned char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
+#define T BYTE_OF_TOKEN
+#define H BYTE_OF_HOST
+#define B (BYTE_OF_TOKEN | BYTE_OF_HOST)
+
+// By rows of 16, from ' ' to DEL: ASCII's columns 2 to 7.
+const unsigned char byte_kinds[256] = {
+	// clang-format off
+	[' '] =
+	//    !  "  #  $  %  &  '  (  )  *  +  ,  -  .  /
+	   0, B, 0, T, B, B, B, B, H, H, B, B, H, B, B, 0,
+	// 0                             9  :  ;  <  =  >  ?
+	   B, B, B, B, B, B, B, B, B, B, H, H, 0, H, 0, 0,
+	// @  A                                         O
+	   0, B, B, B, B, B, B, B, B, B, B, B, B, B, B, B,
+	// P                             Z  [  \  ]  ^  _
+	   B, B, B, B, B, B, B, B, B, B, B, H, 0, H, T, B,
+	// `  a                                         o
+	   T, B, B, B, B, B, B, B, B, B, B, B, B, B, B, B,
+	// p                             z  {  |  }  ~  DEL
+	   B, B, B, B, B, B, B, B, B, B, B, 0, T, 0, B, 0,
+	// clang-format on
+};
+
+#undef T
+#undef H
+#undef B
 
 bool is_token(const char *bytes, size_t count)
 {
@@ -128,13 +173,44 @@ bool is_token(const char *bytes, size_t count)
 	return count > 0;
 }
 
+bool is_host(const char *host)
+{
+	for (; *host; host++)
+		if (!(byte_kinds[(unsigned char)*host] & BYTE_OF_HOST))
+			return false;
+	return true;
+}
+
+static bool is_control(unsigned char c) { return c < ' ' || c == 0x7f; }
+
+// Whether one of eight bytes is. A borrow may accuse the byte above a guilty one, too: no matter.
+static bool has_control(uint64_t bytes)
+{
+	const uint64_t each = 0x0101010101010101, high = each * 0x80;
+	uint64_t deletes = bytes ^ each * 0x7f;
+	return (((bytes - each * ' ') & ~bytes) | ((deletes - each) & ~deletes)) & high;
+}
+
+size_t count_plain(const char *bytes, size_t count)
+{
+	size_t i = 0;
+	uint64_t eight;
+	for (; count - i >= sizeof eight; i += sizeof eight) {
+		memcpy(&eight, bytes + i, sizeof eight);
+		if (has_control(eight))
+			break;
+	}
+	while (i < count && !is_control((unsigned char)bytes[i]))
+		i++;
+	return i;
+}
+
 bool is_value(const char *bytes, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		unsigned char c = (unsigned char)bytes[i];
-		if ((c < ' ' && c != '\t') || c == 0x7f)
+	size_t i = 0;
+	while ((i += count_plain(bytes + i, count - i)) < count)
+		if (bytes[i++] != '\t')
 			return false;
-	}
 	return true;
 }
 

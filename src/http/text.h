@@ -19,6 +19,11 @@ struct text {
 };
 
 MUST_USE bool text_append(struct text *t, const char *bytes, size_t count);
+// In decimal digits.
+MUST_USE bool text_append_number(struct text *t, uint64_t number);
+// "name: value", CR LF.
+MUST_USE bool text_append_header(
+	struct text *t, const char *name, size_t name_length, const char *value);
 MUST_USE bool text_vprintf(struct text *t, const char *format, va_list arguments) PRINTF(2, 0);
 MUST_USE bool text_printf(struct text *t, const char *format, ...) PRINTF(2, 3);
 // Empties it; more room than `keep` is given back.
@@ -41,9 +46,16 @@ void arena_reset(struct arena *a);
 
 // ---- grammar -----------------------------------------------------------------------------------
 
-// RFC 9110, tchar: what names of headers and methods are made of.
-bool is_token_byte(unsigned char c);
+// What a byte may be a part of. RFC 9110, tchar: what names of headers and methods are made of.
+enum { BYTE_OF_TOKEN = 1, BYTE_OF_HOST = 2 };
+extern const unsigned char byte_kinds[256];
+
+static inline bool is_token_byte(unsigned char c) { return byte_kinds[c] & BYTE_OF_TOKEN; }
 bool is_token(const char *bytes, size_t count);
+// A host, perhaps with a port, of bytes that may stand in one. "" is one.
+bool is_host(const char *host);
+// How many bytes come before the first control character (a tab is one).
+size_t count_plain(const char *bytes, size_t count);
 // What a header's value may hold: no control characters but tabs.
 bool is_value(const char *bytes, size_t count);
 // Without regard to ASCII case.
