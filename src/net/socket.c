@@ -8,6 +8,7 @@
 #include "net/socket.h"
 
 #include "io/io.h"
+#include "net/gather.h"
 #include "sys/files.h"
 #include "sys/sockets.h"
 #include <tuza/error.h>
@@ -107,7 +108,7 @@ static ssize_t socket_write(struct conn *c, struct iovec *pieces, size_t count)
 			int error = netpoll_begin(c->poll, c->generation, NETPOLL_WRITE, &seen);
 			if (error)
 				return done ? done : error;
-			n = count == 1 ? sys_send(c->fd, pieces->iov_base, pieces->iov_len, NULL, 0)
+			n = count == 1 ? gather_send(c->fd, pieces->iov_base, pieces->iov_len)
 				       : sys_send_parts(c->fd, pieces,
 						 count < PIECES_MOST ? count : PIECES_MOST);
 		} while (conn_again(c, NETPOLL_WRITE, seen, &n));

@@ -318,16 +318,17 @@ static enum leakcheck read_check(const char *key, enum leakcheck fallback)
 	return fallback;
 }
 
-static void read_lockorder(void)
+// The same of a word that is on or off.
+static bool read_switch(const char *key, bool fallback)
 {
 	char value[32];
-	config.lockorder = false;
-	if (!debug_value(getenv("TUZA_DEBUG"), "lockorder", value, sizeof value))
-		return;
+	if (!debug_value(getenv("TUZA_DEBUG"), key, value, sizeof value))
+		return fallback;
 	if (!*value || strcmp(value, "1") == 0)
-		config.lockorder = true;
-	else if (strcmp(value, "0") != 0)
-		ignore_word("lockorder", value, "0 or 1");
+		return true;
+	if (strcmp(value, "0") != 0)
+		ignore_word(key, value, "0 or 1");
+	return strcmp(value, "0") == 0 ? false : fallback;
 }
 
 static void read_chaos(void)
@@ -358,7 +359,8 @@ void config_read(void)
 	config.leakcheck = read_check("leakcheck", LEAKCHECK_OFF);
 	config.leakscan = read_check("leakscan", LEAKCHECK_OFF);
 	config.deadlock = read_check("deadlock", LEAKCHECK_REPORT);
-	read_lockorder();
+	config.lockorder = read_switch("lockorder", false);
+	config.gathers = read_switch("gather", true);
 	read_chaos();
 	find_memory_limit(groups);
 	was_read = true;

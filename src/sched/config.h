@@ -6,7 +6,8 @@
  *	TUZA_STACK_BYTES  default stack, with an optional k, m or g
  *	TUZA_TRACEBACK    none, single, all, system, crash: what the end of a program prints
  *	TUZA_DEBUG        words with commas between: leakcheck, leakcheck=fatal, leakscan,
- *	                  leakscan=fatal, deadlock=0, deadlock=fatal, lockorder, chaos, chaos=SEED
+ *	                  leakscan=fatal, deadlock=0, deadlock=fatal, lockorder, gather=0, chaos,
+ *	                  chaos=SEED
  */
 #ifndef TUZA_SCHED_CONFIG_H
 #define TUZA_SCHED_CONFIG_H
@@ -30,6 +31,7 @@ struct config {
 	enum leakcheck leakscan;
 	enum leakcheck deadlock; // what happens when goroutines wait for each other
 	bool lockorder;          // see debug/lock_order.c
+	bool gathers;            // see net/gather.c
 	bool chaos;              // see chaos.h
 	uint64_t chaos_seed;     // 0: any
 };

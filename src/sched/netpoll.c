@@ -13,6 +13,7 @@
 #include "sched/netpoll_waiter.h"
 
 #include "base/race_hooks.h"
+#include "sched/config.h"
 #include "sched/idle.h"
 #include "sched/machine.h"
 #include "sched/park.h"
@@ -383,6 +384,8 @@ int netpoll_wait_fd(int fd, uint32_t directions, int64_t deadline)
 			yield_to_others(); // until the number stands for nothing, or for another
 	}
 }
+
+bool netpoll_gathers(void) { return config.gathers; }
 
 // ---- the end of the runtime -------------------------------------------------------------------
 

@@ -138,6 +138,10 @@ int netpoll_set_deadline(
 // Counts an event and wakes who waits for it.
 void netpoll_signal(struct netpoll *n, uint32_t generation, uint32_t directions);
 
+// Whether sends of several goroutines may be made one system call (net/gather.c): unless
+// TUZA_DEBUG=gather=0.
+bool netpoll_gathers(void);
+
 // ---- inside sched/ ------------------------------------------------------------------------
 
 // Events from the kernel: appends who must be made ready at *end, returns the new end.

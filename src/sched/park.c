@@ -279,6 +279,12 @@ bool park_may_spin(void)
 	       runq_length(&m->processor->runq) == 0; // hints, all of them
 }
 
+uint32_t park_others(void)
+{
+	struct machine *m = machine_current();
+	return m && m->processor && !m->locked ? runq_length(&m->processor->runq) : 0; // a hint
+}
+
 bool park_is_alone(void) { return load_relaxed(&rt.target) == 1; } // a hint
 
 bool park_had_other_runs(void) { return load_relaxed(&rt.has_ended); } // set once, for good

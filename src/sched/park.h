@@ -83,6 +83,10 @@ void preempt_check(void);
  */
 bool park_may_spin(void);
 
+// How many goroutines wait to run on the caller's processor, and may be let go first; 0 also where
+// the caller has none, must not park, or is tied to its thread.
+uint32_t park_others(void);
+
 // True when there is one processor: nobody else runs while the caller does.
 bool park_is_alone(void);
 

@@ -218,6 +218,7 @@ static void stop_locked(void)
 	if (!goroutine_unlink_all(clock_now() + STOP_WAIT_NS, left != 0))
 		left++; // as a straggler: goroutines are still being looked at
 	context_forget_waits();
+	net_forget_sends();
 	faults_uninstall();
 	rt.global_head = rt.global_tail = rt.starved = NULL;
 	store_relaxed(&rt.global_count, 0); // no machine runs goroutines any more

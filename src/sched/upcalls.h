@@ -80,6 +80,8 @@ bool context_each_hidden(void (*fn)(const void *low, size_t bytes, void *arg), v
 void context_forget_waits(void);
 // net/: operations of dropped goroutines on connections that live on are over. No goroutine exists.
 void net_forget_goroutines(void);
+// net/gather.c: sends that dropped goroutines were gathering are not made. No goroutine runs.
+void net_forget_sends(void);
 
 /*
  * sync/: a goroutine is dropped that was taken out of a queue and has not run since. What it was

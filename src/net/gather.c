@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sends of several goroutines in one system call.
+ *
+ * A server with many busy connections reads a request, answers it with a send, and goes on to the
+ * next goroutine, which does the same. A send is the dearest part of that, and costs a third less
+ * as one of many in a call (bench/results.md, Network). So where others wait to run, the first
+ * goroutine that would send becomes a *leader*: it leaves an open batch at its processor and lets
+ * all who are in the ring go first, by a yield. Who would send meanwhile adds itself to the batch
+ * and parks. When the leader's turn comes again it closes the batch, does all the sends by one
+ * call, and wakes the others.
+ *
+ * The leader stays runnable all the time, in a run queue like any other: so nothing here needs the
+ * scheduler's attention, whoever steals it or takes over its processor, and a batch waits no longer
+ * than anything else that can run. But that may be long where others compute: after a leader that
+ * came back late there are no batches for sixteen times as long as that took, so whatever is lost
+ * stays a small part; and after batches in vain there are none for a while.
+ *
+ * No send is under way in the kernel when the call returns: each is told not to block (sends.h). A
+ * connection's turn to write is held meanwhile, and its operation goes on: bytes stay in order, and
+ * a close waits.
+ *
+ * Locks: a place's; the one of its kernel object is only ever tried, and held over the call.
+ */
+#include "net/gather.h"
+
+#include "sched/lock.h"
+#include "sched/netpoll.h"
+#include "sched/park.h"
+#include "sched/upcalls.h"
+#include "sys/clock.h"
+#include "sys/sends.h"
+#include "sys/sockets.h"
+
+enum {
+	PLACES = 64,           // processors share them beyond that
+	OTHERS = 4,            // that must wait to run before somebody leads
+	BYTES_MOST = 4096,     // larger sends would keep the others waiting, and gain little
+	LATE_NS = 1000000,     // a leader's absence: a ring of 200 that answer takes 0.5 ms
+	LATE_SHARE = 16,       // …
+	LATE_PAUSE = 1 << 30,  // ns at most
+	VAIN_NS = 50000,       // after a batch of one; doubled with each
+	VAIN_DOUBLINGS_MOST = 9,
+};
+
+// Lies on the sender's stack, which is parked.
+struct gathered {
+	struct gathered *next;
+	struct goroutine *g;
+	const void *bytes;
+	size_t count;
+	int fd;
+	ssize_t result;
+};
+
+// On the leader's stack.
+struct batch {
+	struct gathered *first, **end;
+	uint32_t count;
+};
+
+enum kernel_state { UNTRIED, HERE, NONE };
+
+struct place {
+	struct lock lock;
+	uint32_t kernel;     // enum kernel_state; written under kernel_lock, read without as a hint
+	struct batch *open;  // guarded by lock; read without it as a hint
+	int64_t pause_until; // a hint
+	uint32_t vain;       // a hint: batches of one in a row
+	struct lock kernel_lock;
+	struct sys_sends sends; // guarded by kernel_lock
+} CACHE_ALIGNED;
+
+static struct place places[PLACES];
+
+static struct place *place_here(void) { return &places[processor_index() % PLACES]; }
+
+static ssize_t send_now(int fd, const void *bytes, size_t count)
+{
+	return sys_send(fd, bytes, count, NULL, 0);
+}
+
+// ---- the others -------------------------------------------------------------------------------
+
+// Adds the caller to the batch that is open here, and waits. False: there is none.
+static bool join(struct place *p, struct gathered *mine)
+{
+	lock_acquire(&p->lock);
+	struct batch *b = p->open;
+	if (!b) {
+		lock_release(&p->lock);
+		return false;
+	}
+	*b->end = mine;
+	b->end = &mine->next;
+	if (++b->count == SYS_SENDS_MOST)
+		store_relaxed(&p->open, NULL); // under the lock
+	mine->g = goroutine_current();
+	mine->g->waiting = NULL; // it is in no queue that outlives a run
+	park_unlocking(&p->lock, WAIT_IO, NULL);
+	return true;
+}
+
+// ---- the leader -------------------------------------------------------------------------------
+
+// The kernel's object, for the caller alone; NULL: there is none, or it is in use.
+static struct sys_sends *take_kernel(struct place *p)
+{
+	if (!lock_try(&p->kernel_lock))
+		return NULL;
+	if (unlikely(load_relaxed(&p->kernel) == UNTRIED)) // under the lock
+		store_relaxed(&p->kernel,
+			netpoll_gathers() && sys_sends_open(&p->sends) == 0 ? HERE : NONE);
+	if (load_relaxed(&p->kernel) == HERE)
+		return &p->sends;
+	lock_release(&p->kernel_lock);
+	return NULL;
+}
+
+static void send_all(struct batch *b)
+{
+	struct place *p = place_here(); // it may be another than before the yield
+	struct sys_sends *s = b->count > 1 ? take_kernel(p) : NULL;
+	if (!s) {
+		for (struct gathered *one = b->first; one; one = one->next)
+			one->result = send_now(one->fd, one->bytes, one->count);
+		return;
+	}
+	for (struct gathered *one = b->first; one; one = one->next)
+		sys_sends_add(s, one->fd, one->bytes, one->count, &one->result);
+	sys_sends_submit(s);
+	lock_release(&p->kernel_lock);
+}
+
+static void wake_others(struct batch *b)
+{
+	struct goroutine *woken = NULL, **end = &woken;
+	// The leader is the first. The link is read before the one that it is in may run.
+	for (struct gathered *one = b->first->next; one; one = one->next) {
+		*end = one->g;
+		end = &one->g->next;
+	}
+	*end = NULL;
+	if (woken)
+		ready_list(woken);
+}
+
+// Whether there should be a batch here after this one.
+static void learn(struct place *p, uint32_t count, int64_t began, int64_t now)
+{
+	int64_t pause = 0;
+	uint32_t vain = load_relaxed(&p->vain); // hints, all of it
+	if (now - began > LATE_NS)
+		pause = (now - began) * LATE_SHARE;
+	if (count == 1) {
+		pause = pause ? pause : (int64_t)VAIN_NS << vain;
+		vain += vain < VAIN_DOUBLINGS_MOST;
+	} else {
+		vain = 0;
+	}
+	store_relaxed(&p->vain, vain);
+	if (pause)
+		store_relaxed(&p->pause_until, now + (pause < LATE_PAUSE ? pause : LATE_PAUSE));
+}
+
+static ssize_t lead(struct place *p, struct gathered *mine)
+{
+	struct batch b = {mine, &mine->next, 1};
+	int64_t began = sys_clock_now();
+	if (began < load_relaxed(&p->pause_until)) // a hint
+		return send_now(mine->fd, mine->bytes, mine->count);
+	lock_acquire(&p->lock);
+	bool is_first = !p->open; // processors may share a place
+	if (is_first)
+		store_relaxed(&p->open, &b); // under the lock
+	lock_release(&p->lock);
+	if (!is_first)
+		return send_now(mine->fd, mine->bytes, mine->count);
+	yield_to_others();
+	lock_acquire(&p->lock);
+	if (p->open == &b)
+		store_relaxed(&p->open, NULL); // under the lock; now nobody else knows of it
+	lock_release(&p->lock);
+	learn(p, b.count, began, sys_clock_now());
+	send_all(&b);
+	wake_others(&b);
+	return mine->result;
+}
+
+// ---- both -------------------------------------------------------------------------------------
+
+static NOINLINE ssize_t gather(struct place *p, int fd, const void *bytes, size_t count)
+{
+	struct gathered mine = {.next = NULL, .bytes = bytes, .count = count, .fd = fd};
+	return load_relaxed(&p->open) && join(p, &mine) ? mine.result : lead(p, &mine); // a hint
+}
+
+ssize_t gather_send(int fd, const void *bytes, size_t count)
+{
+	uint32_t others = park_others();
+	if (others == 0 || count > BYTES_MOST)
+		return send_now(fd, bytes, count);
+	struct place *p = place_here();
+	// Hints, both. An open batch will be done at once, a new one when the others have run.
+	if (load_relaxed(&p->kernel) == NONE || (others < OTHERS && !load_relaxed(&p->open)))
+		return send_now(fd, bytes, count);
+	return gather(p, fd, bytes, count);
+}
+
+void net_forget_sends(void)
+{
+	for (int i = 0; i < PLACES; i++) {
+		lock_acquire(&places[i].lock);
+		store_relaxed(&places[i].open, NULL); // its leader was dropped
+		lock_release(&places[i].lock);
+	}
+}
