@@ -33,13 +33,13 @@
 #include "sys/sockets.h"
 
 enum {
-	PLACES = 64,           // processors share them beyond that
-	OTHERS = 4,            // that must wait to run before somebody leads
-	BYTES_MOST = 4096,     // larger sends would keep the others waiting, and gain little
-	LATE_NS = 1000000,     // a leader's absence: a ring of 200 that answer takes 0.5 ms
-	LATE_SHARE = 16,       // …
-	LATE_PAUSE = 1 << 30,  // ns at most
-	VAIN_NS = 50000,       // after a batch of one; doubled with each
+	PLACES = 64,          // processors share them beyond that
+	OTHERS = 4,           // that must wait to run before somebody leads
+	BYTES_MOST = 4096,    // larger sends would keep the others waiting, and gain little
+	LATE_NS = 1000000,    // a leader's absence: a ring of 200 that answer takes 0.5 ms
+	LATE_SHARE = 16,      // …
+	LATE_PAUSE = 1 << 30, // ns at most
+	VAIN_NS = 50000,      // after a batch of one; doubled with each
 	VAIN_DOUBLINGS_MOST = 9,
 };
 
@@ -198,7 +198,7 @@ static NOINLINE ssize_t gather(struct place *p, int fd, const void *bytes, size_
 ssize_t gather_send(int fd, const void *bytes, size_t count)
 {
 	uint32_t others = park_others();
-	if (others == 0 || count > BYTES_MOST)
+	if (others == 0 || count == 0 || count > BYTES_MOST)
 		return send_now(fd, bytes, count);
 	struct place *p = place_here();
 	// Hints, both. An open batch will be done at once, a new one when the others have run.

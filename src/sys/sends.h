@@ -36,10 +36,9 @@ struct sys_sends {
  */
 MUST_USE int sys_sends_open(struct sys_sends *s);
 
-// Adds a send as sys_send would do it, to whom the socket is connected. What is pointed to must stay
-// until sys_sends_submit has returned.
-void sys_sends_add(
-	struct sys_sends *s, int fd, const void *bytes, size_t count, ssize_t *result);
+// Adds a send as sys_send would do it, to whom the socket is connected. What is pointed to must
+// stay until sys_sends_submit has returned.
+void sys_sends_add(struct sys_sends *s, int fd, const void *bytes, size_t count, ssize_t *result);
 
 /*
  * Does all that were added, in order, and forgets them. Does not block: each result is what
