@@ -12,9 +12,10 @@
  *
  * The leader stays runnable all the time, in a run queue like any other: so nothing here needs the
  * scheduler's attention, whoever steals it or takes over its processor, and a batch waits no longer
- * than anything else that can run. But that may be long where others compute: after a leader that
- * came back late there are no batches for sixteen times as long as that took, so whatever is lost
- * stays a small part; and after batches in vain there are none for a while.
+ * than anything else that can run. But that may be long where others compute: when they took long,
+ * there are no batches for a hundred times as long, so that no more than one send in a hundred is
+ * late by it; and after batches in vain there are none for a while. What counts is what the thread
+ * spent: it may stand still because the kernel runs somebody else, which is no fault of the ring's.
  *
  * No send is under way in the kernel when the call returns: each is told not to block (sends.h). A
  * connection's turn to write is held meanwhile, and its operation goes on: bytes stay in order, and
@@ -31,13 +32,14 @@
 #include "sys/clock.h"
 #include "sys/sends.h"
 #include "sys/sockets.h"
+#include "sys/sys.h"
 
 enum {
 	PLACES = 64,          // processors share them beyond that
 	OTHERS = 4,           // that must wait to run before somebody leads
 	BYTES_MOST = 4096,    // larger sends would keep the others waiting, and gain little
-	LATE_NS = 1000000,    // a leader's absence: a ring of 200 that answer takes 0.5 ms
-	LATE_SHARE = 16,      // …
+	LATE_NS = 4000000,    // that the others take: a ring of 250 that answer, 1 ms
+	LATE_SHARE = 128,     // …
 	LATE_PAUSE = 1 << 30, // ns at most
 	VAIN_NS = 50000,      // after a batch of one; doubled with each
 	VAIN_DOUBLINGS_MOST = 9,
@@ -145,29 +147,44 @@ static void wake_others(struct batch *b)
 		ready_list(woken);
 }
 
-// Whether there should be a batch here after this one.
-static void learn(struct place *p, uint32_t count, int64_t began, int64_t now)
+// When a leader gave way, on which thread, and what that had spent until then.
+struct gave_way {
+	const struct machine *thread;
+	int64_t spent;
+};
+
+static struct gave_way give_way(void)
 {
-	int64_t pause = 0;
+	struct gave_way before = {machine_current(), sys_own_cpu_time()};
+	yield_to_others();
+	return before;
+}
+
+// Whether there should be a batch here after this one.
+static void learn(struct place *p, uint32_t count, struct gave_way before)
+{
+	int64_t pause = 0, spent = 0;
 	uint32_t vain = load_relaxed(&p->vain); // hints, all of it
-	if (now - began > LATE_NS)
-		pause = (now - began) * LATE_SHARE;
-	if (count == 1) {
-		pause = pause ? pause : (int64_t)VAIN_NS << vain;
+	if (machine_current() == before.thread) // a thief had nothing else to do
+		spent = sys_own_cpu_time() - before.spent;
+	if (spent > LATE_NS) {
+		pause = spent * LATE_SHARE;
+	} else if (count == 1) {
+		pause = (int64_t)VAIN_NS << vain;
 		vain += vain < VAIN_DOUBLINGS_MOST;
 	} else {
 		vain = 0;
 	}
 	store_relaxed(&p->vain, vain);
 	if (pause)
-		store_relaxed(&p->pause_until, now + (pause < LATE_PAUSE ? pause : LATE_PAUSE));
+		store_relaxed(&p->pause_until,
+			sys_clock_now() + (pause < LATE_PAUSE ? pause : LATE_PAUSE));
 }
 
 static ssize_t lead(struct place *p, struct gathered *mine)
 {
 	struct batch b = {mine, &mine->next, 1};
-	int64_t began = sys_clock_now();
-	if (began < load_relaxed(&p->pause_until)) // a hint
+	if (sys_clock_now() < load_relaxed(&p->pause_until)) // a hint
 		return send_now(mine->fd, mine->bytes, mine->count);
 	lock_acquire(&p->lock);
 	bool is_first = !p->open; // processors may share a place
@@ -176,12 +193,12 @@ static ssize_t lead(struct place *p, struct gathered *mine)
 	lock_release(&p->lock);
 	if (!is_first)
 		return send_now(mine->fd, mine->bytes, mine->count);
-	yield_to_others();
+	struct gave_way before = give_way();
 	lock_acquire(&p->lock);
 	if (p->open == &b)
 		store_relaxed(&p->open, NULL); // under the lock; now nobody else knows of it
 	lock_release(&p->lock);
-	learn(p, b.count, began, sys_clock_now());
+	learn(p, b.count, before);
 	send_all(&b);
 	wake_others(&b);
 	return mine->result;

@@ -74,6 +74,9 @@ void sys_thread_join(const sys_thread *t);
 void sys_thread_detach_self(void);
 // CPU time it has burnt, ns; 0 when it cannot be told.
 int64_t sys_thread_cpu_time(const sys_thread *t);
+
+// The same of the calling thread. A system call: 0.2 µs.
+int64_t sys_own_cpu_time(void);
 // True when the thread of that id sleeps in the kernel (not merely waits for a CPU).
 bool sys_thread_sleeps(int id);
 // Timers of this thread fire when asked, not 50 us later.

@@ -52,6 +52,13 @@ void sys_thread_self(sys_thread *t)
 	t->id = (int)raw_syscall6(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
 
+int64_t sys_own_cpu_time(void)
+{
+	struct timespec t = {0, 0};
+	raw_syscall6(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, (long)&t, 0, 0, 0, 0);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 int64_t sys_thread_cpu_time(const sys_thread *t)
 {
 	struct timespec used = {0, 0};
