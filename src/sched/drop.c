@@ -48,7 +48,7 @@ static bool unlink_waiting(struct goroutine *g)
 	case WAIT_JOIN:
 	case WAIT_CLOSE:
 		return waitqueue_unlink(load_relaxed(&g->waiting)); // NULL after a cancel
-	case WAIT_IO: // or for the leader of a batch of sends, a goroutine, which leaves them in none
+	case WAIT_IO: // in no queue: for the leader of a batch of sends, who is dropped as well
 		return !g->waiting || netpoll_unlink(g->waiting);
 	default: // sleep: the timers go with their processors; for ever: in no queue
 		return true;
