@@ -51,6 +51,7 @@ enum {
 	ADJUST_EVERY_NS = 1000000000, // Go: GOMAXPROCS is adjusted once a second at most
 	SCAVENGE_STACKS = 512,        // per round: about half a millisecond
 	ASLEEP_AFTER = 10,            // looks with every processor idle
+	LOOKS_AFTER_TIMER = 3,        // soon ones: it takes two to lend a processor
 };
 // A goroutine parked for so long gives its deep pages back.
 static const int64_t TRIM_PARKED_NS = 10000000000;
@@ -74,7 +75,8 @@ static int64_t earliest(void)
 	int64_t when = INT64_MAX;
 	uint32_t count = processor_count();
 	for (uint32_t i = 0; i < count; i++) {
-		int64_t at = timer_heap_earliest(&processor_at(i)->timers);
+		// (monitor-timer) read after monitor_until was written
+		int64_t at = load_seq_cst(&processor_at(i)->timers.earliest);
 		if (at < when)
 			when = at;
 	}
@@ -86,8 +88,28 @@ static int64_t shortened_for_timers(int64_t delay)
 {
 	if (timekeeper_is_there())
 		return delay;
-	int64_t left = clock_after(earliest(), LATE_TIMER_NS) - clock_now();
-	return left >= delay ? delay : left > LATE_TIMER_NS ? left : LATE_TIMER_NS;
+	/*
+	 * (monitor-timer) the monitor sleeps            somebody starts a timer
+	 *   1. monitor_until = …      (seq_cst)           1. store earliest        (seq_cst)
+	 *   2. load earliest of each  (seq_cst)           2. load monitor_until    (seq_cst)
+	 * Not both may miss, or a timer that is started while all are busy fires 10 ms late.
+	 */
+	int64_t now = clock_now();
+	store_seq_cst(&rt.monitor_until, now + delay);
+	int64_t left = clock_after(earliest(), LATE_TIMER_NS) - now;
+	if (left < LATE_TIMER_NS)
+		left = LATE_TIMER_NS;
+	if (left < delay)
+		delay = left;
+	store_relaxed(&rt.monitor_until, now + delay); // sooner than was said: nothing is missed
+	return delay;
+}
+
+void monitor_expect_timer(int64_t when)
+{
+	int64_t until = load_seq_cst(&rt.monitor_until); // (monitor-timer)
+	if (until > clock_after(when, 2 * LATE_TIMER_NS))
+		monitor_rouse();
 }
 
 // ---- events that nobody asks for ------------------------------------------------------------
@@ -292,7 +314,8 @@ void monitor_run(const uint32_t *until)
 		store_relaxed(&rt.coarse_now, now); // a hint
 		signals_deliver();
 		bool busy = hogs_look(now);
-		if (now - earliest() > LATE_TIMER_NS)
+		bool fires = now - earliest() > LATE_TIMER_NS;
+		if (fires)
 			timekeeper_fire(now);
 		look_if_nobody_polls(now);
 		// A thread that could not be started when the work came may be had now.
@@ -327,6 +350,11 @@ void monitor_run(const uint32_t *until)
 			delay = LOOK_FIRST_NS;
 		if (delay > LOOK_MOST_UNPOLLED_NS && is_unpolled())
 			delay = LOOK_MOST_UNPOLLED_NS;
+		// Who was late shall not have to wait for the next look as well, if all are hogs.
+		if (fires && load_relaxed(&rt.idle_processor_count) == 0) { // a hint
+			delay = LOOK_FIRST_NS;
+			quiet = QUIET_LOOKS - LOOKS_AFTER_TIMER;
+		}
 		if (delay > LATE_TIMER_NS)
 			delay = shortened_for_timers(delay);
 	}

@@ -173,6 +173,7 @@ struct runtime {
 	int64_t poll_until;         // timekeeper: INT64_MIN none, else when it wakes by itself
 	struct machine *timekeeper; // guarded by lock
 	uint32_t monitor_word;      // futex of the monitor
+	int64_t monitor_until;      // when it will look by itself, if nobody keeps time
 	uint32_t monitor_asleep;    // it sleeps until somebody has work
 	uint32_t monitor_stop;      // it shall end
 	uint32_t monitor_alive;     // futex of monitor_stop()

@@ -26,5 +26,7 @@ void monitor_run(const uint32_t *until);
 void monitor_rouse(void);
 // Somebody got a processor: if the monitor sleeps for long it must look again.
 void monitor_wake(void);
+// A timer is due at `when`, and everybody is busy: if the monitor sleeps longer it must look again.
+void monitor_expect_timer(int64_t when);
 
 #endif

@@ -16,6 +16,7 @@
 #include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/schedule.h"
+#include "sched/start.h"
 #include "sched/visit.h"
 
 static const int64_t POLL_NONE = INT64_MIN;
@@ -106,6 +107,8 @@ void timer_became_earliest(int64_t when)
 		// one should if it is free.
 		if (load_seq_cst(&rt.idle_processor_count) != 0) // (idle-wake)
 			idle_wake();
+		else
+			monitor_expect_timer(when);
 		return;
 	}
 	if (when >= until)
