@@ -55,7 +55,8 @@ static struct {
 	struct waiter waiters[WAITERS_MAX];
 	uint32_t count;
 	int64_t next_look;
-	bool is_settled;  // nothing has happened since a look that found nothing
+	bool is_settled;  // the last look found nothing
+	uint64_t parks;   // of goroutines, before the last look
 	uint64_t suspect; // what is_the_same tells a circle by; 0: none
 	int64_t suspected_since;
 	uint64_t reported[REPORTED_MAX];
@@ -107,6 +108,18 @@ static bool has_mark(const struct goroutine *g, uint32_t mark)
 }
 
 /*
+ * Whether `w` has waited for longer than g exists, and for the same owner of what it waits for: an
+ * unlock would have taken the first in the queue out. Then the owner is another goroutine, which
+ * has ended, and g has its stack. Needs: w is held.
+ */
+static bool is_older(const struct waiter *w, const struct goroutine *g)
+{
+	const struct queued *q = w->g->waiting;
+
+	return link_is_linked(&q->root) && load_relaxed(&g->started_at) > w->g->wait_since; // stays
+}
+
+/*
  * Whether `by` has what `w` waits for. Needs: w is held (its object lives while it waits), or
  * is_held is false: then only what needs no look at the object is told.
  */
@@ -116,6 +129,8 @@ static bool is_had(const struct waiter *w, const struct waiter *by)
 
 	if (w->reason == WAIT_JOIN)
 		return load_relaxed(&by->g->handle) == w->object; // only compared
+	if (is_older(w, by->g))
+		return false;
 	if (w->reason == WAIT_MUTEX)
 		mark = load_relaxed(&((const tuza_mutex *)w->object)->holder); // changed by its
 									       // holder alone
@@ -255,16 +270,35 @@ static bool tell(const struct deadlock *d)
 	return true;
 }
 
+// Nobody becomes part of a circle but by parking.
+static uint64_t count_parks(void)
+{
+	uint64_t parks = 0;
+
+	for (uint32_t i = 0; i < processor_count(); i++)
+		// (deadlock-parks) pairs with schedule_parked: who is counted is seen to wait
+		parks += load_acquire(&processor_at(i)->parks);
+	return parks;
+}
+
+bool deadlock_is_missed(void)
+{
+	return config.deadlock != LEAKCHECK_OFF && looker.is_settled &&
+	       count_parks() != looker.parks;
+}
+
 int64_t deadlock_look(int64_t now)
 {
 	struct deadlock d;
 	int32_t circle;
 	uint64_t name;
 
-	if (config.deadlock == LEAKCHECK_OFF || looker.is_settled)
+	if (config.deadlock == LEAKCHECK_OFF || (looker.is_settled && !deadlock_is_missed()))
 		return INT64_MAX;
+	looker.is_settled = false;
 	if (now < looker.next_look)
 		return looker.next_look;
+	looker.parks = count_parks(); // who parks from here on may close another circle
 	note_waiters();
 	circle = looker.count > 0 ? find_circle(&d) : -1;
 	int64_t took = clock_now() - now;
@@ -291,8 +325,6 @@ void deadlock_each_hidden(void (*fn)(const void *low, size_t bytes, void *arg), 
 	fn(&looker, sizeof(looker), arg);
 	fn(&found, sizeof(found), arg);
 }
-
-void deadlock_stir(void) { looker.is_settled = false; }
 
 void deadlock_reset(void)
 {

@@ -28,8 +28,9 @@ struct deadlock {
  */
 int64_t deadlock_look(int64_t now);
 
-// Goroutines run, or may have run.
-void deadlock_stir(void);
+// Whether some have parked since a look that found nothing. For the monitor, before it sleeps for
+// long.
+bool deadlock_is_missed(void);
 
 // Calls fn for the memory in which a look notes what goroutines wait for: that makes nothing known
 // to the program.

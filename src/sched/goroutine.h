@@ -109,6 +109,7 @@ struct goroutine {
 			const void *wait_object; // channel, mutex … it waits on: for dumps
 			void *waiting;           // its place in a queue, by wait_reason: see drop.c
 			int64_t wait_since;      // coarse clock, ns
+			int64_t started_at;      // the same; for deadlock.c
 			int64_t trimmed_since;   // the wait_since when deep pages were given back
 			void *asan_fake_stack;
 			void *cxx_globals[2];       // __cxa_eh_globals of the goroutine

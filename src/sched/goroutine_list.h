@@ -41,6 +41,7 @@ static ALWAYS_INLINE void goroutine_come_alive(struct goroutine *g, struct machi
 	g->wait_object = NULL;
 	g->waiting = NULL;
 	g->wait_since = 0;
+	g->started_at = load_relaxed(&rt.coarse_now); // a clock that may lag
 	g->trimmed_since = 0;
 	g->asan_fake_stack = NULL;
 	g->cxx_globals[0] = g->cxx_globals[1] = NULL;

@@ -279,7 +279,7 @@ static bool sleep_while_idle(int64_t until)
 	lock_acquire(&rt.lock);
 	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service &&
 		    !load_relaxed(&rt.ending) && !rt.global_head && !rt.starved &&
-		    (timekeeper_is_there() || earliest() == INT64_MAX) &&
+		    (timekeeper_is_there() || earliest() == INT64_MAX) && !deadlock_is_missed() &&
 		    !poller_is_neglected(INT64_MAX, 0); // poller.machine changes under rt.lock
 	if (idle) // those who take a processor hold rt.lock, too
 		store_relaxed(&rt.monitor_asleep, 1);
@@ -311,7 +311,7 @@ void monitor_run(const uint32_t *until)
 	while (!load_relaxed(until)) { // written before the word that wakes us
 		sleep_for(delay);
 		int64_t now = clock_now();
-		store_relaxed(&rt.coarse_now, now); // a hint
+		update_coarse_now();
 		signals_deliver();
 		bool busy = hogs_look(now);
 		bool fires = now - earliest() > LATE_TIMER_NS;
@@ -332,14 +332,12 @@ void monitor_run(const uint32_t *until)
 			// The end may have come during this look, and its wake-up is used up.
 			if (idle_looks > ASLEEP_AFTER && !load_relaxed(until) &&
 				sleep_while_idle(next_look)) {
-				deadlock_stir();
 				quiet = idle_looks = 0;
 				continue;
 			}
 		} else {
 			idle_looks = 0;
 			monitor.asleep_since = 0;
-			deadlock_stir();
 		}
 		quiet = busy ? 0 : quiet + 1;
 		if (quiet == 0)

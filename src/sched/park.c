@@ -295,4 +295,10 @@ uint32_t processor_index(void)
 	return m && m->processor ? m->processor->index : 0;
 }
 
-void update_coarse_now(void) { store_relaxed(&rt.coarse_now, clock_now()); } // any writer, a hint
+void update_coarse_now(void)
+{
+	int64_t now = clock_now(), seen = load_relaxed(&rt.coarse_now); // any writer, a hint
+	// It never goes back, so that what comes later is not dated earlier.
+	while (now > seen && !cas_relaxed(&rt.coarse_now, &seen, now))
+		;
+}

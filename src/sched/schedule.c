@@ -305,7 +305,8 @@ void *schedule_parked(void *machine, void *goroutine)
 	// (parked) pairs with inspect_hold: who looks at g sees the context that was saved. Wakers
 	// are ordered by the commit's unlock.
 	store_release(&g->state, GOROUTINE_WAITING);
-	store_relaxed(&m->processor->parks, m->processor->parks + 1); // statistic, only writer
+	// (deadlock-parks) pairs with count_parks in deadlock.c. Only writer.
+	store_release(&m->processor->parks, m->processor->parks + 1);
 	bool stays = true;
 	if (likely(m->commit == NULL))
 		lock_release(m->commit_arg);

@@ -10,6 +10,8 @@
 #include <tuza/io.h>
 #include <tuza/sync.h>
 
+#include <poll.h>
+
 static int report_fd;
 static char text[64 << 10];
 
@@ -254,4 +256,104 @@ TEST_ABANDONS(a_ring_is_found_while_all_others_wait_for_input)
 	waitpid(writer, NULL, 0);
 	close(pipe_ends[0]);
 	close(pipe_ends[1]);
+}
+
+static tuza_mutex left_locked, held;
+static tuza_chan *go_on;
+
+static void waits_for_both(void *unused)
+{
+	(void)unused;
+	tuza_mutex_lock(&held);
+	tuza_recv(go_on, NULL);
+	tuza_mutex_lock(&left_locked);
+	tuza_mutex_unlock(&left_locked);
+	tuza_mutex_unlock(&held);
+}
+
+static void locks_and_ends(void *unused)
+{
+	(void)unused;
+	tuza_mutex_lock(&left_locked);
+}
+
+static void locks_held(void *unused)
+{
+	(void)unused;
+	tuza_mutex_lock(&held);
+	tuza_mutex_unlock(&held);
+}
+
+// The mutex is another's to unlock, and the stack that it was locked on goes to the next goroutine.
+TEST_ALONE(who_has_the_stack_of_one_that_ended_has_not_its_locks)
+{
+	listen_in();
+	tuza_gomaxprocs(1);
+	go_on = tuza_chan_new(0, 0);
+	tuza_go(waits_for_both, NULL);
+	tuza_yield();
+	tuza_go(locks_and_ends, NULL);
+	tuza_yield();
+	tuza_chan_send(go_on, NULL);
+	tuza_sleep(50 * TUZA_MILLISECOND); // some ticks of the coarse clock
+	tuza_go(locks_held, NULL);
+	wait_long_enough();
+	CHECK_EQ(count_reports(), 0);
+	tuza_mutex_unlock(&left_locked);
+	WAIT_UNTIL(tuza_num_goroutine() == 1);
+	tuza_chan_release(go_on);
+}
+
+static int close_a_circle(void *after)
+{
+	int ends[2];
+
+	if (pipe(ends) != 0)
+		return 1;
+	tuza_sleep(*(int64_t *)after);
+	make_ring(2);
+	return tuza_wait_fd(ends[0], POLLIN, 0); // nobody else does anything
+}
+
+static pid_t start_quiet_child(int64_t after, int *report)
+{
+	int ends[2];
+
+	CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		alarm(60);
+		dup2(ends[1], STDERR_FILENO);
+		_exit(tuza_run(close_a_circle, &after));
+	}
+	close(ends[1]);
+	*report = ends[0];
+	return child;
+}
+
+// All that happens is over before the monitor looks again: it must not take that for nothing.
+TEST_PLAIN(a_circle_that_closes_between_two_looks_is_reported)
+{
+	enum { CHILDREN = 12 };
+	pid_t children[CHILDREN];
+	struct pollfd reports[CHILDREN];
+	int count = test_is_on_valgrind() ? 1 : CHILDREN;
+
+	fflush(stdout);
+	for (int i = 0; i < count; i++) {
+		children[i] = start_quiet_child((i * 977 + 400) * TUZA_MICROSECOND, &reports[i].fd);
+		reports[i].events = POLLIN;
+	}
+	for (int i = 0; i < count; i++) {
+		char line[64] = "";
+
+		CHECK_EQ(poll(&reports[i], 1, 20000), 1);
+		CHECK(read(reports[i].fd, line, sizeof(line) - 1) > 0);
+		CHECK_CONTAINS(line, "found deadlock:");
+	}
+	for (int i = 0; i < count; i++) {
+		kill(children[i], SIGKILL);
+		waitpid(children[i], NULL, 0);
+		close(reports[i].fd);
+	}
 }
