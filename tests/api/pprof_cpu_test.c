@@ -296,3 +296,41 @@ TEST(profiles_are_taken_under_full_load)
 	for (int i = 0; i < 4; i++)
 		tuza_chan_release(channels[i]);
 }
+
+// Which signals the thread of this process with that name blocks; 0: none, or there is no such.
+static uint64_t blocked_signals_of(const char *name)
+{
+	uint64_t mask = 0;
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *task;
+
+	while (tasks && mask == 0 && (task = readdir(tasks)) != NULL) {
+		char path[300], text[4096] = "", line[64];
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
+		FILE *f = fopen(path, "r");
+		if (f) {
+			text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+			fclose(f);
+		}
+		snprintf(line, sizeof(line), "Name:\t%s\n", name);
+		const char *blocked = strstr(text, "\nSigBlk:\t");
+		if (strncmp(text, line, strlen(line)) == 0 && blocked)
+			mask = strtoull(blocked + 9, NULL, 16);
+	}
+	if (tasks)
+		closedir(tasks);
+	return mask;
+}
+
+// A scan for leaked goroutines stops all threads by that signal, and knows less if one is deaf.
+TEST(thread_that_counts_lets_a_scan_stop_it)
+{
+	int fd = memfd_create("profile", MFD_CLOEXEC);
+
+	CHECK_EQ(tuza_pprof_cpu_start(fd), 0);
+	// It has its name when it has blocked the others.
+	WAIT_UNTIL(blocked_signals_of("tuza pprof") != 0);
+	CHECK(!(blocked_signals_of("tuza pprof") >> (SIGURG - 1) & 1));
+	CHECK_EQ(tuza_pprof_cpu_stop(), 0);
+	close(fd);
+}
