@@ -65,7 +65,7 @@ struct conn {
 	} accepts;
 	// A read that returns less than was asked for has taken all there is: true of TCP as tuza
 	// sets it up. Any thread, atomic: cleared when the program gets the descriptor and may do
-	// what it likes with it.
+	// what it likes with it; a listener's is inherited.
 	bool short_read_drains;
 	uint64_t drained; // the word of poll before the last read that did; has the turn to read
 

@@ -319,8 +319,13 @@ int socket_accept(struct conn *l, struct conn **result)
 		int fd = sys_accept(l->fd, NULL, NULL);
 		if (fd >= 0) {
 			fd = socket_adopt(fd, l->family, SOCK_STREAM, result);
-			if (fd == 0)
+			if (fd == 0) {
+				// What the program has set on the listener, it inherits. Nobody
+				// else knows it yet; the listener's as in tuza_conn_fd.
+				if (!load_relaxed(&l->short_read_drains))
+					store_relaxed(&(*result)->short_read_drains, false);
 				return 0;
+			}
 		}
 		if (fd == -EAGAIN) {
 			error = netpoll_wait(l->poll, l->generation, NETPOLL_READ, seen);

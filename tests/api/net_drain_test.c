@@ -7,6 +7,8 @@
 #include "net_support.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 static struct pair tcp_pair(void) { return connected("tcp", "127.0.0.1:0"); }
 
@@ -203,4 +205,43 @@ TEST(next_connection_of_a_slot_reads_what_it_finds)
 		}
 		close_pair(&p);
 	}
+}
+
+static bool all_has_arrived(tuza_conn *sender)
+{
+	int left = -1;
+
+	CHECK_EQ(ioctl(tuza_conn_fd(sender), SIOCOUTQ, &left), 0);
+	return left == 0;
+}
+
+// The system tells of no fewer bytes than were asked for on the listener, whose options connections
+// inherit: those that came behind a short read are read all the same.
+TEST(bytes_that_no_event_tells_of_are_read)
+{
+	enum { LEAST = 4096 };
+	static char bytes[2 * LEAST];
+	struct pair p;
+	char at[TUZA_ADDRESS_TEXT];
+	int least = LEAST;
+	tuza_listener *l;
+
+	CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &l), 0);
+	CHECK_EQ(tuza_listener_address(l, at, sizeof(at)), 0);
+	CHECK_EQ(
+		setsockopt(tuza_listener_fd(l), SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)), 0);
+	struct dialled d = {.network = "tcp", .address = at};
+	TUZA_GO(dial_now, &d);
+	CHECK_EQ(tuza_accept(l, &p.b), 0);
+	WAIT_UNTIL(d.done);
+	p.a = d.conn;
+	CHECK_EQ(tuza_conn_write(p.a, bytes, LEAST), LEAST);
+	WAIT_UNTIL(all_has_arrived(p.a));
+	CHECK_EQ(tuza_conn_read(p.b, bytes, sizeof(bytes)), LEAST);
+	CHECK_EQ(tuza_conn_write(p.a, bytes, 10), 10);
+	WAIT_UNTIL(all_has_arrived(p.a));
+	CHECK_EQ(tuza_conn_set_read_deadline(p.b, tuza_now() + 10 * TUZA_SECOND), 0);
+	CHECK_EQ(tuza_conn_read(p.b, bytes, sizeof(bytes)), 10);
+	CHECK_EQ(tuza_listener_close(l), 0);
+	close_pair(&p);
 }
