@@ -130,8 +130,11 @@ EXPORT void tuza_http_client_free(tuza_http_client *client)
 		while (d->running)
 			tuza_cond_wait(&d->idle, &d->mutex);
 		tuza_mutex_unlock(&d->mutex);
-		driver_close_connections(d);
-		free(d->watched);
+	}
+	// Not before: as long as one is left it may close what another keeps.
+	for (size_t i = 0; i < client->count; i++) {
+		driver_close_connections(&client->drivers[i]);
+		free(client->drivers[i].watched);
 	}
 	free_options(&client->options);
 	free(client);
