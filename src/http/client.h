@@ -200,10 +200,10 @@ void transfer_abort(struct tuza_http_response *t);
 void transfer_publish(struct tuza_http_response *t);
 void transfer_resume_reading(struct tuza_http_response *t);
 void transfer_resume_body(struct tuza_http_response *t);
-size_t transfer_on_header(char *line, size_t one, size_t count, void *transfer);
-size_t transfer_on_body(char *from, size_t one, size_t count, void *transfer);
-size_t transfer_on_read(char *to, size_t one, size_t count, void *transfer);
-int transfer_on_trailer(struct curl_slist **list, void *transfer);
+size_t transfer_on_header(char *line, size_t one, size_t count, void *arg);
+size_t transfer_on_body(char *from, size_t one, size_t count, void *arg);
+size_t transfer_on_read(char *to, size_t one, size_t count, void *arg);
+int transfer_on_trailer(struct curl_slist **list, void *arg);
 
 // client_handle.c: for the driver
 CURL *handle_take(struct driver *d);               // NULL: out of memory

@@ -96,12 +96,13 @@ int client_error_code(const struct tuza_http_response *t, CURLcode result)
 // in the words of <tuza/tls.h>.
 static void shorten_tls(char *words)
 {
+	static const char before[] = "tls: ";
 	char *reason = strstr(words, "routines::");
 	if (!reason)
 		return;
 	reason += strlen("routines::");
-	memmove(words + strlen("tls: "), reason, strlen(reason) + 1); // it was farther behind
-	memcpy(words, "tls: ", strlen("tls: "));
+	memmove(words + sizeof before - 1, reason, strlen(reason) + 1); // it was farther behind
+	memcpy(words, before, sizeof before - 1);
 }
 
 // What libcurl knows better than the code says; else NULL.
