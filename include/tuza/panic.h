@@ -63,7 +63,8 @@ TUZA_MUST_USE int tuza_try(void (*fn)(void *), void *arg, tuza_panic_info *info)
 
 enum {
 	// Also SIGSEGV, SIGBUS and SIGFPE raised by the program's own code under fn; not by the C
-	// library's, whose locks nobody would release. Needs a dynamically linked program.
+	// library's, whose locks nobody would release. Needs a dynamically linked program with
+	// unwind tables, which compilers make unless told otherwise.
 	TUZA_RECOVER_FAULTS = 1,
 };
 

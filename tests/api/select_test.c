@@ -255,3 +255,41 @@ TEST(ordered_select_takes_the_first_ready_case)
 	tuza_chan_release(urgent);
 	tuza_chan_release(normal);
 }
+
+static int evaluated;
+
+static tuza_chan *count_chan(tuza_chan *c)
+{
+	evaluated++;
+	return c;
+}
+
+static int *count_value(int *v)
+{
+	evaluated += 10;
+	return v;
+}
+
+// S1, rule 3: also the cases that are not taken.
+TEST(channels_and_values_are_evaluated_once)
+{
+	tuza_chan *full = new_int_chan(1), *room = new_int_chan(1);
+	int v = 7, w = 0;
+	bool ok;
+
+	tuza_send(full, 1);
+	evaluated = 0;
+	int i = TUZA_SELECT(TUZA_SEND(count_chan(full), count_value(&v)),
+		TUZA_RECV(count_chan(NULL), count_value(&w)),
+		TUZA_RECV_OK(count_chan(room), count_value(&w), &ok),
+		TUZA_SEND(count_chan(room), count_value(&v)), TUZA_AFTER(TUZA_MINUTE));
+	CHECK_EQ(i, 3);
+	CHECK_EQ(evaluated, 44);
+	evaluated = 0;
+	CHECK(tuza_recv(count_chan(room), count_value(&w)));
+	CHECK_EQ(w, 7);
+	tuza_send(count_chan(room), *count_value(&v));
+	CHECK_EQ(evaluated, 22);
+	tuza_chan_release(full);
+	tuza_chan_release(room);
+}
