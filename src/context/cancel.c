@@ -266,6 +266,16 @@ bool canceller_stop_expiring(struct canceller *c)
 	       exchange_relaxed(&deadline_of(c)->expiring, 0) != 0; // nobody else is there
 }
 
+void canceller_expire_later(struct canceller *c)
+{
+	struct deadline_context *d = deadline_of(c);
+
+	lock_acquire(&c->lock);
+	if (load_relaxed(&c->error) == 0) // else nobody would stop the timer
+		timer_keep(&d->timer, c->context.deadline);
+	lock_release(&c->lock);
+}
+
 static struct goroutine *deadline_fire(struct timer *t, int64_t now)
 {
 	struct deadline_context *d = CONTAINER_OF(t, struct deadline_context, timer);

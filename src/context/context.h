@@ -150,6 +150,8 @@ void canceller_join_parent(struct canceller *c);
 // Takes over the reference of the goroutine that was on its way to end the context at its deadline,
 // if there is one. Needs: no goroutine runs any more.
 bool canceller_stop_expiring(struct canceller *c);
+// Its deadline is past, and the goroutine that would have ended it was dropped: the next run does.
+void canceller_expire_later(struct canceller *c);
 
 // Ends `c` and all below, or waits until whoever is doing so has. error: a code.
 void canceller_end(struct canceller *c, int error, int cause);

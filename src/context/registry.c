@@ -122,6 +122,7 @@ void context_forget_waits(void)
 	}
 	for (; expiring; expiring = next) {
 		next = expiring->next;
+		canceller_expire_later(expiring);
 		tuza_context_release(&expiring->context);
 	}
 }

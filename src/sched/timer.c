@@ -244,6 +244,19 @@ void timer_heap_end(struct timer_heap *h)
 	lock_release(&h->lock);
 }
 
+void timer_keep(struct timer *t, int64_t when)
+{
+	// Without memory it is dropped, as in timer_heap_end. Nobody else adds any.
+	if (kept.count == kept.capacity && heap_grow(&kept, kept.capacity) != 0)
+		return;
+	lock_acquire(&kept.lock);
+	t->when = when;
+	store_relaxed(&t->heap, &kept); // under the lock
+	sift_up(&kept, kept.count++, slot_of(t, when));
+	(void)earliest_update(&kept);
+	lock_release(&kept.lock);
+}
+
 void timer_heap_begin(struct timer_heap *h)
 {
 	lock_acquire(&kept.lock);

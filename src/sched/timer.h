@@ -56,6 +56,10 @@ MUST_USE int timer_start_final(struct timer *t, int64_t when);
  */
 bool timer_stop(struct timer *t);
 
+// The runtime ends, and with it what `t` has done when it fired: it fires again in the next one.
+// Needs: it runs in no heap, nobody starts it, and nobody but the end adds timers.
+void timer_keep(struct timer *t, int64_t when);
+
 /*
  * Stops it and calls `also(t)` with the heap's lock held, at an instant when fire is not running.
  * Returns timer_stop's answer or'ed with also's.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// not-under: valgrind, where to read them three times takes too long
 /*
  * The names of functions and lines, which are read at the first report: by several at once.
  */
