@@ -2,7 +2,7 @@
 /*
  * The test harness. One file is one program; a test is a sentence:
  *
- *	// A closed channel is drained, then gives zero and false for ever.
+ *	// C14: a closed channel is drained, then gives zero and false for ever.
  *	TEST(recv_returns_zero_and_false_when_closed)
  *	{
  *		…

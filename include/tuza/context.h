@@ -53,14 +53,14 @@ void tuza_context_free(tuza_context *ctx);
 /*
  * The root of contexts: never ends, has no deadline and no values. Its free and release do nothing.
  *
- * Go       context.Background
+ * Go       context.Background   (X2)
  */
 tuza_context *tuza_context_background(void);
 
 /*
  * The same under another name: for where it is not clear yet which context to use.
  *
- * Go       context.TODO
+ * Go       context.TODO   (X2)
  */
 tuza_context *tuza_context_todo(void);
 
@@ -78,7 +78,7 @@ tuza_context *tuza_context_todo(void);
  * Owns/frees  tuza_context_free.
  */
 
-// Ends by tuza_context_cancel. Go: context.WithCancel, WithCancelCause
+// Ends by tuza_context_cancel. Go: context.WithCancel, WithCancelCause (X3)
 TUZA_MUST_USE tuza_context *tuza_context_with_cancel(tuza_context *parent)
 	TUZA_FREED_BY_(tuza_context_free);
 
@@ -87,7 +87,7 @@ TUZA_MUST_USE tuza_context *tuza_context_with_cancel(tuza_context *parent)
  * as tuza_context_with_cancel. A deadline that has passed gives a context that has ended.
  * Costs one allocation and no goroutine.
  *
- * Go       context.WithDeadline
+ * Go       context.WithDeadline   (X7)
  */
 TUZA_MUST_USE tuza_context *tuza_context_with_deadline(tuza_context *parent, int64_t deadline)
 	TUZA_FREED_BY_(tuza_context_free);
@@ -114,7 +114,7 @@ TUZA_MUST_USE tuza_context *tuza_context_with_timeout_cause(
  *   value  borrowed, may be NULL; must live as long as the context and those derived from it.
  *
  * Panics   "nil key" besides.
- * Go       context.WithValue
+ * Go       context.WithValue   (X11)
  */
 TUZA_MUST_USE tuza_context *tuza_context_with_value(tuza_context *parent, const void *key,
 	void *value) TUZA_FREED_BY_(tuza_context_free) TUZA_ADDRESS_ONLY_(2);
@@ -129,7 +129,7 @@ TUZA_MUST_USE tuza_context *tuza_context_with_value_free(
  * Has the values of its parent, but neither ends with it nor has its deadline: for work that has to
  * be finished for a request that is over. Cancelling it panics.
  *
- * Go       context.WithoutCancel
+ * Go       context.WithoutCancel   (X12)
  */
 TUZA_MUST_USE tuza_context *tuza_context_without_cancel(tuza_context *parent)
 	TUZA_FREED_BY_(tuza_context_free);
@@ -142,7 +142,7 @@ TUZA_MUST_USE tuza_context *tuza_context_without_cancel(tuza_context *parent)
  *
  * Panics   "tuza: cancel of a context that only ends with its parent": the roots, values and
  *          tuza_context_without_cancel.
- * Go       the CancelFunc
+ * Go       the CancelFunc   (X5)
  */
 void tuza_context_cancel(tuza_context *ctx);
 
@@ -152,7 +152,7 @@ void tuza_context_cancel(tuza_context *ctx);
  *
  *   code  any nonzero code; 0 is read as -ECANCELED.
  *
- * Go       the CancelCauseFunc
+ * Go       the CancelCauseFunc   (X3, X6)
  */
 void tuza_context_cancel_cause(tuza_context *ctx, int code);
 
@@ -170,7 +170,7 @@ void tuza_context_release(tuza_context *ctx);
  * Returns  a borrowed channel, the same each time, of elements of 0 bytes; valid as long as the
  *          context. NULL if the context can never end.
  * Panics   "tuza: out of memory".
- * Go       Done
+ * Go       Done   (X1)
  */
 tuza_chan *tuza_context_done(tuza_context *ctx);
 
@@ -180,14 +180,14 @@ tuza_chan *tuza_context_done(tuza_context *ctx);
 /*
  * Returns  0 while the context goes on; then, for good, -ECANCELED or -ETIMEDOUT. When it is not 0,
  *          the done channel is closed.
- * Go       Err
+ * Go       Err   (X4, X14)
  */
 int tuza_context_err(tuza_context *ctx);
 
 /*
  * Returns  why it ended: the code given to tuza_context_cancel_cause or to a constructor, of this
  *          context or of the one whose end ended it; else as tuza_context_err.
- * Go       context.Cause
+ * Go       context.Cause   (X6)
  */
 int tuza_context_cause(tuza_context *ctx);
 
@@ -197,7 +197,7 @@ int tuza_context_cause(tuza_context *ctx);
  *   deadline  set to the time (tuza_now, ns) if there is one, else left alone. May be NULL.
  *
  * Returns  whether there is one.
- * Go       Deadline
+ * Go       Deadline   (X1)
  */
 bool tuza_context_deadline(tuza_context *ctx, int64_t *deadline);
 
@@ -205,7 +205,7 @@ bool tuza_context_deadline(tuza_context *ctx, int64_t *deadline);
  * Returns  the value of the nearest tuza_context_with_value with this key, from the context
  *          upwards; NULL if there is none.
  * Panics   "nil key".
- * Go       Value
+ * Go       Value   (X1)
  */
 void *tuza_context_value(tuza_context *ctx, const void *key) TUZA_ADDRESS_ONLY_(2);
 
@@ -214,7 +214,7 @@ void *tuza_context_value(tuza_context *ctx, const void *key) TUZA_ADDRESS_ONLY_(
  * bytes - 1 characters.
  *
  * Returns  the length of the whole text, as snprintf.
- * Go       String
+ * Go       String   (X13)
  */
 size_t tuza_context_string(tuza_context *ctx, char *text, size_t bytes);
 
@@ -230,7 +230,7 @@ typedef struct tuza_context_after tuza_context_after;
  * Panics   "tuza: out of memory". When there is no memory for the goroutine at the end, fn runs in
  *          the goroutine that ended the context. "go of nil func value" is fatal.
  * Owns/frees  tuza_context_after_stop, exactly once; also after the context's end, and after fn.
- * Go       context.AfterFunc
+ * Go       context.AfterFunc   (X9)
  */
 TUZA_MUST_USE tuza_context_after *tuza_context_after_func(
 	tuza_context *ctx, void (*fn)(void *), void *arg);
@@ -264,7 +264,7 @@ TUZA_MUST_USE int tuza_waitgroup_wait_ctx(tuza_waitgroup *wg, tuza_context *ctx)
 TUZA_MUST_USE int tuza_cond_wait_ctx(tuza_cond *cond, tuza_mutex *m, tuza_context *ctx);
 
 // A weight above the size waits for the context, without keeping others from theirs. Go: Acquire
-// of x/sync/semaphore
+// of x/sync/semaphore (E3)
 TUZA_MUST_USE int tuza_semaphore_acquire(tuza_semaphore *s, tuza_context *ctx, int64_t n);
 
 // Returns 0 or TUZA_EPANIC and frees the handle, as tuza_join; or the context's code, and the

@@ -96,7 +96,7 @@ typedef struct tuza_statistics {
  *
  * Blocks   never; looks at every goroutine, for some 30 ns each, without holding it.
  * Callable from  any goroutine or thread; not from a signal handler.
- * Go       runtime/metrics.Read
+ * Go       runtime/metrics.Read   (O50)
  */
 void tuza_stats(tuza_statistics *s);
 
@@ -107,7 +107,7 @@ void tuza_stats(tuza_statistics *s);
  *
  * Blocks   never.
  * Callable from  any goroutine or thread, before tuza_run, too.
- * Go       measures always: /sched/latencies:seconds, /sync/mutex/wait/total:seconds
+ * Go       measures always: /sched/latencies:seconds, /sync/mutex/wait/total:seconds   (O50)
  */
 void tuza_stats_measure(void);
 

@@ -59,7 +59,7 @@ void tuza_errgroup_free(tuza_errgroup *group);
  * Panics   "cannot create context from nil parent"; "tuza: out of memory".
  * Blocks   never.
  * Owns/frees  tuza_errgroup_free.
- * Go       errgroup.WithContext
+ * Go       errgroup.WithContext   (E1)
  */
 TUZA_MUST_USE tuza_errgroup *tuza_errgroup_new(tuza_context *parent)
 	TUZA_FREED_BY_(tuza_errgroup_free);
@@ -85,7 +85,7 @@ tuza_context *tuza_errgroup_context(tuza_errgroup *group);
  * Blocks   while as many tasks as the limit allows are under way; for ever if that is 0. The end of
  *          the context does not end this wait.
  * Orders   everything before is visible to fn; everything fn did is visible after the wait.
- * Go       (*errgroup.Group).Go
+ * Go       (*errgroup.Group).Go   (E1, E2)
  */
 void tuza_errgroup_go(tuza_errgroup *group, int (*fn)(void *arg), void *arg);
 
@@ -117,7 +117,7 @@ bool tuza_errgroup_try_go(tuza_errgroup *group, int (*fn)(void *arg), void *arg)
  * Panics   "errgroup: modify limit while 3 goroutines in the group are still active". Nor may
  *          anybody be starting tasks meanwhile.
  * Blocks   never.
- * Go       (*errgroup.Group).SetLimit
+ * Go       (*errgroup.Group).SetLimit   (E1)
  */
 void tuza_errgroup_set_limit(tuza_errgroup *group, int n);
 
@@ -130,7 +130,7 @@ void tuza_errgroup_set_limit(tuza_errgroup *group, int n);
  *          panicked.
  * Blocks   until no task is under way.
  * Orders   everything the tasks did is visible after the return.
- * Go       (*errgroup.Group).Wait
+ * Go       (*errgroup.Group).Wait   (E1)
  *
  * Tasks that are started after it find their context ended, and a failure stays: a new piece of
  * work is better given a new group.

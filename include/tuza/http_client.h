@@ -84,7 +84,7 @@ typedef struct tuza_http_client_options {
  * Returns  the client; NULL when out of memory.
  * Blocks   never.
  * Owns/frees  tuza_http_client_free.
- * Go       &http.Client{Transport: &http.Transport{…}}
+ * Go       &http.Client{Transport: &http.Transport{…}}   (N12)
  */
 TUZA_MUST_USE tuza_http_client *tuza_http_client_new(const tuza_http_client_options *options);
 
@@ -154,7 +154,7 @@ typedef struct tuza_http_call {
  * Panics   "nil context".
  * Blocks   parks until the headers are there. When the context ends, it returns at once.
  * Owns/frees  tuza_http_response_free, in each case.
- * Go       (*http.Client).Do
+ * Go       (*http.Client).Do   (N12)
  */
 TUZA_MUST_USE int tuza_http_do(tuza_http_client *client, tuza_context *ctx,
 	const tuza_http_call *call, tuza_http_response **response);

@@ -144,7 +144,7 @@ const char *tuza_http_trailer_at(const tuza_http_request *r, size_t i, const cha
  *
  * Returns  a borrowed context; tuza_context_retain it to keep it.
  * Panics   "tuza: out of memory".
- * Go       Request.Context
+ * Go       Request.Context   (N9)
  */
 tuza_context *tuza_http_context(tuza_http_request *r);
 
@@ -385,7 +385,7 @@ void tuza_http_server_free(tuza_http_server *server);
  *          else a code of tuza_accept.
  * Blocks   until then.
  * Callable from  several goroutines, each with a listener.
- * Go       Server.Serve
+ * Go       Server.Serve   (N8)
  */
 TUZA_MUST_USE int tuza_http_server_serve(tuza_http_server *server, tuza_listener *l);
 
@@ -408,7 +408,7 @@ void tuza_http_server_serve_conn(tuza_http_server *server, tuza_conn *conn);
  * Returns  0 when all connections have ended; the context's code.
  * Blocks   parks until then. In a handler that includes the handler's own connection: it would wait
  *          for itself as long as ctx lasts. Start a goroutine that shuts down, and answer.
- * Go       Server.Shutdown
+ * Go       Server.Shutdown   (N10)
  */
 int tuza_http_server_shutdown(tuza_http_server *server, tuza_context *ctx);
 

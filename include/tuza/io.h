@@ -44,7 +44,7 @@ extern "C" {
  * Panics   inside a blocking section: "tuza: IO wait inside a blocking section".
  * Blocks   parks the goroutine; a plain thread blocks.
  * Callable from  any goroutine or thread. Not from a signal handler.
- * Go       internal/poll's WaitRead, WaitWrite; RawConn.Read
+ * Go       internal/poll's WaitRead, WaitWrite; RawConn.Read   (N7)
  */
 int tuza_wait_fd(int fd, int events, int64_t deadline);
 
@@ -56,7 +56,7 @@ int tuza_wait_fd(int fd, int events, int64_t deadline);
  * Errors   -EBADF; -EIO and its like from files whose last write failed: it is closed all the same.
  * Blocks   parks for no event; the thread as long as the file system takes.
  * Orders   everything before this is visible to whoever gets TUZA_EFDCLOSED.
- * Go       os.File.Close
+ * Go       os.File.Close   (N3)
  */
 int tuza_close(int fd);
 
@@ -66,7 +66,7 @@ int tuza_close(int fd);
  * Returns  how many, at least 1; 0 at the end, or for a count of 0, which waits for nothing.
  * Errors   TUZA_EFDCLOSED; those of read(2), without EINTR and EAGAIN.
  * Blocks   parks the goroutine; the read itself is a blocking section.
- * Go       os.File.Read
+ * Go       os.File.Read   (N4, N5)
  */
 TUZA_MUST_USE ssize_t tuza_read(int fd, void *bytes, size_t count);
 
@@ -78,7 +78,7 @@ TUZA_MUST_USE ssize_t tuza_read(int fd, void *bytes, size_t count);
  * Errors   TUZA_EFDCLOSED; those of write(2), without EINTR and EAGAIN. A socket without a reader
  *          is -EPIPE and raises no signal; a pipe raises SIGPIPE, as with write(2).
  * Blocks   as tuza_read.
- * Go       os.File.Write
+ * Go       os.File.Write   (N5)
  */
 TUZA_MUST_USE ssize_t tuza_write(int fd, const void *bytes, size_t count);
 

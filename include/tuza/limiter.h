@@ -56,7 +56,7 @@ typedef struct tuza_limiter {
  *          TUZA_LIMIT_INF: no limit.
  *   burst  how many may come at once. 0: none, unless there is no limit.
  *
- * Go       rate.NewLimiter
+ * Go       rate.NewLimiter   (E6)
  */
 void tuza_limiter_init(tuza_limiter *l, double limit, int64_t burst);
 
@@ -190,7 +190,7 @@ typedef struct tuza_sometimes {
  *
  * Panics   as fn does.
  * Blocks   while another caller is in fn.
- * Go       (*rate.Sometimes).Do
+ * Go       (*rate.Sometimes).Do   (E7)
  */
 void tuza_sometimes_do(tuza_sometimes *s, void (*fn)(void *), void *arg);
 

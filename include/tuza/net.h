@@ -84,7 +84,7 @@ enum { TUZA_ADDRESS_TEXT = 128 };
  *          TUZA_ENOSERVICE, TUZA_ERESOLVER; -EMFILE, -ENOMEM.
  * Panics   "nil context".
  * Blocks   parks until it is connected.
- * Go       net.Dialer.DialContext
+ * Go       net.Dialer.DialContext   (N6)
  */
 TUZA_MUST_USE int tuza_dial(
 	tuza_context *ctx, const char *network, const char *address, tuza_conn **conn);
@@ -110,7 +110,7 @@ TUZA_MUST_USE int tuza_listen(const char *network, const char *address, tuza_lis
  *
  * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED. A client that has gone away is skipped.
  * Blocks   parks until there is one.
- * Go       Listener.Accept
+ * Go       Listener.Accept   (N6)
  */
 TUZA_MUST_USE int tuza_accept(tuza_listener *l, tuza_conn **conn);
 
@@ -135,7 +135,7 @@ int tuza_listener_fd(tuza_listener *l);
  * Errors   TUZA_EIOTIMEOUT (also if there was something: the deadline comes first),
  *          TUZA_ECONNCLOSED, TUZA_ECONNTIMEOUT, -ECONNRESET …
  * Blocks   parks until there is something.
- * Go       Conn.Read
+ * Go       Conn.Read   (N1, N5)
  */
 TUZA_MUST_USE ssize_t tuza_conn_read(tuza_conn *conn, void *bytes, size_t count);
 
@@ -152,7 +152,7 @@ TUZA_MUST_USE ssize_t tuza_conn_peek(tuza_conn *conn, void *bytes, size_t count)
  * Returns  0. Rarely there is nothing to read after all: then the read that follows waits.
  * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED.
  * Blocks   parks until then.
- * Go       RawConn.Read
+ * Go       RawConn.Read   (N7)
  */
 TUZA_MUST_USE int tuza_conn_wait_readable(tuza_conn *conn);
 
@@ -163,12 +163,12 @@ TUZA_MUST_USE int tuza_conn_wait_readable(tuza_conn *conn);
  *          the next call returns its code.
  * Errors   -EPIPE when the other side reads no more (no signal is raised); as tuza_conn_read.
  * Blocks   parks until all fits the system's buffer.
- * Go       Conn.Write
+ * Go       Conn.Write   (N1, N5)
  */
 TUZA_MUST_USE ssize_t tuza_conn_write(tuza_conn *conn, const void *bytes, size_t count);
 
 // The same for `count` pieces, in one system call if the system takes them: nothing else is written
-// in between. Go: net.Buffers
+// in between. Go: net.Buffers (N7)
 TUZA_MUST_USE ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *pieces, int count);
 
 /*
@@ -179,7 +179,7 @@ TUZA_MUST_USE ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *piec
  * Returns  0; TUZA_ECONNCLOSED if it was closed before.
  * Blocks   for calls under way only.
  * Orders   everything before this is visible to whoever gets TUZA_ECONNCLOSED.
- * Go       Conn.Close
+ * Go       Conn.Close   (N3)
  */
 int tuza_conn_close(tuza_conn *conn);
 
@@ -195,7 +195,7 @@ int tuza_conn_close_read(tuza_conn *conn);
  *   deadline  absolute (tuza_now() + …); 0: never.
  *
  * Returns  0 or TUZA_ECONNCLOSED.
- * Go       SetDeadline, SetReadDeadline, SetWriteDeadline
+ * Go       SetDeadline, SetReadDeadline, SetWriteDeadline   (N2)
  */
 int tuza_conn_set_deadline(tuza_conn *conn, int64_t deadline);
 int tuza_conn_set_read_deadline(tuza_conn *conn, int64_t deadline);
@@ -244,7 +244,7 @@ int tuza_conn_set_keepalive(tuza_conn *conn, int64_t idle, int64_t interval, int
  *   a, b  set to the ends, for tuza_conn_close.
  *
  * Returns  0 or -ENOMEM. After the other end's close reads return 0, writes TUZA_EPIPECLOSED.
- * Go       net.Pipe
+ * Go       net.Pipe   (N7)
  */
 TUZA_MUST_USE int tuza_pipe(tuza_conn **a, tuza_conn **b);
 

@@ -51,7 +51,7 @@ typedef struct tuza_context tuza_context;   // tuza/context.h
  * Blocks   until it is written, in a blocking section: the other end of a pipe may be a goroutine.
  *          Each goroutine is held for microseconds; else others run on meanwhile.
  * Callable from  any goroutine or thread, at any time; not from a signal handler.
- * Go       pprof.Lookup(name).WriteTo(w, debug)
+ * Go       pprof.Lookup(name).WriteTo(w, debug)   (O30, O32)
  */
 int tuza_pprof_write(int fd, const char *name, int debug);
 
@@ -74,7 +74,7 @@ int tuza_pprof_write(int fd, const char *name, int debug);
  *          -ENOMEM; -EAGAIN: the limit of threads or of pending signals is reached.
  * Blocks   never.
  * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
- * Go       pprof.StartCPUProfile
+ * Go       pprof.StartCPUProfile   (O30)
  */
 TUZA_MUST_USE int tuza_pprof_cpu_start(int fd);
 
@@ -104,7 +104,7 @@ int tuza_pprof_cpu_stop(void);
  * counted stays when the profile is turned off.
  *
  * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
- * Go       runtime.SetBlockProfileRate
+ * Go       runtime.SetBlockProfileRate   (O33, O35)
  */
 void tuza_set_block_profile_rate(int64_t ns);
 
@@ -118,7 +118,7 @@ void tuza_set_block_profile_rate(int64_t ns);
  *
  * Returns  the fraction before.
  * Callable from  as tuza_set_block_profile_rate.
- * Go       runtime.SetMutexProfileFraction
+ * Go       runtime.SetMutexProfileFraction   (O33, O35)
  */
 int tuza_set_mutex_profile_fraction(int fraction);
 
@@ -164,7 +164,7 @@ int tuza_set_mutex_profile_fraction(int fraction);
  *          and the other errors of tuza_listen.
  * Blocks   only to resolve a name.
  * Callable from  any goroutine or thread.
- * Go       import _ "net/http/pprof"; http.ListenAndServe
+ * Go       import _ "net/http/pprof"; http.ListenAndServe   (O31)
  */
 TUZA_MUST_USE int tuza_debug_serve(const char *address);
 

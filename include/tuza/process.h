@@ -218,7 +218,7 @@ typedef struct tuza_process_options {
  * Panics   "nil context".
  * Blocks   the thread, in a blocking section, until the program is executed: most often less than a
  *          millisecond. One that is being written to (-ETXTBSY) is tried again for a while.
- * Go       exec.CommandContext, Cmd.Start
+ * Go       exec.CommandContext, Cmd.Start   (X16)
  */
 TUZA_MUST_USE int tuza_process_start(tuza_context *ctx, const char *const *argv,
 	const tuza_process_options *options, tuza_process **p);
@@ -239,7 +239,7 @@ TUZA_MUST_USE int tuza_process_start(tuza_context *ctx, const char *const *argv,
  * Blocks   parks the goroutine. Where the kernel has no descriptors of processes (before 5.3), a
  *          thread blocks in a blocking section.
  * Cancel   by the context of the start, see options.wait_delay.
- * Go       Cmd.Wait, Cmd.Cancel, Cmd.WaitDelay
+ * Go       Cmd.Wait, Cmd.Cancel, Cmd.WaitDelay   (N14)
  */
 int tuza_process_wait(tuza_process *p, tuza_process_state *state);
 

@@ -44,7 +44,7 @@ extern "C" {
  *
  * Panics   "os/signal: Notify using nil channel"; "tuza: signals need a channel of int"; "tuza: out
  *          of memory".
- * Go       signal.Notify
+ * Go       signal.Notify   (D8)
  */
 #define tuza_signal_notify(c, ...) tuza_signal_notify_((c), __VA_ARGS__, 0)
 void tuza_signal_notify_(tuza_chan *c, int sig, ...);
@@ -83,7 +83,7 @@ void tuza_signal_reset_(int sig, ...);
  * Returns  a context that the caller owns; never NULL.
  * Panics   "cannot create context from nil parent"; "tuza: out of memory".
  * Owns/frees  tuza_context_free.
- * Go       signal.NotifyContext
+ * Go       signal.NotifyContext   (D8)
  */
 #define tuza_context_notify_signal(parent, ...)                                                    \
 	tuza_context_notify_signal_((parent), __VA_ARGS__, 0)

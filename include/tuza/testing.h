@@ -143,7 +143,7 @@ void tuza_leak_snapshot_free(tuza_leak_snapshot *s);
  *          way are interrupted by SIGURG, and restarted where Linux does that (signal(7)). The
  *          report is written in a blocking section, when all run again.
  * Callable from  any goroutine or thread. Not from a signal handler.
- * Go       the goroutineleak profile
+ * Go       the goroutineleak profile   (O11)
  */
 int tuza_leak_scan(int fd);
 

@@ -53,7 +53,7 @@ typedef struct tuza_trace_options {
  * Returns  0; -EBUSY: a trace is under way; -EBADF; -ENOMEM.
  * Blocks   while another trace is being written.
  * Callable from  any goroutine or thread, before tuza_run, too; not from a signal handler.
- * Go       trace.Start
+ * Go       trace.Start   (O40)
  */
 TUZA_MUST_USE int tuza_trace_start(int fd);
 
@@ -98,7 +98,7 @@ typedef struct tuza_flight_recorder_options {
  * Returns  0; -EBUSY: there is one already; -ENAMETOOLONG; -ENOMEM.
  * Blocks   while something is being written.
  * Callable from  as tuza_trace_start.
- * Go       trace.NewFlightRecorder(…).Start
+ * Go       trace.NewFlightRecorder(…).Start   (O42)
  */
 TUZA_MUST_USE int tuza_flight_recorder_start(const tuza_flight_recorder_options *options);
 

@@ -2,9 +2,9 @@
 /*
  * The end of the process, when it is a panic's or a fatal error's.
  *
- * One thread ends the process: the first. Others that come here wait for that, a dump that is
+ * One thread ends the process: the first. Others that come here wait for that (D7), a dump that is
  * being written elsewhere is let finish, and none begins any more, so reports never mix. Should the
- * dying thread fail while it reports, it comes here again and tries less each time. Nothing
+ * dying thread fail while it reports, it comes here again and tries less each time (D6). Nothing
  * here allocates; the one lock, the report's, is waited for 2 s at most.
  *
  * The C library's buffers are not flushed: whoever holds their locks will not run again. What a

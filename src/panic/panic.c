@@ -10,7 +10,7 @@
  *
  * tuza_goexit is a panic that no try contains. Where a panic meets a try whose frame a tuza_goexit
  * is about to give up, the try's caller will not run again: the panic ends there and the exit goes
- * on.
+ * on (P8).
  *
  * Go: src/runtime/panic.go, gopanic, Goexit, printpanics
  */
@@ -58,7 +58,7 @@ static ALWAYS_INLINE void defer_call(struct goroutine *g, tuza_defer_record *rec
 {
 	g->defers = record->outer;
 	if (unlikely(!record->fn))
-		tuza_panic("%s", nil_dereference); // when it is made, not when it is deferred
+		tuza_panic("%s", nil_dereference); // P1: when it is made, not when it is deferred
 	((void (*)(uintptr_t))record->fn)(record->arg);
 }
 
@@ -243,7 +243,7 @@ EXPORT void tuza_panic(const char *format, ...)
 	va_list arguments;
 
 	if (!format)
-		format = "panic called with nil argument";
+		format = "panic called with nil argument"; // P5
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);

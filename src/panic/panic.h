@@ -84,7 +84,7 @@ bool cleanups_find_foreign(const void *limit, uintptr_t *pc);
 
 /*
  * Begins the end of the process on this thread, and takes the report lock for good. If another one
- * has begun, waits for ever: it will end us.
+ * has begun, waits for ever: it will end us (D7).
  *
  * Returns  false when this thread was dying already, so something failed while it reported: "panic
  *          during panic" has been written, only the stack is worth trying.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A profile as text for people, in Go's words:
+ * A profile as text for people, in Go's words (O32):
  *
  *	goroutine profile: total 3
  *	2 @ 0x401a2c 0x401b07
@@ -8,7 +8,7 @@
  *	#	0x401a2b	tuza_recv+0x5b	/src/tuza/src/chan/chan.c:211
  *	#	0x401b06	feed+0x26	/src/feeder.c:31
  *
- * Contentions have their own heads and no blank lines, memory has four numbers. `go
+ * Contentions have their own heads and no blank lines (O33), memory has four numbers (O34). `go
  * tool pprof` reads these as well.
  *
  * Go: src/runtime/pprof/pprof.go, printCountProfile, printStackRecord, printCountCycleProfile,

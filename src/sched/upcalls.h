@@ -26,7 +26,7 @@ void exit_guard_disarm(void);
 /*
  * panic/panic.c: for goroutine 1 when the function of tuza_run has returned. Lets uncaught panics
  * of others finish their deferred calls (for 1 s at most); if one is being reported, waits for the
- * end of the process, whose status is then 2.
+ * end of the process, whose status is then 2 (L6).
  */
 void panic_settle(void);
 

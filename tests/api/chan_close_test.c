@@ -89,7 +89,7 @@ static void close_chan(void *c) { tuza_chan_close(c); }
 
 // ---- tests -------------------------------------------------------------------------------------
 
-// In every form, again and again.
+// T2.18, C14: in every form, again and again.
 TEST(every_form_of_receiving_drains_a_closed_channel)
 {
 	for (int form = 0; form < RECEIVE_FORMS; form++)
@@ -113,7 +113,7 @@ TEST(every_form_of_receiving_drains_a_closed_channel)
 		}
 }
 
-// Also when the buffer has room.
+// T2.18, C15, S6: also when the buffer has room.
 TEST(every_form_of_sending_panics_on_a_closed_channel)
 {
 	for (int form = 0; form < SEND_FORMS; form++)
@@ -128,6 +128,7 @@ TEST(every_form_of_sending_panics_on_a_closed_channel)
 		}
 }
 
+// T2.18, C16, C13.
 TEST(second_close_and_close_of_null_panic)
 {
 	for (size_t cap = 0; cap < 3; cap++) {
@@ -153,7 +154,7 @@ static void wait_for_close(tuza_chan *c, int form)
 	atomic_fetch_add(&woken, 1);
 }
 
-// Receivers that wait plainly, in a select, in a select of two.
+// C17: receivers that wait plainly, in a select, in a select of two.
 TEST(close_wakes_all_receivers_with_zero_and_false)
 {
 	static const int waiting_forms[] = {0, 1, 3, 5};
@@ -181,7 +182,7 @@ static void send_until_panic(tuza_chan *c, int form)
 	atomic_fetch_add(&woken, 1);
 }
 
-// The senders that wait panic; what the buffer holds is still received, and nothing of
+// C15, C17: the senders that wait panic; what the buffer holds is still received, and nothing of
 // theirs.
 TEST(close_panics_all_senders_that_wait)
 {
@@ -214,7 +215,7 @@ static void close_after_send(tuza_chan *c, int *plain)
 	tuza_chan_close(c);
 }
 
-// What was written before the close is seen after the receive that the close ends.
+// C21: what was written before the close is seen after the receive that the close ends.
 TEST(close_publishes_what_was_written_before)
 {
 	for (int i = 0; i < 500; i++) {

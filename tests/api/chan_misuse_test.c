@@ -48,6 +48,7 @@ static void make_chan(void *arg)
 	tuza_chan_new(size->elem_bytes, size->capacity);
 }
 
+// C1, C2, T2.16.
 TEST(sizes_out_of_range_panic)
 {
 	static struct size sizes[] = {
@@ -114,6 +115,7 @@ static void recv_null(void *arg)
 static void send_null_sized(void *arg) { tuza_send((tuza_chan *)arg, 1); }
 static void recv_null_sized(void *arg) { tuza_recv((tuza_chan *)arg, (int *)NULL); }
 
+// C13, C3.
 TEST(null_channel_is_never_ready)
 {
 	int v = 4;

@@ -18,7 +18,7 @@ static void recv_in_turn(tuza_chan *c, int me, atomic_int *order)
 	atomic_store(&order[me], v);
 }
 
-// The receiver that came first gets the first value.
+// C12: the receiver that came first gets the first value.
 TEST(receivers_are_served_in_the_order_of_their_coming)
 {
 	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
@@ -38,7 +38,7 @@ TEST(receivers_are_served_in_the_order_of_their_coming)
 
 static void send_own_number(tuza_chan *c, int me) { tuza_send(c, me); }
 
-// And so for senders; with a buffer, each receive moves the first of them to its tail.
+// C12: and so for senders; with a buffer, each receive moves the first of them to its tail.
 TEST(senders_are_served_in_the_order_of_their_coming)
 {
 	for (int cap = 0; cap < 4; cap++) {
@@ -60,7 +60,7 @@ TEST(senders_are_served_in_the_order_of_their_coming)
 	}
 }
 
-// No barging. Once a receiver waits, the value is its own, though the sender runs on.
+// C12: no barging. Once a receiver waits, the value is its own, though the sender runs on.
 TEST(handed_off_value_cannot_be_taken_by_another)
 {
 	for (int i = 0; i < 200; i++) {
@@ -112,7 +112,7 @@ static int run_chain(int n)
 	return v;
 }
 
-// 10,000 goroutines wait for each other, all end, several times over.
+// T2.3: 10,000 goroutines wait for each other, all end, several times over.
 TEST(chain_of_ten_thousand_goroutines_passes_a_value)
 {
 	for (int i = 0; i < 3; i++)
@@ -131,7 +131,7 @@ static void read_then_tell(tuza_chan *c, int want, tuza_chan *turn, tuza_chan *n
 	tuza_chan_release(next);
 }
 
-// Ten receivers, each allowed by the one before, read in the order of their creation.
+// T2.2: ten receivers, each allowed by the one before, read in the order of their creation.
 TEST(daisy_chain_reads_in_the_order_of_creation)
 {
 	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
@@ -171,7 +171,7 @@ static void filter(tuza_chan *in, tuza_chan *out, int prime)
 	tuza_chan_release(out);
 }
 
-// The prime sieve, one goroutine for each prime; ended through its whole length at the end.
+// T2.15: the prime sieve, one goroutine for each prime; ended through its whole length at the end.
 TEST(sieve_finds_the_primes_to_100)
 {
 	static const int primes[] = {2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59,
@@ -233,7 +233,7 @@ static void close_after_workers(struct pool *pool)
 	tuza_chan_close(pool->results);
 }
 
-// 23 workers drain one queue; count and sum come out exact after the chain of closes.
+// T1.16: 23 workers drain one queue; count and sum come out exact after the chain of closes.
 TEST(many_consumers_share_a_queue_exactly)
 {
 	struct pool pool = {tuza_chan_new(sizeof(int), 23), tuza_chan_new(sizeof(int), 23), {0}};
@@ -284,7 +284,7 @@ static int64_t time_of_waking(int n)
 	return (t1.tv_sec - t0.tv_sec) * TUZA_SECOND + t1.tv_nsec - t0.tv_nsec;
 }
 
-// Leaving a queue costs the same however long it is. Quadratic, 8 times as many would
+// C22, T2.17: leaving a queue costs the same however long it is. Quadratic, 8 times as many would
 // take 64 times as long.
 TEST(leaving_a_queue_takes_constant_time)
 {

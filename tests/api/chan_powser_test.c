@@ -2,7 +2,7 @@
 /*
  * Power series as streams of goroutines, after Go's test/chan/powser1.go and M. D. McIlroy's
  * "Squinting at Power Series": a series is a pair of channels, one for requests and one for
- * coefficients, and a product of two is a recursive network of goroutines.
+ * coefficients, and a product of two is a recursive network of goroutines. T2.6.
  *
  * Nothing is computed before it is asked for. A consumer ends a stream by closing its request
  * channel; the producer then ends its own inputs. Nobody asks a stream that has been ended.

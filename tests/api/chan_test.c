@@ -22,7 +22,7 @@ static void send_int(tuza_chan *c, int v, atomic_int *done)
 	atomic_store(done, 1);
 }
 
-// Two receivers wait on an empty channel, a non-blocking one does not; two sends release
+// T1.1, C10: two receivers wait on an empty channel, a non-blocking one does not; two sends release
 // them.
 TEST(recv_blocks_until_a_value_arrives)
 {
@@ -47,7 +47,7 @@ TEST(recv_blocks_until_a_value_arrives)
 	}
 }
 
-// A send on a full channel waits, a non-blocking one does not; one receive releases it.
+// T1.2, C11: a send on a full channel waits, a non-blocking one does not; one receive releases it.
 TEST(send_blocks_until_there_is_room)
 {
 	FOR_CAPACITIES(cap) {
@@ -74,6 +74,7 @@ TEST(send_blocks_until_there_is_room)
 	}
 }
 
+// T1.3, C14, C18.
 TEST(closed_channel_is_drained_then_gives_zero_and_false)
 {
 	FOR_CAPACITIES(cap) {
@@ -109,6 +110,7 @@ static void recv_closed(tuza_chan *c, atomic_int *seen)
 	atomic_store(seen, !ok && v == 0 ? 1 : -1);
 }
 
+// T1.4, C17.
 TEST(close_releases_a_blocked_receiver_with_zero_and_false)
 {
 	FOR_CAPACITIES(cap) {
@@ -130,6 +132,7 @@ static void send_sequence(tuza_chan *c, int n)
 		tuza_send(c, i);
 }
 
+// T1.5, C11.
 TEST(values_arrive_in_order)
 {
 	FOR_CAPACITIES(cap) {
@@ -158,7 +161,7 @@ static void count_values(tuza_chan *c, unsigned char *counts, tuza_chan *done)
 	tuza_send(done, counts);
 }
 
-// Every value sent by each of four senders is received by one of four receivers.
+// T1.6, C11: every value sent by each of four senders is received by one of four receivers.
 TEST(every_value_is_delivered_exactly_once)
 {
 	static unsigned char counts[RECEIVERS][VALUES];
@@ -184,6 +187,7 @@ TEST(every_value_is_delivered_exactly_once)
 	}
 }
 
+// T1.7, C3.
 TEST(len_counts_the_buffer_and_cap_is_fixed)
 {
 	FOR_CAPACITIES(cap) {
@@ -202,7 +206,7 @@ TEST(len_counts_the_buffer_and_cap_is_fixed)
 	}
 }
 
-// The ring goes round many times with every distance between head and tail.
+// C11: the ring goes round many times with every distance between head and tail.
 TEST(ring_keeps_order_at_every_offset)
 {
 	FOR_CAPACITIES(cap) {

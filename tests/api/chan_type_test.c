@@ -34,7 +34,7 @@ static int sum_points(point_chan_source in)
 	return sum;
 }
 
-// The directions.
+// C20: the directions.
 TEST(sink_and_source_are_two_sides_of_one_channel)
 {
 	point_chan c = point_chan_new(3);

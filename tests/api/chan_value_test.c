@@ -65,7 +65,7 @@ TEST(macros_evaluate_each_argument_once)
 	tuza_chan_release(chans[1]);
 }
 
-// A value is copied at the send; the sender's variable is its own again afterwards.
+// C10: a value is copied at the send; the sender's variable is its own again afterwards.
 TEST(value_is_copied_when_sent)
 {
 	tuza_chan *c = tuza_chan_new(sizeof(struct job), 2);
@@ -89,7 +89,7 @@ static void send_large(tuza_chan *c, int n)
 	}
 }
 
-// The value goes straight from one waiting goroutine's stack to another's, whole.
+// C10, T1.17: the value goes straight from one waiting goroutine's stack to another's, whole.
 TEST(large_values_arrive_whole_through_any_capacity)
 {
 	for (size_t cap = 0; cap < 4; cap++) {
@@ -138,7 +138,7 @@ static void send_nothing(tuza_chan *c, int n)
 	tuza_chan_close(c);
 }
 
-// Chan struct{}; values carry nothing, their pointers may be NULL.
+// C2, T2.14: chan struct{}; values carry nothing, their pointers may be NULL.
 TEST(channel_of_nothing_counts)
 {
 	for (size_t cap = 0; cap < 3; cap++) {
@@ -153,7 +153,7 @@ TEST(channel_of_nothing_counts)
 	}
 }
 
-// A buffer of nothing takes no memory however large, as make(chan struct{}, 1<<40).
+// C2: a buffer of nothing takes no memory however large, as make(chan struct{}, 1<<40).
 TEST(channel_of_nothing_may_be_huge)
 {
 	tuza_chan *c = tuza_chan_new(0, (size_t)1 << 40);
@@ -204,7 +204,7 @@ static void recv_by_select_of_two(tuza_chan *c, tuza_chan *idle)
 	CHECK_EQ(TUZA_SELECT(TUZA_RECV(idle, NULL), TUZA_RECV(c, NULL)), 1);
 }
 
-// NULL drops the value in every form of receiving, against every form of sending.
+// T2.13: NULL drops the value in every form of receiving, against every form of sending.
 TEST(null_destination_drops_the_value)
 {
 	typedef void operation(tuza_chan *, tuza_chan *);

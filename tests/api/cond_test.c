@@ -36,7 +36,7 @@ static void enter(struct room *r, int n)
 	}
 }
 
-// Go: TestCondSignal.
+// T5.5, M40: Go: TestCondSignal.
 TEST(signal_wakes_exactly_one)
 {
 	struct room r = {0};
@@ -53,7 +53,7 @@ TEST(signal_wakes_exactly_one)
 	tuza_cond_signal(&r.cond); // nobody waits
 }
 
-// Go: TestCondSignalGenerations.
+// T5.5, M40: Go: TestCondSignalGenerations.
 TEST(signals_wake_in_the_order_of_the_waits)
 {
 	enum { N = 100 };
@@ -79,7 +79,7 @@ static void wait_in_rounds(struct room *r)
 	tuza_mutex_unlock(&r->mutex);
 }
 
-// Go: TestCondBroadcast: each of them exactly once per round.
+// T5.5: Go: TestCondBroadcast: each of them exactly once per round.
 TEST(broadcast_wakes_all)
 {
 	enum { N = 200 };
@@ -149,7 +149,7 @@ static void race_third(struct race *r)
 	r->done++;
 }
 
-// Go: TestRace.
+// T5.5: Go: TestRace.
 TEST(three_goroutines_pass_a_state_on)
 {
 	for (int round = 0; round < 200; round++) {
@@ -189,7 +189,8 @@ static void new_waiter(struct stealing *s)
 	s->state++;
 }
 
-// Go: TestCondSignalStealing: a signal goes to the one that waited before it, not to a newcomer.
+// T5.5, Go's TestCondSignalStealing: a signal goes to the one that waited before it, not to a
+// newcomer.
 TEST(signal_is_not_stolen_by_a_newer_waiter)
 {
 	for (int round = 0; round < 300; round++) {
@@ -258,7 +259,7 @@ static void play(struct pingpong *p, int who)
 	tuza_waitgroup_done(&p->wg);
 }
 
-// No signal is lost between the unlock and the park.
+// M40: no signal is lost between the unlock and the park.
 TEST(no_signal_is_lost)
 {
 	struct pingpong p = {0};
@@ -272,6 +273,7 @@ TEST(no_signal_is_lost)
 static void signal_it(void *cond) { tuza_cond_signal(cond); }
 static void broadcast_it(void *cond) { tuza_cond_broadcast(cond); }
 
+// M40.
 TEST(copied_condition_panics)
 {
 	tuza_cond unused = {0}, copy = unused; // tuza-vet: ignore copylocks

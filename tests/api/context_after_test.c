@@ -15,6 +15,7 @@ static tuza_context *new_context(void)
 	return tuza_context_with_cancel(tuza_context_background());
 }
 
+// X9, T6.8.
 TEST(call_is_made_once_at_the_end)
 {
 	atomic_int calls = 0;
@@ -30,6 +31,7 @@ TEST(call_is_made_once_at_the_end)
 	CHECK_EQ(calls, 1);
 }
 
+// X9, T6.8.
 TEST(call_is_made_at_the_deadline_and_at_the_parents_end)
 {
 	atomic_int calls = 0;
@@ -53,6 +55,7 @@ TEST(call_is_made_at_the_deadline_and_at_the_parents_end)
 	tuza_context_free(timed);
 }
 
+// X9, T6.8.
 TEST(call_is_made_at_once_for_a_context_that_has_ended)
 {
 	atomic_int calls = 0;
@@ -65,6 +68,7 @@ TEST(call_is_made_at_once_for_a_context_that_has_ended)
 	tuza_context_free(ctx);
 }
 
+// X9, T6.8.
 TEST(stopped_call_is_not_made)
 {
 	atomic_int calls = 0;
@@ -91,7 +95,7 @@ TEST(call_on_a_context_that_never_ends_is_never_made)
 	CHECK_EQ(calls, 0);
 }
 
-// The call has a goroutine of its own, so the cancel does not wait for it.
+// X9: the call has a goroutine of its own, so the cancel does not wait for it.
 static void lock_and_count(void *arg)
 {
 	tuza_mutex *m = ((void **)arg)[0];
@@ -147,7 +151,7 @@ static void cancel(tuza_context *ctx, tuza_waitgroup *wg, atomic_int *start)
 	tuza_waitgroup_done(wg);
 }
 
-// True exactly when it was prevented, whoever comes first.
+// X9: true exactly when it was prevented, whoever comes first.
 TEST(stop_that_races_with_the_end_tells_what_happened)
 {
 	int prevented = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // not-under: address thread valgrind they have a malloc of their own
 /*
- * What contexts cost. Allocations of the program and the library are counted alike: malloc is
+ * X15: what contexts cost. Allocations of the program and the library are counted alike: malloc is
  * this program's.
  */
 #include "../test.h"

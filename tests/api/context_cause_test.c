@@ -146,6 +146,7 @@ static tuza_context *ended_parent(void)
 	return with_slow(parent, 0);
 }
 
+// X3, X4, X6, X7, X8, X12, T6.7.
 TEST(first_end_decides_error_and_cause)
 {
 	static const struct row {
@@ -195,7 +196,7 @@ static void cancel_as(tuza_context *ctx, int code)
 	tuza_context_release(ctx);
 }
 
-// Go: TestCauseRace: the cause is there as soon as it is not 0, and is one only.
+// T6.7, Go: TestCauseRace: the cause is there as soon as it is not 0, and is one only.
 TEST(cause_that_is_polled_is_whole_and_stays)
 {
 	for (int round = 0; round < 300; round++) {

@@ -5,7 +5,7 @@
 #include "../test.h"
 #include <tuza/context.h>
 
-// Never before its time.
+// X7, T6.3. Never before its time.
 TEST(context_ends_at_its_deadline)
 {
 	for (int i = 0; i < 20; i++) {
@@ -41,7 +41,7 @@ TEST(context_ends_at_its_deadline_for_what_is_derived_from_it)
 	tuza_context_free(child);
 }
 
-// Nested and later, it is the parent's.
+// X7: nested and later, it is the parent's.
 TEST(later_deadline_than_the_parents_is_ignored)
 {
 	tuza_context *parent =
@@ -60,6 +60,7 @@ TEST(later_deadline_than_the_parents_is_ignored)
 	tuza_context_free(child);
 }
 
+// X7.
 TEST(earlier_deadline_ends_the_child_alone)
 {
 	tuza_context *parent = tuza_context_with_timeout(tuza_context_background(), TUZA_HOUR);
@@ -72,6 +73,7 @@ TEST(earlier_deadline_ends_the_child_alone)
 	tuza_context_free(parent);
 }
 
+// X7, T6.3.
 TEST(deadline_that_has_passed_gives_a_context_that_has_ended)
 {
 	int64_t past[] = {INT64_MIN, 0, tuza_now() - TUZA_SECOND, tuza_now()};
@@ -102,7 +104,7 @@ TEST(deadline_at_the_end_of_time_is_none)
 	tuza_context_free(ctx);
 }
 
-// The timer goes with the cancel. Go's WithTimeoutCause: the cause does not apply.
+// X5, X7: the timer goes with the cancel. Go's WithTimeoutCause: the cause does not apply.
 TEST(cancel_before_the_deadline_wins)
 {
 	for (int i = 0; i < 1000; i++) {

@@ -28,7 +28,7 @@ static void write_with(tuza_rwmutex *rw, tuza_context *ctx, atomic_int *result)
 	tuza_waitgroup_done(&others);
 }
 
-// The other way round: readers waited for the writer only.
+// M10 the other way round: readers waited for the writer only.
 TEST(readers_go_in_when_the_last_writer_that_waits_gives_up)
 {
 	for (int writers = 1; writers <= 3; writers++) {
@@ -71,7 +71,7 @@ static void acquire_with(tuza_semaphore *s, int64_t n, tuza_context *ctx, atomic
 	atomic_store(result, tuza_semaphore_acquire(s, ctx, n));
 }
 
-// Who waits behind a large request gets its turn when that gives up.
+// E3: who waits behind a large request gets its turn when that gives up.
 TEST(small_requests_are_served_when_the_large_one_before_them_gives_up)
 {
 	tuza_semaphore s;

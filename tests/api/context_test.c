@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Contexts: roots, values, what they say of themselves, misuse. After Go's context_test.go and
- * x_test.go. Contexts of the program's own making cannot be in C: a context is one type.
+ * x_test.go. X10, contexts of the program's own making, cannot be in C: a context is one type.
  */
 #include "../test.h"
 #include <pthread.h>
@@ -14,6 +14,7 @@ static bool is_done(tuza_context *ctx)
 	return tuza_chan_try_recv(tuza_context_done(ctx), NULL) == TUZA_ECLOSED;
 }
 
+// X1, X2, T6.1.
 TEST(root_never_ends_and_has_nothing)
 {
 	tuza_context *roots[] = {tuza_context_background(), tuza_context_todo()};
@@ -33,6 +34,7 @@ TEST(root_never_ends_and_has_nothing)
 	}
 }
 
+// X1, X3, X4, X5, T6.1.
 TEST(cancel_ends_the_context_and_all_below_before_it_returns)
 {
 	tuza_context *parent = tuza_context_with_cancel(tuza_context_background());
@@ -51,7 +53,7 @@ TEST(cancel_ends_the_context_and_all_below_before_it_returns)
 		CHECK_EQ(tuza_context_err(all[i]), -ECANCELED);
 		CHECK(is_done(all[i]));
 	}
-	tuza_context_cancel(parent); // Nothing happens
+	tuza_context_cancel(parent); // X5: nothing happens
 	tuza_context_cancel(late);
 	CHECK_STR(tuza_strerror(tuza_context_err(late)), "context canceled");
 	CHECK_STR(tuza_strerror(-ETIMEDOUT), "context deadline exceeded");
@@ -59,6 +61,7 @@ TEST(cancel_ends_the_context_and_all_below_before_it_returns)
 		tuza_context_free(all[i]);
 }
 
+// X5.
 TEST(parent_goes_on_when_its_child_ends)
 {
 	tuza_context *parent = tuza_context_with_cancel(tuza_context_background());
@@ -75,6 +78,7 @@ TEST(parent_goes_on_when_its_child_ends)
 	tuza_context_free(sibling);
 }
 
+// X8, T6.6.
 TEST(child_of_an_ended_parent_has_ended_from_the_start)
 {
 	tuza_context *parent = tuza_context_with_cancel(tuza_context_background());
@@ -92,7 +96,7 @@ TEST(child_of_an_ended_parent_has_ended_from_the_start)
 	tuza_context_free(parent);
 }
 
-// The nearest value of a key is the one.
+// X1, X11, T6.4: the nearest value of a key is the one.
 TEST(values_are_looked_up_from_the_context_upwards)
 {
 	int one, two, three;
@@ -135,6 +139,7 @@ TEST(owned_value_is_freed_once_with_the_last_that_sees_it)
 	CHECK_EQ(freed, 1);
 }
 
+// X12, T6.7.
 TEST(without_cancel_keeps_the_values_alone)
 {
 	int one;
@@ -159,6 +164,7 @@ TEST(without_cancel_keeps_the_values_alone)
 	tuza_context_free(value);
 }
 
+// X2, X13.
 TEST(context_tells_how_it_came_about)
 {
 	char text[128];
@@ -212,6 +218,7 @@ static void poll_err(void *arg)
 		atomic_fetch_add(&p->open, 1);
 }
 
+// X14, T6.9.
 TEST(channel_is_closed_when_the_error_is_there)
 {
 	for (int round = 0; round < 200; round++) {
@@ -293,6 +300,7 @@ static void release(void *ctx) { tuza_context_release(ctx); }
 static void free_context(void *ctx) { tuza_context_free(ctx); }
 static void close_done(void *ctx) { tuza_chan_close(tuza_context_done(ctx)); }
 
+// X11, T6.6.
 TEST(nil_parents_and_keys_panic)
 {
 	static void (*const from_nil[])(void *) = {

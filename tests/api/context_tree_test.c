@@ -27,7 +27,7 @@ static void shuffle(tuza_context **all, int n)
 	}
 }
 
-// Of values, cancels and deadlines in turn. Neither its end nor its free recurses.
+// T6.5: of values, cancels and deadlines in turn. Neither its end nor its free recurses.
 static tuza_context *derive(tuza_context *parent, int i)
 {
 	switch (i % 3) {
@@ -130,7 +130,7 @@ static void hold_children(struct shared *s)
 	tuza_waitgroup_done(&s->workers);
 }
 
-// On all processors at once.
+// T6.5: on all processors at once.
 TEST(cancel_meets_children_that_come_and_go)
 {
 	for (int round = 0; round < 20; round++) {
@@ -159,7 +159,7 @@ static void cancel_and_count(tuza_context *ctx, tuza_waitgroup *wg)
 	tuza_waitgroup_done(wg);
 }
 
-// Go: TestSimultaneousCancels.
+// T6.5: Go: TestSimultaneousCancels.
 TEST(all_of_a_tree_are_cancelled_at_once)
 {
 	enum { N = 100 };
@@ -197,7 +197,7 @@ static void cancel_child(struct pair *p, bool whole)
 	atomic_fetch_add(&p->turn, 1);
 }
 
-// Who cancels the parent finds everything ended on return, also what somebody else is ending.
+// X5: who cancels the parent finds everything ended on return, also what somebody else is ending.
 TEST(cancel_of_the_parent_waits_for_a_cancel_further_down)
 {
 	for (int round = 0; round < 300; round++) {
@@ -224,7 +224,7 @@ static void cancel_when_done(tuza_context *parent, tuza_context *child, tuza_wai
 	tuza_waitgroup_done(wg);
 }
 
-// Go: TestInterlockedCancels.
+// T6.5: Go: TestInterlockedCancels.
 TEST(child_is_cancelled_by_who_sees_the_parents_end)
 {
 	for (int i = 0; i < 100; i++) {

@@ -3,7 +3,7 @@
 /*
  * The debug server under fire: all pages at once, over many connections, while the program keeps
  * every processor busy with channels, locks, memory and new goroutines, and all profiles are on.
- *
+ * (O30, O31)
  */
 #include "test.h"
 

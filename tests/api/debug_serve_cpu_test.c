@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // not-under: thread valgrind they deliver signals late, when the stack is another one
-// The debug server's CPU profile.
+// The debug server's CPU profile. (O31)
 #include "pprof_support.h"
 
 #include <tuza/context.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The debug server.
+// The debug server. (O31, O60)
 #include "pprof_support.h"
 
 #include <tuza/go.h>

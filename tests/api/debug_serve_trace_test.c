@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Traces and metrics from the debug server.
+// Traces and metrics from the debug server. (O31, O40, O42, O60)
 #include "trace_support.h"
 
 #include <tuza/context.h>

@@ -24,7 +24,7 @@ static void report(tuza_chan *start, int turn, tuza_waitgroup *group)
 	close(null);
 }
 
-// Also to ThreadSanitizer, which does not see the locks of the library that reads them.
+// TB2: also to ThreadSanitizer, which does not see the locks of the library that reads them.
 TEST(several_reports_at_once_are_the_first)
 {
 	tuza_chan *start = tuza_chan_new(0, 0);

@@ -27,7 +27,7 @@ static int count_active(void *arg)
 	return 0;
 }
 
-// Go: GoLimit
+// E2, T7.1: Go: GoLimit
 TEST(no_more_tasks_than_the_limit_are_under_way)
 {
 	struct work w = work_new();
@@ -41,7 +41,7 @@ TEST(no_more_tasks_than_the_limit_are_under_way)
 	work_free(&w);
 }
 
-// Go: TryGo
+// E1, T7.1: Go: TryGo
 TEST(try_go_starts_a_task_only_below_the_limit)
 {
 	struct work w = work_new();
@@ -77,6 +77,7 @@ static void start_one_more(void *arg)
 	w->active++;
 }
 
+// E2
 TEST(go_waits_for_a_place_below_the_limit)
 {
 	struct work w = work_new();
@@ -93,7 +94,7 @@ TEST(go_waits_for_a_place_below_the_limit)
 	work_free(&w);
 }
 
-// Who waits is dropped with the run, without another look at the group.
+// E1. Who waits is dropped with the run, without another look at the group.
 TEST(a_limit_of_zero_blocks_all)
 {
 	static struct work w;
@@ -109,6 +110,7 @@ TEST(a_limit_of_zero_blocks_all)
 static void set_limit_2(void *group) { tuza_errgroup_set_limit(group, 2); }
 static void set_no_limit(void *group) { tuza_errgroup_set_limit(group, -1); }
 
+// E1
 TEST(changing_the_limit_of_active_tasks_panics)
 {
 	static const char text[] =

@@ -19,6 +19,7 @@ static int watch_context(void *arg)
 
 // ---- the outcome -------------------------------------------------------------------------------
 
+// E1
 TEST(wait_returns_zero_when_no_task_fails)
 {
 	struct work w = work_new();
@@ -42,7 +43,7 @@ TEST(a_group_without_tasks_does_not_wait)
 	tuza_errgroup_free(NULL);
 }
 
-// Go: ZeroGroup: the first failure stays.
+// T7.1: Go: ZeroGroup: the first failure stays.
 TEST(wait_returns_the_first_failure_each_time)
 {
 	struct work w = work_new();
@@ -69,7 +70,7 @@ TEST(a_positive_return_is_a_failure)
 	work_free(&w);
 }
 
-// Go: CancelCause
+// E1, T7.1: Go: CancelCause
 TEST(the_first_failure_ends_the_context_with_its_code_as_the_cause)
 {
 	struct work w = work_new();
@@ -88,7 +89,7 @@ TEST(the_first_failure_ends_the_context_with_its_code_as_the_cause)
 	work_free(&w);
 }
 
-// Go: WithContext: done after the wait in all cases.
+// T7.1: Go: WithContext: done after the wait in all cases.
 TEST(the_context_ends_when_the_wait_returns)
 {
 	struct work w = work_new();
@@ -238,7 +239,7 @@ __attribute__((noinline)) static int explode(void *arg)
 	return 0;
 }
 
-// Unlike Go, where it ends the process.
+// E2: unlike Go, where it ends the process.
 TEST(a_panic_in_a_task_is_a_failure_with_its_text_and_stack)
 {
 	struct work w = work_new();

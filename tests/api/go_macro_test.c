@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The go statement: every kind of function and argument, converted as in a call, evaluated now and
- * once.
+ * once. L1–L4.
  */
 #include "../test.h"
 
@@ -212,6 +212,7 @@ static long double returns_long_double(long double v)
 	return v;
 }
 
+// L2.
 TEST(go_discards_results)
 {
 	begin();
@@ -238,6 +239,7 @@ static void (*chosen(int *counter))(int)
 	return takes_seven;
 }
 
+// L1.
 TEST(go_evaluates_function_and_arguments_once_and_now)
 {
 	struct holder holder = {takes_seven}, *to_holder = &holder;
@@ -301,7 +303,7 @@ static void adds(int *sum, int v, tuza_chan *c)
 	tuza_chan_send(c, NULL);
 }
 
-// What was written before the statement is seen by the goroutine; the sum is passed on from
+// L10: what was written before the statement is seen by the goroutine; the sum is passed on from
 // each to the next.
 TEST(go_orders_what_was_written_before)
 {

@@ -107,7 +107,7 @@ static void send_numbers_and_tell(struct party *p, atomic_int *left)
 
 static void recv_numbers_of(struct party *p) { recv_numbers(p); }
 
-// Across kinds: threads and goroutines send, threads and goroutines receive; the sum is exact.
+// C11, across kinds: threads and goroutines send, threads and goroutines receive; the sum is exact.
 TEST(threads_and_goroutines_share_a_channel)
 {
 	for (size_t cap = 0; cap < 20; cap += 7) {

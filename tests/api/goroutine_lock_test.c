@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goroutines tied to their thread.
+ * Goroutines tied to their thread. R6, T3.14.
  */
 #include "../test.h"
 

@@ -40,7 +40,7 @@ static void yield_until_closed(tuza_chan *c, bool locked)
 	atomic_fetch_add(&ended, 1); // ends locked, if it was
 }
 
-// A loop that yields sees the message, tied to its thread or not.
+// T3.2: a loop that yields sees the message, tied to its thread or not.
 TEST(yielding_loop_makes_progress)
 {
 	for (int locked = 0; locked < 2; locked++) {
@@ -65,7 +65,7 @@ static void take_turns(atomic_int *turn, int me, int n, int rounds)
 	atomic_fetch_add(&ended, 1);
 }
 
-// As many goroutines as processors, each waiting for its turn without a tuza call: all run at
+// T3.3: as many goroutines as processors, each waiting for its turn without a tuza call: all run at
 // the same time.
 TEST(all_processors_run_at_the_same_time)
 {
@@ -81,7 +81,7 @@ TEST(all_processors_run_at_the_same_time)
 	}
 }
 
-// Two who wait for each other in loops without calls, with one processor too.
+// T3.6: two who wait for each other in loops without calls, with one processor too.
 TEST(loops_that_wait_for_each_other_alternate)
 {
 	atomic_int turn = 0;
@@ -101,6 +101,7 @@ static void send_locked(tuza_chan *c)
 	atomic_fetch_add(&ended, 1);
 }
 
+// T3.4.
 TEST(goroutine_tied_to_its_thread_blocks_as_any_other)
 {
 	tuza_chan *c = tuza_chan_new(0, 0);
@@ -160,7 +161,7 @@ static void check_delays(void)
 		;
 }
 
-// Endless loops on every processor delay neither a new goroutine nor a timer for long.
+// T3.7, T3.8: endless loops on every processor delay neither a new goroutine nor a timer for long.
 TEST(endless_loops_on_all_processors_starve_nobody)
 {
 	int n = tuza_gomaxprocs(0);
@@ -179,7 +180,7 @@ static void write_for_ever(int fd)
 	atomic_fetch_add(&ended, 1);
 }
 
-// The same with loops of short system calls.
+// T3.8: the same with loops of short system calls.
 TEST(loops_of_system_calls_starve_nobody)
 {
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC), n = tuza_gomaxprocs(0) + 1;
@@ -331,7 +332,7 @@ static int64_t cpu_time(void)
 	return used.tv_sec * TUZA_SECOND + used.tv_nsec;
 }
 
-// A pair of heavy workers and a pair of light ones on one processor get like shares of it.
+// T3.10: a pair of heavy workers and a pair of light ones on one processor get like shares of it.
 TEST(heavy_pair_and_light_pair_share_one_processor)
 {
 	if (test_is_chaotic()) {
@@ -375,7 +376,7 @@ static void respawn(void)
 		TUZA_GO(respawn);
 }
 
-// Changing the number of processors under goroutines that start each other for ever.
+// T3.1: changing the number of processors under goroutines that start each other for ever.
 TEST(number_of_processors_changes_while_goroutines_run)
 {
 	int before = tuza_gomaxprocs(0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * tuza_run: the life of a program inside it, and what becomes of the goroutines that it leaves
- * behind.
+ * behind. L5.
  */
 #include "../test.h"
 
@@ -66,7 +66,7 @@ static int64_t time_of_run(int (*fn)(void *), void *arg, int want)
 	return tuza_now() - start;
 }
 
-// Parked, sleeping and runnable goroutines are dropped at once, without their defers; a channel
+// L5: parked, sleeping and runnable goroutines are dropped at once, without their defers; a channel
 // they waited on may go.
 TEST_PLAIN(goroutines_left_behind_are_dropped_without_their_defers)
 {

@@ -193,7 +193,7 @@ static int compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-// The main goroutine is number 1; no number is used again.
+// L8: the main goroutine is number 1; no number is used again.
 TEST(ids_are_unique)
 {
 	enum { N = 3000 };
@@ -213,6 +213,7 @@ TEST(ids_are_unique)
 		CHECK(ids[i - 1] < ids[i]);
 }
 
+// R4, T3.9.
 TEST(num_goroutine_counts_the_living)
 {
 	tuza_chan *go_on = tuza_chan_new(0, 0);
@@ -239,7 +240,7 @@ static void be_known(tuza_chan *go_on)
 	tuza_chan_recv(go_on, NULL);
 }
 
-// Names and labels are seen in dumps; a child has the labels of its maker.
+// TB1, L11: names and labels are seen in dumps; a child has the labels of its maker.
 TEST(name_and_labels_are_shown_and_labels_inherited)
 {
 	tuza_chan *go_on = tuza_chan_new(0, 0);
@@ -276,6 +277,7 @@ TEST(errno_survives_parking)
 	CHECK_EQ(errno, 77);
 }
 
+// R1.
 TEST(gomaxprocs_returns_the_old_value_and_asks_below_one)
 {
 	int before = tuza_gomaxprocs(0);

@@ -108,6 +108,7 @@ TEST(write_waits_for_room_in_any_mode)
 	free(got);
 }
 
+// N3, T9.5.
 TEST(close_ends_reads_and_writes)
 {
 	enum { BYTES = 1 << 20 };

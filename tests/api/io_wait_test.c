@@ -132,7 +132,7 @@ TEST(many_wait_for_one_descriptor_and_all_are_woken)
 	tuza_close(fd);
 }
 
-// Absolute, and a past one is a look.
+// N2: absolute, and a past one is a look.
 TEST(deadline_ends_the_wait_and_never_too_early)
 {
 	int ends[2];
@@ -152,6 +152,7 @@ TEST(deadline_ends_the_wait_and_never_too_early)
 	tuza_close(ends[1]);
 }
 
+// N3.
 TEST(close_wakes_everybody_who_waits)
 {
 	for (int round = 0; round < 50; round++) {

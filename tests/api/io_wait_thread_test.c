@@ -122,7 +122,7 @@ static int wait_again(void *fd)
 	return 0;
 }
 
-// Dropped with its run; the descriptor may be waited for in the next.
+// L5: dropped with its run; the descriptor may be waited for in the next.
 TEST_PLAIN(descriptor_is_waited_for_in_one_run_after_another)
 {
 	int ends[2];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a leak check ignores, and the check of a block.
+// What a leak check ignores, and the check of a block. T7.5.
 #include "leak_support.h"
 
 // ---- names -----------------------------------------------------------------------------------

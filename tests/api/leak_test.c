@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The leak check: what is left behind, who may ask, how long it waits.
+// The leak check: what is left behind, who may ask, how long it waits. T7.5.
 #include "leak_support.h"
 
 #include <pthread.h>

@@ -16,6 +16,7 @@ static int done_of_ten(tuza_sometimes s) // tuza-vet: ignore copylocks, it is a 
 	return done;
 }
 
+// E7, T7.4
 TEST(sometimes_is_on_each_occasion_that_a_field_names)
 {
 	CHECK_EQ(done_of_ten((tuza_sometimes){0}), 1);

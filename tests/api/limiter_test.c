@@ -43,7 +43,7 @@ static void check_attempts(
 
 // ---- allow -------------------------------------------------------------------------------------
 
-// A bucket starts full; what does not fit takes nothing.
+// E6, T7.4: a bucket starts full; what does not fit takes nothing.
 TEST(allow_lets_a_burst_through_and_then_as_much_as_has_come)
 {
 	CHECK_ATTEMPTS(TENTH, 1, {0, 1, true}, {0, 1, false}, {0, 1, false}, {1, 1, true},
@@ -53,13 +53,14 @@ TEST(allow_lets_a_burst_through_and_then_as_much_as_has_come)
 		{4, 1, false}, {9, 3, true}, {9, 0, true}, {9, 1, false});
 }
 
+// T7.4
 TEST(a_clock_that_jumps_back_brings_no_tokens)
 {
 	CHECK_ATTEMPTS(TENTH, 3, {1, 1, true}, {0, 1, true}, {0, 1, true}, {0, 1, false},
 		{0, 1, false}, {1, 1, true}, {1, 1, false}, {2, 1, true}, {2, 1, false});
 }
 
-// After many steps it has neither lost a token nor found one.
+// T7.4: after many steps it has neither lost a token nor found one.
 TEST(steps_of_time_do_not_add_up_to_an_error)
 {
 	tuza_limiter l;
@@ -84,7 +85,7 @@ TEST(a_zeroed_limiter_lets_nothing_pass)
 	CHECK_EQ(tuza_limiter_wait(&l, tuza_context_background(), 1), TUZA_EBURST);
 }
 
-// Zero and tiny limits
+// E6, T7.4: zero and tiny limits
 TEST(a_limit_of_zero_allows_the_burst_alone)
 {
 	const double none[] = {0, -1, NAN};
@@ -110,6 +111,7 @@ TEST(a_limit_of_zero_allows_the_burst_alone)
 	CHECK(tuza_limiter_tokens_at(&tiny, T(3)) >= 0);
 }
 
+// E6
 TEST(without_a_limit_the_burst_does_not_matter)
 {
 	const double all[] = {TUZA_LIMIT_INF, INFINITY, tuza_limiter_every(0)};
@@ -139,7 +141,7 @@ static void try_often(void *arg)
 		c->allowed += tuza_limiter_allow(&c->limiter);
 }
 
-// Simultaneous requests
+// T7.4: simultaneous requests
 TEST(of_many_at_once_as_many_pass_as_the_burst)
 {
 	struct crowd c = {.allowed = 0};
@@ -159,7 +161,7 @@ static void try_very_often(void *arg)
 	c->allowed += allowed;
 }
 
-// No more than the limit in the long run, though callers overtake each other, and the kernel
+// T7.4: no more than the limit in the long run, though callers overtake each other, and the kernel
 // stops some for a while.
 TEST(in_the_long_run_no_more_pass_than_the_limit)
 {
@@ -252,7 +254,7 @@ TEST(the_delay_is_what_is_left_until_the_event)
 	CHECK(tuza_reservation_delay(&r) <= 1000001 * TUZA_SECOND);
 }
 
-// Reserve/cancel arithmetic
+// T7.4: reserve/cancel arithmetic
 TEST(cancel_gives_the_last_reservation_back)
 {
 	LIMITER(TENTH, 2);
@@ -324,7 +326,7 @@ TEST(reservations_survive_a_clock_that_jumps_back)
 	RESERVE(1, 2, 4);
 }
 
-// Go: SetLimit/SetBurst with outstanding reservations
+// T7.4: Go: SetLimit/SetBurst with outstanding reservations
 TEST(a_new_limit_or_burst_leaves_reservations_alone)
 {
 	{

@@ -10,6 +10,7 @@
 // One event in 11 days: no test lasts that long.
 #define VERY_SLOW 1e-6
 
+// E6, T7.4
 TEST(wait_fails_at_once_when_it_must)
 {
 	tuza_context *background = tuza_context_background();
@@ -49,6 +50,7 @@ static void wait_as(struct waiter *w)
 	w->result = code == 0 ? 1 : code;
 }
 
+// E6
 TEST(a_cancelled_wait_gives_its_tokens_back)
 {
 	const double limits[] = {VERY_SLOW, 0};
@@ -87,7 +89,7 @@ static void wait_five_times(void *limiter)
 		CHECK_EQ(tuza_limiter_wait(limiter, tuza_context_background(), 1), 0);
 }
 
-// No more than the limit in the long run; how many at least is the machine's to say.
+// T7.4: no more than the limit in the long run; how many at least is the machine's to say.
 TEST(waits_let_no_more_pass_than_the_limit)
 {
 	tuza_limiter l;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // tuza-vet: ignore-file copylocks, what is copied are maps that were never used
 /*
- * Concurrent maps: sync.Map, which is also x/sync's syncmap. After Go's sync/map_test.go.
+ * Concurrent maps: sync.Map, which is also x/sync's syncmap (E5). After Go's sync/map_test.go.
  */
 #include "sync_support.h"
 
@@ -50,7 +50,7 @@ static bool count_key(const void *key, void *value, void *arg)
 
 static void *as_value(int i) { return (void *)(intptr_t)i; }
 
-// Go: TestMapMatchesRWMutex: random sequences of all operations, against an array.
+// T5.7: Go: TestMapMatchesRWMutex: random sequences of all operations, against an array.
 TEST(map_does_what_a_plain_table_does)
 {
 	make_keys();
@@ -132,7 +132,7 @@ TEST(map_does_what_a_plain_table_does)
 	}
 }
 
-// A zeroed map, never stored to.
+// M60: a zeroed map, never stored to.
 TEST(empty_map_finds_nothing)
 {
 	tuza_map map = {0};
@@ -141,7 +141,7 @@ TEST(empty_map_finds_nothing)
 	CHECK(!tuza_map_load(&map, "key", &got));
 	CHECK(got == NULL);
 	CHECK(!tuza_map_load_and_delete(&map, "key", NULL));
-	CHECK(!tuza_map_compare_and_swap(&map, "key", NULL, NULL)); // On a missing key
+	CHECK(!tuza_map_compare_and_swap(&map, "key", NULL, NULL)); // T5.7: on a missing key
 	CHECK(!tuza_map_compare_and_delete(&map, "key", NULL));
 	tuza_map_range(&map, count_key, NULL);
 	tuza_map_clear(&map);
@@ -189,7 +189,7 @@ static bool stop_at_third(const void *key, void *value, void *arg)
 	return ++*(int *)arg < 3;
 }
 
-// Go: TestMapRangeNestedCall; what was deleted before its turn is not visited.
+// T5.7, M60: Go: TestMapRangeNestedCall; what was deleted before its turn is not visited.
 TEST(range_lets_its_function_change_the_map)
 {
 	make_keys();
@@ -266,7 +266,7 @@ static void *come_and_go_on_thread(void *arg)
 	return NULL;
 }
 
-// Lookups without a lock, while keys come, move and go.
+// T5.7: lookups without a lock, while keys come, move and go.
 TEST(load_gets_the_value_of_its_key_while_others_change_the_map)
 {
 	make_keys();
@@ -309,7 +309,7 @@ static bool free_value(const void *key, void *value, void *arg)
 	return true;
 }
 
-// Of many who store at the same time one wins, and all see what it made.
+// M60: of many who store at the same time one wins, and all see what it made.
 TEST(load_or_store_lets_one_win)
 {
 	make_keys();
@@ -335,7 +335,7 @@ static void store_for_ever(void *arg)
 	}
 }
 
-// Go: TestConcurrentRange: each key exactly once.
+// T5.7: Go: TestConcurrentRange: each key exactly once.
 TEST(range_visits_each_key_once_while_values_change)
 {
 	make_keys();

@@ -32,6 +32,7 @@ static void hammer(void *arg)
 	}
 }
 
+// T5.1, M6.
 TEST(mutex_lets_one_in_at_a_time)
 {
 	struct counter c = {0};
@@ -46,7 +47,7 @@ static void *hammer_thread(void *arg)
 	return NULL;
 }
 
-// What waits is a goroutine or a thread, whoever.
+// T5.1: what waits is a goroutine or a thread, whoever.
 TEST(mutex_works_between_goroutines_and_threads)
 {
 	struct counter c = {0};
@@ -64,6 +65,7 @@ TEST(mutex_works_between_goroutines_and_threads)
 
 static void lock_mutex(void *arg) { tuza_mutex_lock(arg); }
 
+// M4.
 TEST(try_lock_fails_when_locked_and_never_blocks)
 {
 	tuza_mutex m = {0};
@@ -78,7 +80,7 @@ TEST(try_lock_fails_when_locked_and_never_blocks)
 	tuza_mutex_unlock(&m);
 }
 
-// Locked by one, unlocked by another.
+// M1: locked by one, unlocked by another.
 TEST(mutex_is_owned_by_nobody)
 {
 	tuza_mutex m = {0};
@@ -90,7 +92,7 @@ TEST(mutex_is_owned_by_nobody)
 	tuza_mutex_unlock(&m);
 }
 
-// Not recursive.
+// M1: not recursive.
 TEST(second_lock_by_the_same_goroutine_waits)
 {
 	tuza_mutex m = {0};
@@ -118,7 +120,7 @@ static void hog_run(void *arg)
 	}
 }
 
-// Golang/go#13086: who holds the lock nearly always does not keep another from it.
+// T5.1, M2, M3, golang/go#13086: who holds the lock nearly always does not keep another from it.
 TEST(hog_does_not_starve_another_goroutine)
 {
 	struct hog h = {0};
@@ -165,7 +167,7 @@ static int64_t median_wait_beside_a_hog(void)
 	return waits[WAITS / 2];
 }
 
-// Of two that hold it for long, each gets its turn: the typical wait is that of the other's
+// M3: of two that hold it for long, each gets its turn: the typical wait is that of the other's
 // turns within a millisecond. While the kernel runs others it is theirs, too: so some tries.
 TEST(waiter_older_than_a_millisecond_is_handed_the_lock)
 {
@@ -189,6 +191,7 @@ static void take_turn(struct order *o, int who)
 	tuza_mutex_unlock(&o->mutex);
 }
 
+// M2.
 TEST(waiters_get_the_lock_in_the_order_they_came)
 {
 	struct order o = {0};
@@ -266,7 +269,7 @@ static int use_what_was_left(void *arg)
 	return 0;
 }
 
-// A goroutine that tuza_run dropped waits for nothing any more; the mutex is as good as before.
+// L5: a goroutine that tuza_run dropped waits for nothing any more; the mutex is as good as before.
 TEST_PLAIN(mutex_survives_a_waiter_that_was_dropped)
 {
 	static tuza_mutex m;
@@ -367,6 +370,7 @@ static int misuse(void *arg)
 	return tuza_try(misuse_run, arg, NULL) ? 77 : 78;
 }
 
+// T5.1, M5, M12.
 TEST_PLAIN(unlock_of_unlocked_is_fatal_even_under_a_try)
 {
 	static const char *const texts[] = {

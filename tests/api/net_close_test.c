@@ -26,7 +26,7 @@ TEST(closed_other_end_reads_as_end_and_refuses_writes)
 	}
 }
 
-// Who waits is told, and so is everybody who comes later. A handle outlives its slot.
+// N3, T9.2: who waits is told, and so is everybody who comes later. A handle outlives its slot.
 TEST(close_unblocks_and_the_handle_stays_closed)
 {
 	for (int round = 0; round < 30; round++) {
@@ -103,7 +103,7 @@ TEST(close_races_with_read)
 	}
 }
 
-// Half a connection.
+// T9.2: half a connection.
 TEST(close_write_ends_one_direction)
 {
 	char bytes[8];

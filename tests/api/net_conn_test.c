@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-// Go: BasicIO.
+// T9.6, Go: BasicIO.
 TEST(what_is_written_is_read_in_order)
 {
 	enum { TOTAL = 1 << 20 };
@@ -74,7 +74,7 @@ TEST(peek_leaves_what_it_shows)
 	}
 }
 
-// Go: PingPong.
+// T9.6, Go: PingPong.
 TEST(two_ends_answer_each_other)
 {
 	FOR_EACH_PAIR(p)
@@ -95,7 +95,7 @@ TEST(two_ends_answer_each_other)
 	}
 }
 
-// At once, whatever there is, and whatever the deadline.
+// N5: at once, whatever there is, and whatever the deadline.
 TEST(read_of_nothing_waits_for_nothing)
 {
 	FOR_EACH_PAIR(p)
@@ -123,7 +123,7 @@ static void write_records(tuza_conn *conn, char c, atomic_int *left)
 	atomic_fetch_sub(left, 1);
 }
 
-// A write is never mixed with another.
+// N1: a write is never mixed with another.
 TEST(writes_of_many_goroutines_are_not_mixed)
 {
 	static char got[RECORD * RECORDS * WRITERS];
@@ -301,7 +301,7 @@ static int use_left_over(void *kind)
 	return 0;
 }
 
-// Who was reading when its run ended is gone; the connection is not, and nobody waits for who
+// L5: who was reading when its run ended is gone; the connection is not, and nobody waits for who
 // is gone.
 TEST_PLAIN(connection_outlives_the_run_that_used_it)
 {

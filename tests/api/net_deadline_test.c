@@ -11,7 +11,7 @@
 	for (int kind = 0; kind < PAIR_KINDS; kind++)                                              \
 		for (struct pair p = pair_of(kind), *once = &p; once; once = NULL)
 
-// Never early, and as long as the deadline stays, for every call.
+// N2, T9.1: never early, and as long as the deadline stays, for every call.
 TEST(read_times_out_at_its_deadline_and_again)
 {
 	static const int64_t times[] = {
@@ -53,7 +53,7 @@ TEST(past_deadline_fails_although_there_is_data)
 	}
 }
 
-// Go: ReadTimeoutUnblocksRead.
+// T9.2: Go: ReadTimeoutUnblocksRead.
 TEST(deadline_set_by_another_ends_the_read_under_way)
 {
 	FOR_EACH_PAIR(p)
@@ -95,7 +95,7 @@ TEST(read_under_way_follows_the_deadline)
 	}
 }
 
-// Go: MustNotReturn: clearing the past deadline of reads leaves that of writes, and the read
+// T9.1, Go: MustNotReturn: clearing the past deadline of reads leaves that of writes, and the read
 // waits.
 TEST(directions_have_deadlines_of_their_own)
 {
@@ -118,7 +118,7 @@ TEST(directions_have_deadlines_of_their_own)
 	}
 }
 
-// What was written before the deadline counts.
+// N5: what was written before the deadline counts.
 TEST(write_times_out_when_nobody_reads)
 {
 	enum { BYTES = 32 << 20 };
@@ -138,7 +138,7 @@ TEST(write_times_out_when_nobody_reads)
 	free(bytes);
 }
 
-// Go: ProlongedTimeout: a new deadline before each call, far away.
+// T9.1, Go: ProlongedTimeout: a new deadline before each call, far away.
 TEST(deadline_moves_with_each_call)
 {
 	FOR_EACH_PAIR(p)
@@ -179,7 +179,7 @@ static void change_deadlines(tuza_conn *conn, atomic_int *left)
 	atomic_fetch_sub(left, 1);
 }
 
-// Go: ReadWriteDeadlineRace and ConcurrentSetDeadline.
+// T9.1, Go: ReadWriteDeadlineRace and ConcurrentSetDeadline.
 TEST(deadlines_race_with_reads)
 {
 	FOR_EACH_PAIR(p)
@@ -203,7 +203,7 @@ static void accept_now(struct call *c)
 	atomic_store(&c->done, 1);
 }
 
-// Accept timeout.
+// T9.1: accept timeout.
 TEST(accept_times_out)
 {
 	tuza_listener *l;

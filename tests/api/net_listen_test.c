@@ -21,7 +21,7 @@ static void accept_now(struct accept *a)
 	atomic_store(&a->done, 1);
 }
 
-// Go: ListenerClose.
+// N3, T9.2: Go: ListenerClose.
 TEST(close_unblocks_accept_and_frees_the_address)
 {
 	char address[TUZA_ADDRESS_TEXT];
@@ -247,7 +247,7 @@ static int full_listener(const char *name)
 	return fd;
 }
 
-// Cancel during dial; nothing stays open.
+// T9.3, X16: cancel during dial; nothing stays open.
 TEST(context_ends_a_dial)
 {
 	char name[64];
@@ -287,7 +287,7 @@ TEST(ended_context_dials_nothing)
 	CHECK_PANICS("nil context", dial_nil, &conn);
 }
 
-// Cancel after dial.
+// T9.3: cancel after dial.
 TEST(context_means_nothing_to_a_connection_that_exists)
 {
 	char address[TUZA_ADDRESS_TEXT], byte;

@@ -61,7 +61,7 @@ static void receive(struct call *c)
 	atomic_store(&c->done, 1);
 }
 
-// Go: CloseUnblocksReadUDP, and deadlines.
+// T9.2: Go: CloseUnblocksReadUDP, and deadlines.
 TEST(receiver_is_ended_by_close_and_by_deadline)
 {
 	tuza_address at;

@@ -196,7 +196,7 @@ static int ask_again(void *arg)
 	return 0;
 }
 
-// A question of a run that has ended keeps nobody waiting in the next.
+// L5: a question of a run that has ended keeps nobody waiting in the next.
 TEST_PLAIN(question_is_forgotten_with_its_run)
 {
 	for (int i = 0; i < 5; i++) {

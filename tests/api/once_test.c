@@ -33,6 +33,7 @@ static void *use_on_thread(void *arg)
 	return NULL;
 }
 
+// T5.4, M30.
 TEST(function_is_called_once_and_all_callers_see_what_it_did)
 {
 	for (int round = 0; round < 100; round++) {
@@ -64,7 +65,7 @@ static void use_gate(void *arg)
 	atomic_fetch_add(&g->back, 1);
 }
 
-// Nobody returns before the first call has ended.
+// M30: nobody returns before the first call has ended.
 TEST(callers_wait_until_the_first_call_has_ended)
 {
 	struct gate g = {.go_on = tuza_chan_new(0, 0)};
@@ -96,6 +97,7 @@ static void do_fail(void *arg)
 	tuza_once_do(&f->once, fail, &f->calls);
 }
 
+// T5.4, M30.
 TEST(panic_counts_as_done)
 {
 	struct failing f = {0};
@@ -117,6 +119,7 @@ static void do_leave(void *arg)
 	tuza_once_do(&f->once, leave, &f->calls);
 }
 
+// M30.
 TEST(goexit_counts_as_done)
 {
 	struct failing f = {0};
@@ -127,6 +130,7 @@ TEST(goexit_counts_as_done)
 
 static void do_itself(void *arg) { tuza_once_do(arg, do_itself, arg); }
 
+// M30.
 TEST(once_that_uses_itself_waits_for_ever)
 {
 	static tuza_once once; // static: it is waited on to the end

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Deferred calls: when they run, in which order, with which arguments.
+ * Deferred calls: when they run, in which order, with which arguments. P1, P2.
  */
 #include "../test.h"
 
@@ -109,7 +109,7 @@ static int result_before_defers(int *value)
 	return *value;
 }
 
-// Function and argument are those of the moment of the statement.
+// P1: function and argument are those of the moment of the statement.
 TEST(defer_evaluates_function_and_argument_now)
 {
 	void (*fn)(const char *) = note;
@@ -245,7 +245,7 @@ static void outermost(void *arg)
 	note("after");
 }
 
-// From the innermost outwards; what already ran does not run again.
+// P3: from the innermost outwards; what already ran does not run again.
 TEST(panic_runs_the_defers_of_all_frames_given_up)
 {
 	int n = 1;

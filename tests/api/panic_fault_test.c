@@ -2,7 +2,7 @@
 /*
  * Faults contained as panics: NULL dereference, wild addresses, division by zero, a file that is
  * too short.
- * What is not contained: tests/die.
+ * P11. What is not contained: tests/die.
  */
 // not-under: valgrind it reports each of the wild accesses that this test is about
 #include "../test.h"

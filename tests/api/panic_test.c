@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Panics and what contains them. For those that end the process see tests/die.
+ * Panics and what contains them. P1–P12; for those that end the process see tests/die.
  */
 #include "../test.h"
 
@@ -79,7 +79,7 @@ static void try_inner(void *arg)
 	note("b");
 }
 
-// The innermost try contains; an outer one knows nothing of it.
+// P3: the innermost try contains; an outer one knows nothing of it.
 TEST(tries_nest)
 {
 	tuza_panic_info info;
@@ -137,7 +137,7 @@ static void panic_in_two_defers(void *arg)
 	tuza_panic("%s", (char *)arg);
 }
 
-// A panic in a deferred call takes the place of the first; the other deferred calls run once.
+// P6: a panic in a deferred call takes the place of the first; the other deferred calls run once.
 TEST(panic_in_a_deferred_call_supersedes)
 {
 	begin();
@@ -162,7 +162,7 @@ static void panic_over_a_try(void *arg)
 	tuza_panic("goes on");
 }
 
-// What a deferred call contains inside itself is not the panic that runs it.
+// P4: what a deferred call contains inside itself is not the panic that runs it.
 TEST(try_in_a_deferred_call_does_not_stop_the_panic)
 {
 	begin();
@@ -215,6 +215,7 @@ static void exit_in_a_try(void *arg)
 	note("after");
 }
 
+// P8.
 TEST(goexit_runs_the_defers_and_passes_every_try)
 {
 	begin();
@@ -250,7 +251,7 @@ static void exit_and_contain_deeper(void)
 	tuza_goexit();
 }
 
-// A panic raised during a goexit and contained does not cancel the goexit.
+// P8: a panic raised during a goexit and contained does not cancel the goexit.
 TEST(contained_panic_does_not_cancel_a_goexit)
 {
 	begin();
@@ -322,7 +323,7 @@ TEST(panics_of_many_goroutines_stay_apart)
 
 static void return_plainly(void *arg) { note(arg); }
 
-// On a thread that is no goroutine.
+// P3, on a thread that is no goroutine.
 TEST_PLAIN(plain_thread_tries_and_defers_too)
 {
 	int depth = 3;

@@ -31,6 +31,7 @@ static tuza_pool counted_pool(void)
 	return (tuza_pool){.make = make_item, .arg = (void *)7, .drop = drop_item};
 }
 
+// T5.6, M50.
 TEST(get_returns_what_was_put_else_what_make_makes)
 {
 	tuza_pool bare = {0}, pool = counted_pool();
@@ -57,7 +58,7 @@ TEST(get_returns_what_was_put_else_what_make_makes)
 	CHECK_EQ(dropped, 2);
 }
 
-// Any item may vanish; none is lost without being dropped.
+// M50: any item may vanish; none is lost without being dropped.
 TEST(pool_keeps_a_bounded_number_of_items)
 {
 	enum { N = 100000 };
@@ -99,7 +100,7 @@ static void *take_and_give_on_thread(void *pool)
 	return NULL;
 }
 
-// Go: TestPoolStress: nobody gets an item that another has; all are dropped in the end.
+// T5.6: Go: TestPoolStress: nobody gets an item that another has; all are dropped in the end.
 TEST(item_is_given_to_one_at_a_time)
 {
 	tuza_pool pool = counted_pool();
@@ -122,6 +123,7 @@ static void get_from_nil(void *arg)
 
 static void put_to_nil(void *arg) { tuza_pool_put(NULL, arg); }
 
+// M50.
 TEST(nil_pool_panics)
 {
 	CHECK_PANICS("nil Pool", get_from_nil, NULL);

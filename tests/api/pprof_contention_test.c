@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The block and the mutex profile.
+// The block and the mutex profile. (O30, O33, O35)
 #include "pprof_support.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // not-under: thread valgrind they deliver signals late, when the stack is another one
-// The CPU profile.
+// The CPU profile. (O30, O36)
 #include "pprof_support.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The heap profile of tuza_malloc.
+// The heap profile of tuza_malloc. (O30, O34)
 #include "pprof_support.h"
 
 #include <tuza/go.h>

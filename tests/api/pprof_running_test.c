@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // not-under: thread valgrind they deliver signals late, so nobody is asked there
-// The stacks of goroutines that run, on other threads, in profiles and dumps.
+// The stacks of goroutines that run, on other threads, in profiles and dumps. (O30, O36)
 #include "pprof_support.h"
 
 #include <poll.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Profiles of one moment: goroutines and threads.
+// Profiles of one moment: goroutines and threads. (O30, O32, O36)
 #include "pprof_support.h"
 
 #include <tuza/go.h>

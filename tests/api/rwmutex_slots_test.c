@@ -224,6 +224,7 @@ TEST(rare_writers_among_readers_that_meet_are_alone)
 	tuza_rwmutex_unlock(&b.rw);
 }
 
+// M12.
 TEST(unlock_of_an_unlocked_lock_with_slots_is_fatal)
 {
 	char output[2000];

@@ -23,7 +23,7 @@ static void read_together(void *arg)
 	atomic_fetch_add(&r->done, 1);
 }
 
-// More readers than processors.
+// T5.2: more readers than processors.
 TEST(readers_hold_the_lock_together)
 {
 	for (int n = 1; n <= 12; n += 3) {
@@ -86,7 +86,7 @@ static void *read_thread(void *arg)
 	return NULL;
 }
 
-// The hammer, with threads among the goroutines.
+// T5.2: the hammer, with threads among the goroutines.
 TEST(writer_is_alone)
 {
 	for (int readers = 1; readers <= 10; readers += 3) {
@@ -114,7 +114,7 @@ TEST(writer_is_alone)
 static void lock_rw(void *rw) { tuza_rwmutex_lock(rw); }
 static void rlock_rw(void *rw) { tuza_rwmutex_rlock(rw); }
 
-// Go: TestRWMutexTryLock's table.
+// T5.2: Go: TestRWMutexTryLock's table.
 TEST(try_locks_of_a_rwmutex_fail_exactly_when_they_would_wait)
 {
 	tuza_rwmutex rw = {0};
@@ -136,6 +136,7 @@ TEST(try_locks_of_a_rwmutex_fail_exactly_when_they_would_wait)
 	tuza_rwmutex_unlock(&rw);
 }
 
+// M10.
 TEST(writer_that_waits_keeps_new_readers_out)
 {
 	tuza_rwmutex rw = {0};
@@ -183,7 +184,7 @@ static void log_writer(void *arg)
 	atomic_store(&l->written, true);
 }
 
-// Also those that came after a writer that waits.
+// M11: also those that came after a writer that waits.
 TEST(unlock_lets_all_waiting_readers_in_before_the_next_writer)
 {
 	struct log l = {0};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The truth table: what blocks always and what never, plainly and in a select. After Go's
- * test/chan/select3.go.
+ * test/chan/select3.go. T2.9, T2.11.
  */
 #include "../test.h"
 
@@ -171,6 +171,7 @@ static void select_only_null(void *arg)
 	TUZA_SELECT(TUZA_RECV(arg, NULL), TUZA_SEND(arg, &(int){1}));
 }
 
+// S3.
 TEST(select_without_live_cases_blocks_for_ever)
 {
 	CHECK(blocks(select_nothing, NULL));
@@ -209,7 +210,7 @@ static void check_non_blocking(size_t bytes, const void *value)
 	}
 }
 
-// The non-blocking forms succeed as soon as a partner waits, for several types.
+// T2.4: the non-blocking forms succeed as soon as a partner waits, for several types.
 TEST(non_blocking_forms_succeed_once_a_partner_waits)
 {
 	check_non_blocking(sizeof(int32_t), &(int32_t){123});

@@ -10,7 +10,7 @@
 
 static tuza_chan *new_int_chan(size_t cap) { return tuza_chan_new(sizeof(int), cap); }
 
-// Two cases that are always ready are taken equally often, to within 10 sigma.
+// T1.13, S2: two cases that are always ready are taken equally often, to within 10 sigma.
 TEST(select_is_fair_between_ready_cases)
 {
 	enum { TRIALS = 10000 };
@@ -68,7 +68,7 @@ static void recv_n(tuza_chan *c, int n, int *out, tuza_waitgroup *received)
 	tuza_waitgroup_done(received);
 }
 
-// A choice between two values for one channel takes each in more than a tenth of the trials.
+// T1.14: a choice between two values for one channel takes each in more than a tenth of the trials.
 TEST(select_between_sends_on_one_channel_takes_both)
 {
 	for (size_t cap = 0; cap <= 100; cap += 100) {
@@ -98,7 +98,7 @@ static void serve(tuza_chan *c, tuza_chan *other)
 	}
 }
 
-// What a losing case held is given back: 100,000 selects that wait take no memory for good.
+// T2.8: what a losing case held is given back: 100,000 selects that wait take no memory for good.
 TEST(selects_that_wait_leak_nothing)
 {
 	tuza_chan *c = new_int_chan(0), *other = new_int_chan(0);
@@ -210,7 +210,7 @@ static void flood(tuza_chan *c, atomic_int *stop)
 		(void)TUZA_SELECT(TUZA_SEND(c, &(int){1}), TUZA_AFTER(TUZA_MILLISECOND));
 }
 
-// Two goroutines flood the channel; the time in the same select comes all the same.
+// T3.5: two goroutines flood the channel; the time in the same select comes all the same.
 TEST(time_case_fires_though_a_channel_is_flooded)
 {
 	tuza_chan *c = new_int_chan(0);

@@ -15,7 +15,7 @@ static void try_recv_and_tell(tuza_chan *c, tuza_chan *missed)
 	tuza_send(missed, empty);
 }
 
-// The channel holds a value or is closed at every instant, so a non-blocking receive
+// T1.8, C19: the channel holds a value or is closed at every instant, so a non-blocking receive
 // finds something.
 TEST(non_blocking_receive_never_misses_a_channel_that_is_always_ready)
 {
@@ -40,7 +40,7 @@ static void select_and_tell(tuza_chan *c1, tuza_chan *c2, tuza_chan *missed)
 	tuza_send(missed, none);
 }
 
-// One of the two channels is ready at every instant, so the default is never
+// T1.9, T1.10, S5: one of the two channels is ready at every instant, so the default is never
 // taken.
 TEST(select_never_takes_default_while_one_channel_is_always_ready)
 {
@@ -77,7 +77,7 @@ static void select_on_itself(tuza_chan *c, int me, bool buffered, atomic_int *en
 	atomic_fetch_add(ended, 1);
 }
 
-// Two selects, each with both directions of one channel; nobody receives his own value.
+// T1.11, S4: two selects, each with both directions of one channel; nobody receives his own value.
 TEST(selects_on_both_ends_of_one_channel_meet_each_other_only)
 {
 	for (size_t cap = 0; cap <= 10; cap += 10) {
@@ -135,7 +135,7 @@ static void select_recv_all(tuza_chan *a, tuza_chan *b, tuza_chan *c, tuza_chan 
 	}
 }
 
-// Dedicated senders and receivers, one select that sends to all and one that receives from
+// T1.12: dedicated senders and receivers, one select that sends to all and one that receives from
 // all.
 TEST(selects_and_plain_operations_finish_together)
 {
@@ -170,7 +170,7 @@ static void recv_and_tell(tuza_chan *c, tuza_chan *e)
 	tuza_chan_send(e, NULL);
 }
 
-// A select that has one channel twice leaves the queue of that channel intact when another
+// T1.18: a select that has one channel twice leaves the queue of that channel intact when another
 // case wins.
 TEST(duplicate_channel_does_not_corrupt_the_queue)
 {
@@ -215,7 +215,7 @@ static void forward(tuza_chan *in, tuza_chan *out, atomic_int *left)
 		tuza_chan_close(out);
 }
 
-// The two sides of a select never both fire; every value arrives once.
+// T2.1: the two sides of a select never both fire; every value arrives once.
 TEST(one_select_never_delivers_twice)
 {
 	tuza_chan *c[CHANNELS], *all = new_int_chan(0);
@@ -257,7 +257,7 @@ static void recv_int(tuza_chan *c, atomic_int *got)
 	atomic_fetch_add(got, v);
 }
 
-// The case of a select that lost leaves the others who wait on that channel where they are.
+// T2.12: the case of a select that lost leaves the others who wait on that channel where they are.
 TEST(losing_case_leaves_other_waiters_in_the_queue)
 {
 	tuza_chan *a = new_int_chan(0), *b = new_int_chan(0);

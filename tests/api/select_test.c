@@ -8,7 +8,7 @@ static tuza_chan *new_int_chan(size_t cap) { return tuza_chan_new(sizeof(int), c
 
 static void send_int(tuza_chan *c, int v) { tuza_send(c, v); }
 
-// With one case ready, that one, wherever it stands.
+// S2: with one case ready, that one, wherever it stands.
 TEST(select_takes_the_ready_case)
 {
 	for (int ready = 0; ready < 4; ready++) {
@@ -28,7 +28,7 @@ TEST(select_takes_the_ready_case)
 	}
 }
 
-// With none ready the default, first, last or in between; with one ready never.
+// S2: with none ready the default, first, last or in between; with one ready never.
 TEST(default_is_taken_only_when_nothing_is_ready)
 {
 	tuza_chan *c = new_int_chan(1), *full = new_int_chan(1);
@@ -49,7 +49,7 @@ TEST(default_is_taken_only_when_nothing_is_ready)
 	tuza_chan_release(full);
 }
 
-// Cases on NULL are skipped, so that setting a channel to NULL disables its case.
+// T2.7, S3: cases on NULL are skipped, so that setting a channel to NULL disables its case.
 TEST(null_channels_are_never_chosen)
 {
 	tuza_chan *null = NULL, *a = new_int_chan(1), *b = new_int_chan(1);
@@ -68,7 +68,7 @@ TEST(null_channels_are_never_chosen)
 	tuza_chan_release(b);
 }
 
-// Ok, and what a closed channel gives, beside cases that wait.
+// C15, C18: ok, and what a closed channel gives, beside cases that wait.
 TEST(closed_channel_is_always_ready_to_receive)
 {
 	tuza_chan *idle = new_int_chan(0), *closed = new_int_chan(2);
@@ -89,7 +89,7 @@ TEST(closed_channel_is_always_ready_to_receive)
 	tuza_chan_release(closed);
 }
 
-// What belongs to the cases not taken stays untouched, when it waited too.
+// T2.10: what belongs to the cases not taken stays untouched, when it waited too.
 TEST(cases_not_taken_change_nothing)
 {
 	for (int waits = 0; waits < 2; waits++) {
@@ -120,7 +120,7 @@ static void select_two(tuza_chan *in, tuza_chan *out, atomic_int *result)
 	atomic_store(result, i == 0 ? v : -5);
 }
 
-// Whoever comes to a select that waits does the operation of its case, and of no other.
+// S8: whoever comes to a select that waits does the operation of its case, and of no other.
 TEST(select_that_waits_is_served_by_either_case)
 {
 	for (int by_send = 0; by_send < 2; by_send++) {
@@ -143,7 +143,7 @@ TEST(select_that_waits_is_served_by_either_case)
 	}
 }
 
-// One channel in many cases; whichever fires, it fires once.
+// S4: one channel in many cases; whichever fires, it fires once.
 TEST(channel_may_appear_in_many_cases)
 {
 	tuza_chan *c = new_int_chan(0);
@@ -163,7 +163,7 @@ TEST(channel_may_appear_in_many_cases)
 	tuza_chan_release(c);
 }
 
-// Break leaves the switch only.
+// S10: break leaves the switch only.
 TEST(break_leaves_the_switch_and_not_the_loop)
 {
 	tuza_chan *c = new_int_chan(3);
@@ -206,7 +206,7 @@ static void select_ordered_two_defaults(void *arg)
 	tuza_select_ordered(cases, 2);
 }
 
-// Up to 65536 cases.
+// S7, S9: up to 65536 cases.
 TEST(select_takes_up_to_65536_cases)
 {
 	tuza_select_case *cases = calloc(65537, sizeof(*cases));

@@ -36,7 +36,7 @@ static void *hold_on_thread(void *arg)
 	return NULL;
 }
 
-// The hammer: never more than the size is held, nobody waits for ever.
+// T7.2: the hammer: never more than the size is held, nobody waits for ever.
 TEST(no_more_than_the_size_is_held)
 {
 	struct held h = {.size = 10};
@@ -51,7 +51,7 @@ TEST(no_more_than_the_size_is_held)
 	CHECK(tuza_semaphore_try_acquire(&h.s, h.size));
 }
 
-// Go: TestWeightedTryAcquire.
+// T7.2: Go: TestWeightedTryAcquire.
 TEST(try_acquire_takes_what_is_free)
 {
 	tuza_semaphore s;
@@ -75,6 +75,7 @@ static void acquire_negative(void *s) { tuza_semaphore_wait(s, -1); }
 static void acquire_one(void *s) { tuza_semaphore_wait(s, 1); }
 static void init_negative(void *s) { tuza_semaphore_init(s, -1); }
 
+// T7.2, E3.
 TEST(semaphore_panics_when_more_is_released_than_held)
 {
 	tuza_semaphore s = {0};
@@ -92,7 +93,7 @@ TEST(semaphore_panics_when_more_is_released_than_held)
 
 static void acquire_three(void *s) { tuza_semaphore_wait(s, 3); }
 
-// Larger than the size: waits for ever, others go on.
+// T7.2, E3: larger than the size: waits for ever, others go on.
 TEST(too_large_a_request_does_not_keep_others_waiting)
 {
 	static tuza_semaphore s; // static: it is waited on to the end
@@ -107,7 +108,7 @@ TEST(too_large_a_request_does_not_keep_others_waiting)
 	CHECK(blocks(acquire_three, &s));
 }
 
-// Strict order: small requests do not pass a large one.
+// T7.2, E3: strict order: small requests do not pass a large one.
 TEST(large_request_does_not_starve)
 {
 	tuza_semaphore s;
@@ -145,7 +146,7 @@ static void count_alone(void *arg)
 	}
 }
 
-// Of size 1 it is a lock, with a lock's order.
+// E3: of size 1 it is a lock, with a lock's order.
 TEST(release_is_ordered_before_the_acquire_that_it_allows)
 {
 	struct guarded g = {.value = 0};

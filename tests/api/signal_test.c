@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // not-under: thread valgrind they defer asynchronous signals, and lose sight of the stack
 /*
- * Signals as values in channels. After Go's os/signal/signal_test.go.
+ * Signals as values in channels (D8). After Go's os/signal/signal_test.go.
  */
 #include "../test.h"
 #include <pthread.h>
@@ -27,6 +27,7 @@ static void end(tuza_chan *c)
 	tuza_chan_release(c);
 }
 
+// D8.
 TEST(signal_arrives_as_a_value)
 {
 	tuza_chan *c = new_chan(4);
@@ -64,7 +65,7 @@ TEST(every_channel_that_asks_gets_the_signal)
 	end(unbounded);
 }
 
-// Sending never blocks.
+// D8: sending never blocks.
 TEST(value_without_room_is_dropped)
 {
 	tuza_chan *full = new_chan(1), *other = new_chan(8);
@@ -191,7 +192,7 @@ static void come_and_go(atomic_int *stop)
 	atomic_fetch_add(stop, 1);
 }
 
-// Notify and stop while signals arrive on all threads.
+// T9.5: notify and stop while signals arrive on all threads.
 TEST(channels_come_and_go_while_signals_arrive)
 {
 	atomic_int stop = 0;
@@ -218,7 +219,7 @@ static bool is_default(int sig)
 	return sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_DFL;
 }
 
-// Go: NotifyContext, with a cause that tells which (1.26).
+// D8, X16: Go: NotifyContext, with a cause that tells which (1.26).
 TEST(context_ends_when_a_signal_arrives)
 {
 	tuza_context *ctx = tuza_context_notify_signal(tuza_context_background(), SIGUSR1, SIGINT);

@@ -23,7 +23,7 @@ static int answer(void *arg, void **result)
 	return 7;
 }
 
-// Go: TestDo.
+// T7.3: Go: TestDo.
 TEST(do_returns_what_the_function_returned)
 {
 	struct flight f = {0};
@@ -54,7 +54,7 @@ static void *fly_on_thread(void *arg)
 	return NULL;
 }
 
-// Go: TestDoDupSuppress.
+// T7.3: Go: TestDoDupSuppress.
 TEST(callers_of_a_key_share_one_call)
 {
 	enum { N = 10 };
@@ -97,7 +97,7 @@ static void fly_for(struct flight *f, const char *key)
 	f->back++;
 }
 
-// Many keys at the same time, more than the table has chains.
+// E4: many keys at the same time, more than the table has chains.
 TEST(different_keys_fly_apart)
 {
 	enum { N = 100 };
@@ -114,7 +114,7 @@ TEST(different_keys_fly_apart)
 	tuza_chan_release(f.go_on);
 }
 
-// Go: TestForget: a forgotten call goes on; the next one for the key starts anew, and a third
+// T7.3: Go: TestForget: a forgotten call goes on; the next one for the key starts anew, and a third
 // joins the second.
 TEST(forget_lets_the_next_call_begin)
 {
@@ -160,7 +160,7 @@ static void expect_crash(struct flight *f)
 	f->back++;
 }
 
-// Go: TestPanicDo.
+// T7.3: Go: TestPanicDo.
 TEST(panic_is_raised_in_every_caller)
 {
 	struct flight f = {.go_on = tuza_chan_new(0, 0)};
@@ -195,7 +195,7 @@ static void fly_and_leave(struct flight *f)
 	CHECK(!"returned");
 }
 
-// Go: TestGoexitDo.
+// T7.3: Go: TestGoexitDo.
 TEST(goexit_ends_every_caller)
 {
 	struct flight f = {.go_on = tuza_chan_new(0, 0)};

@@ -21,6 +21,7 @@ TEST_PLAIN(units_are_multiples_of_each_other)
 	CHECK_EQ(sizeof(tuza_duration), 8);
 }
 
+// Z8.
 TEST_PLAIN(now_is_the_monotonic_clock_and_never_goes_back)
 {
 	struct timespec t;
@@ -39,6 +40,7 @@ TEST_PLAIN(now_is_the_monotonic_clock_and_never_goes_back)
 	CHECK(last > before);
 }
 
+// Z1.
 TEST(sleep_takes_at_least_its_duration)
 {
 	static const tuza_duration durations[] = {
@@ -96,7 +98,7 @@ TEST(sleepers_do_not_wait_for_a_long_queue)
 
 static void note(atomic_int *ran) { *ran = 1; }
 
-// Returns at once, without letting anybody else run.
+// Z1: returns at once, without letting anybody else run.
 TEST(sleep_of_zero_or_less_returns_at_once)
 {
 	static const tuza_duration durations[] = {0, -1, -TUZA_HOUR, INT64_MIN};
@@ -117,7 +119,7 @@ TEST(sleep_of_zero_or_less_returns_at_once)
 
 static void sleep_for_ever(void *d) { tuza_sleep(*(tuza_duration *)d); }
 
-// A duration too long for the clock is no short one.
+// Z7: a duration too long for the clock is no short one.
 TEST(overflowing_sleep_does_not_return)
 {
 	static tuza_duration longest = INT64_MAX, century = 100 * 365 * 24 * TUZA_HOUR;
@@ -142,7 +144,7 @@ static void sleep_and_check(struct sleeper *s)
 	atomic_fetch_add(s->done, 1);
 }
 
-// Sleepers share a few threads, and all wake.
+// T8.5: sleepers share a few threads, and all wake.
 TEST(many_sleep_at_the_same_time)
 {
 	enum { N = 10000 };
@@ -185,7 +187,7 @@ TEST(others_run_while_one_sleeps)
 	tuza_gomaxprocs(processors);
 }
 
-// Goroutines that sleep and spawn, while others keep the processors busy.
+// T8.1: goroutines that sleep and spawn, while others keep the processors busy.
 static void sleep_and_spawn(int depth, atomic_int *left)
 {
 	tuza_sleep(depth % 3 * 10 * TUZA_MICROSECOND + 1);
@@ -301,7 +303,7 @@ static int leave_a_sleeper(void *arg)
 	return 0;
 }
 
-// Who sleeps at the end of the run is dropped, and does not hold it up. A busy machine may let
+// L5: who sleeps at the end of the run is dropped, and does not hold it up. A busy machine may let
 // a run last as long as the sleep; one that waits for the sleeper does so each time.
 TEST_PLAIN(sleepers_are_dropped_at_the_end)
 {

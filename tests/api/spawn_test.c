@@ -79,7 +79,7 @@ static void exit_while_panicking(void *arg)
 
 static void exit_inside_a_try(void *arg) { TUZA_IGNORE(tuza_try(exits, arg, NULL)); }
 
-// A panic is contained, its defers have run; a goexit is none, and wins over a panic.
+// A panic is contained, its defers have run; a goexit is none, and wins over a panic (P8).
 TEST(join_tells_a_panic)
 {
 	static void (*const fns[])(void *) = {nothing, exits, panic_contained_inside,

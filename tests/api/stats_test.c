@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the runtime counts.
+// What the runtime counts. (O50)
 #include "test.h"
 
 #include <poll.h>

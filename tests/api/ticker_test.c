@@ -8,7 +8,7 @@
 
 static bool is_empty(tuza_chan *c) { return tuza_chan_try_recv(c, NULL) == -EAGAIN; }
 
-// Ticks come at multiples of the period, without drift, and none before its time.
+// T8.5, Z5: ticks come at multiples of the period, without drift, and none before its time.
 TEST(ticks_keep_to_multiples_of_the_period)
 {
 	int64_t before = tuza_now(), first = 0, at = 0, last = 0;
@@ -30,7 +30,7 @@ TEST(ticks_keep_to_multiples_of_the_period)
 	tuza_ticker_free(t);
 }
 
-// Go: TickTimes: one tick waits, the oldest; the others are dropped.
+// Z5, Go: TickTimes: one tick waits, the oldest; the others are dropped.
 TEST(slow_receiver_finds_one_tick_and_its_due_time)
 {
 	tuza_ticker *t = tuza_ticker_new(5 * MS);
@@ -58,7 +58,7 @@ TEST(len_and_cap_of_ticker_channels_are_zero)
 	tuza_ticker_free(t);
 }
 
-// Stop takes the waiting tick back, sends no other and does not close.
+// Z5, T8.6: stop takes the waiting tick back, sends no other and does not close.
 TEST(stopped_ticker_is_silent_and_open)
 {
 	tuza_ticker *t = tuza_ticker_new(MS);
@@ -79,7 +79,7 @@ TEST(stopped_ticker_is_silent_and_open)
 	tuza_ticker_free(t);
 }
 
-// The new period counts from the reset, and what waited is dropped.
+// Z5: the new period counts from the reset, and what waited is dropped.
 TEST(reset_changes_the_period)
 {
 	tuza_ticker *t = tuza_ticker_new(MS);
@@ -101,7 +101,7 @@ TEST(reset_changes_the_period)
 	tuza_ticker_free(t);
 }
 
-// A period of 10 ms, ten times, takes about as long as it should; with retries, for busy
+// T8.5: a period of 10 ms, ten times, takes about as long as it should; with retries, for busy
 // machines.
 static bool ten_ticks_take(tuza_duration d)
 {
@@ -124,6 +124,7 @@ TEST(period_is_kept_within_30_percent)
 		;
 }
 
+// Z7.
 TEST(longest_period_never_ticks)
 {
 	tuza_ticker *t = tuza_ticker_new(INT64_MAX);
@@ -156,7 +157,7 @@ static void receive_ticks(tuza_chan *c, int n, atomic_int *received, atomic_int 
 	atomic_fetch_add(done, 1);
 }
 
-// Go: MultiWakeupTicker: many wait on one ticker; each tick wakes one of them.
+// T8.5, Go: MultiWakeupTicker: many wait on one ticker; each tick wakes one of them.
 TEST(many_receivers_share_a_ticker)
 {
 	enum { N = 50, EACH = 20 };
@@ -170,7 +171,7 @@ TEST(many_receivers_share_a_ticker)
 	tuza_ticker_free(t);
 }
 
-// Go: TickerConcurrentStress.
+// T8.1, Go: TickerConcurrentStress.
 static void tick_a_little(atomic_int *done)
 {
 	tuza_ticker *t = tuza_ticker_new(MS);
@@ -229,6 +230,7 @@ static tuza_ticker *running;
 static void reset_ticker(void *d) { tuza_ticker_reset(running, *(tuza_duration *)d); }
 static void reset_null(void *d) { tuza_ticker_reset(NULL, *(tuza_duration *)d); }
 
+// Z6.
 TEST(misuse_of_tickers_panics)
 {
 	static tuza_duration bad[] = {0, -1, INT64_MIN}, one = 1;

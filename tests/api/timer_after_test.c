@@ -50,6 +50,7 @@ TEST(after_may_be_released_at_any_time)
 	}
 }
 
+// Z1, Z4.
 TEST(after_func_calls_in_a_goroutine_of_its_own)
 {
 	atomic_int n = 0;
@@ -121,7 +122,7 @@ static void call_slowly(void *n)
 	tuza_recv(call_goes_on, (int *)NULL);
 }
 
-// Stop and free do not wait for the call; reset lets two overlap.
+// Z4: stop and free do not wait for the call; reset lets two overlap.
 TEST(calls_may_overlap_and_outlive_their_timer)
 {
 	atomic_int n = 0;
@@ -176,7 +177,7 @@ static void keep_each_other_busy(tuza_chan *in, tuza_chan *out, atomic_int *stop
 	tuza_chan_close(out);
 }
 
-// Go: TestAfterFuncStarvation: two goroutines that hand a value to and fro do not keep timers
+// T8.1, Go: TestAfterFuncStarvation: two goroutines that hand a value to and fro do not keep timers
 // from firing.
 TEST(busy_goroutines_do_not_starve_timers)
 {
@@ -197,7 +198,7 @@ TEST(busy_goroutines_do_not_starve_timers)
 	tuza_chan_release(b);
 }
 
-// A chain whose links free their predecessors.
+// T8.1: a chain whose links free their predecessors.
 TEST(after_func_may_free_its_own_timer)
 {
 	struct chain c = {.left = 10};

@@ -5,7 +5,7 @@
  */
 #include "timer_support.h"
 
-// A value arrives after d, not before; it is the time that was asked for.
+// Z1: a value arrives after d, not before; it is the time that was asked for.
 TEST(timer_sends_the_due_time_once_the_duration_has_passed)
 {
 	for (int i = 0; i < 10; i++) {
@@ -21,7 +21,7 @@ TEST(timer_sends_the_due_time_once_the_duration_has_passed)
 	}
 }
 
-// Go issue 44868.
+// Z7, T8.3, Go issue 44868.
 TEST(zero_and_negative_timers_fire_promptly)
 {
 	static const tuza_duration durations[] = {0, -1, INT64_MIN};
@@ -37,7 +37,7 @@ TEST(zero_and_negative_timers_fire_promptly)
 	}
 }
 
-// 2^63 - 1 ns is never, and other timers are not disturbed by it.
+// Z7, T8.3: 2^63 - 1 ns is never, and other timers are not disturbed by it.
 TEST(overflowing_durations_never_fire)
 {
 	tuza_timer *never = tuza_timer_new(INT64_MAX), *almost = tuza_timer_new(INT64_MAX - 1);
@@ -61,7 +61,7 @@ TEST(overflowing_durations_never_fire)
 	tuza_chan_release(after);
 }
 
-// The channel behaves as if unbuffered, also while a value waits.
+// T8.6: the channel behaves as if unbuffered, also while a value waits.
 TEST(len_and_cap_of_timer_channels_are_zero)
 {
 	tuza_timer *t = tuza_timer_new(0);
@@ -94,7 +94,7 @@ TEST(late_receiver_gets_the_due_time)
 	tuza_chan_release(c);
 }
 
-// Ten slots, in order.
+// T8.2: ten slots, in order.
 struct slot {
 	int n;
 	tuza_duration d;
@@ -140,7 +140,7 @@ TEST(timers_fire_in_order_of_their_times)
 		;
 }
 
-// What stop and reset return in each state of a timer with a channel.
+// Z2, T8.3: what stop and reset return in each state of a timer with a channel.
 TEST(stop_and_reset_tell_whether_they_prevented_a_value)
 {
 	for (int reset = 0; reset < 2; reset++) {
@@ -164,7 +164,7 @@ TEST(stop_and_reset_tell_whether_they_prevented_a_value)
 	}
 }
 
-// A stopped timer never fires.
+// T8.2: a stopped timer never fires.
 TEST(stopped_timer_sends_nothing)
 {
 	tuza_timer *stopped = tuza_timer_new(5 * MS);
@@ -192,7 +192,7 @@ static void select_and_count(tuza_chan *c, tuza_chan *quit, atomic_int *n)
 		atomic_fetch_add(n, 1);
 }
 
-// A receiver that waits is served when the time comes, also after stop and reset.
+// T8.6: a receiver that waits is served when the time comes, also after stop and reset.
 TEST(blocked_receiver_lives_through_stop_and_reset)
 {
 	tuza_timer *t = tuza_timer_new(TUZA_HOUR);
@@ -210,7 +210,7 @@ TEST(blocked_receiver_lives_through_stop_and_reset)
 	tuza_timer_free(t);
 }
 
-// Two selects on one timer: one of them gets the value.
+// T8.6: two selects on one timer: one of them gets the value.
 TEST(one_of_two_selecting_receivers_is_served)
 {
 	tuza_timer *t = tuza_timer_new(TUZA_HOUR);
@@ -234,7 +234,7 @@ TEST(one_of_two_selecting_receivers_is_served)
 	tuza_timer_free(t);
 }
 
-// Two timers that fire at about the same time: whatever the instant, nothing is lost and
+// T8.4: two timers that fire at about the same time: whatever the instant, nothing is lost and
 // nothing is stale.
 static void race_two_timers(bool reset, atomic_int *done)
 {
@@ -265,7 +265,7 @@ TEST(nothing_stale_is_received_after_stop_and_reset)
 	WAIT_UNTIL(done == N);
 }
 
-// Stop beside fire.
+// T8.2: stop beside fire.
 TEST(each_timer_is_received_or_stopped)
 {
 	atomic_int received = 0;
@@ -291,7 +291,7 @@ TEST(each_timer_is_received_or_stopped)
 	CHECK_EQ(received, 0);
 }
 
-// Go issue 47329: a timer that keeps being put off and called back is not lost.
+// T8.3, Go issue 47329: a timer that keeps being put off and called back is not lost.
 TEST(timer_that_moves_fires_at_its_last_time)
 {
 	tuza_timer *t = tuza_timer_new(TUZA_HOUR);
@@ -311,7 +311,7 @@ TEST(timer_that_moves_fires_at_its_last_time)
 	tuza_timer_free(t);
 }
 
-// Go issue 47762: many timers at random places, moved about, all fire.
+// T8.3, Go issue 47762: many timers at random places, moved about, all fire.
 TEST(adjusting_many_timers_loses_none)
 {
 	enum { N = 300 };
@@ -354,6 +354,7 @@ TEST(retained_channel_outlives_its_timer)
 static void stop_null(void *arg) { tuza_timer_stop(arg); }
 static void reset_null(void *arg) { tuza_timer_reset(arg, 1); }
 
+// Z6.
 TEST(null_timers_panic)
 {
 	CHECK_PANICS("time: Stop called on uninitialized Timer", stop_null, NULL);

@@ -54,6 +54,7 @@ static struct trace_file *stop_and_read(int fd)
 	return t;
 }
 
+// O40
 TEST(a_trace_has_every_goroutine_that_starts_and_ends)
 {
 	int fd = trace_memory();
@@ -218,6 +219,7 @@ TEST(a_trace_refuses_a_second_one_and_a_bad_descriptor)
 
 // ---- flight recorder ----------------------------------------------------------------------
 
+// O42
 TEST(the_recorder_is_written_again_and_again_beside_a_trace)
 {
 	int fd = trace_memory(), second = trace_memory(), of_trace = trace_memory();

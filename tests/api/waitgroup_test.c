@@ -18,7 +18,7 @@ static void meet(void *arg)
 	atomic_fetch_add(&b->exited, 1);
 }
 
-// Go: TestWaitGroup, eight times with the same two groups.
+// T5.3, M20: Go: TestWaitGroup, eight times with the same two groups.
 TEST(waitgroup_is_used_again_after_its_wait)
 {
 	enum { N = 16 };
@@ -46,6 +46,7 @@ static void add_negative(void *wg)
 	tuza_waitgroup_done(wg);
 }
 
+// M21.
 TEST(negative_counter_panics_and_stays_as_it_was)
 {
 	tuza_waitgroup wg = {0};
@@ -69,7 +70,7 @@ static void work_at(struct work *w, int i, tuza_waitgroup *ended)
 	tuza_waitgroup_done(ended);
 }
 
-// No wait returns early, and what was done is visible. Rule 1, last touch: the group may
+// T5.3, M23: no wait returns early, and what was done is visible. Rule 1, last touch: the group may
 // be freed when it returns.
 TEST(wait_returns_after_all_is_done_and_sees_it)
 {
@@ -97,7 +98,7 @@ static void wait_and_count(struct barrier *b)
 	atomic_fetch_add(&b->exited, 1);
 }
 
-// Many waiters, all released by one done; used again as soon as one of them is back.
+// M20: many waiters, all released by one done; used again as soon as one of them is back.
 TEST(one_done_releases_all_waiters)
 {
 	enum { N = 100 };
@@ -163,7 +164,7 @@ static void panic_contained(void *arg)
 
 static void try_panic(void *arg) { CHECK_EQ(tuza_try(panic_contained, arg, NULL), TUZA_EPANIC); }
 
-// By return, by tuza_goexit, and after a panic that was contained.
+// M22: by return, by tuza_goexit, and after a panic that was contained.
 TEST(go_counts_until_the_function_has_ended)
 {
 	tuza_waitgroup wg = {0};
@@ -195,7 +196,7 @@ static int panic_in_group(void *arg)
 	return 0; // must not be reached
 }
 
-// Golang/go#76126: the wait must not return before the process has ended.
+// M22, golang/go#76126: the wait must not return before the process has ended.
 TEST_PLAIN(panic_in_go_ends_the_process_before_the_wait_returns)
 {
 	if (child_case() >= 0)

@@ -2,6 +2,7 @@
 // expect-status: 2
 // expect-stderr: panic: close of nil channel
 /*
+ * C13.
  *
  */
 #include <tuza/tuza.h>

@@ -3,6 +3,7 @@
 // expect-stderr: panic: close of closed channel
 // expect-stderr: goroutine 1 [running]:
 /*
+ * C16.
  *
  */
 #include <tuza/tuza.h>

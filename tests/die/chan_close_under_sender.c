@@ -4,7 +4,7 @@
 // expect-stderr: sender
 // expect-stderr: created by program in goroutine 1
 /*
- * The sender that waits panics, not the one who closes.
+ * The sender that waits panics, not the one who closes. C15.
  */
 #include <tuza/tuza.h>
 

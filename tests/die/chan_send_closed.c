@@ -2,6 +2,7 @@
 // expect-status: 2
 // expect-stderr: panic: send on closed channel
 /*
+ * C15.
  *
  */
 #include <tuza/tuza.h>

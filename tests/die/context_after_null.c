@@ -2,7 +2,7 @@
 // expect-status: 2
 // expect-stderr: fatal error: go of nil func value
 /*
- * As a go statement of it, which no tuza_try contains.
+ * X9: as a go statement of it, which no tuza_try contains.
  */
 #include <tuza/tuza.h>
 

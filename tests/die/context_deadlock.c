@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: all goroutines are asleep - deadlock!
 // expect-stderr: goroutine 1 [chan receive]:
 /*
- * Nobody is left to cancel the context. (One with a deadline is no deadlock.)
+ * D3: nobody is left to cancel the context. (One with a deadline is no deadlock.)
  */
 #include <tuza/tuza.h>
 

@@ -3,6 +3,7 @@
 // expect-stderr: panic: cannot create context from nil parent
 // expect-stderr: goroutine 1 [running]:
 /*
+ * X11.
  *
  */
 #include <tuza/tuza.h>

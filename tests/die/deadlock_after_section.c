@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: all goroutines are asleep - deadlock!
 // expect-stdout: left the section
 /*
- * A blocking section may end, so nobody is dead before it does.
+ * A blocking section may end, so nobody is dead before it does. D3.
  */
 #define _GNU_SOURCE
 #include <tuza/tuza.h>

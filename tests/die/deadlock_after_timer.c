@@ -4,7 +4,7 @@
 // expect-stderr: goroutine 1 [chan receive]:
 // expect-stdout: slept
 /*
- * While a timer is pending nobody is dead; when it is gone, everybody is.
+ * While a timer is pending nobody is dead; when it is gone, everybody is. D3.
  */
 #include <tuza/tuza.h>
 

@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: all goroutines are asleep - deadlock!
 // expect-stderr: goroutine 1 [chan receive, locked to thread]:
 /*
- * Go: LockedDeadlock: goroutines tied to their threads are asleep as others are.
+ * T4.1, Go: LockedDeadlock: goroutines tied to their threads are asleep as others are.
  */
 #include <tuza/tuza.h>
 

@@ -5,7 +5,7 @@
 // expect-stderr: program
 // expect-not-stderr: tuza_run
 /*
- * The only goroutine waits for a value that nobody can send.
+ * D3, T4.1: the only goroutine waits for a value that nobody can send.
  */
 #include <tuza/tuza.h>
 

@@ -3,6 +3,7 @@
 // expect-stderr: fatal error: all goroutines are asleep - deadlock!
 // expect-stderr: goroutine 1 [chan receive (nil chan)]:
 /*
+ * C13, D3.
  *
  */
 #include <tuza/tuza.h>

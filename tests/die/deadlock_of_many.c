@@ -8,7 +8,7 @@
 // expect-stderr: [sync.Mutex.Lock]:
 // expect-stderr: created by program in goroutine 1
 /*
- * Every goroutine waits for another, each in its own way; all are shown.
+ * Every goroutine waits for another, each in its own way; all are shown. D3.
  */
 // The analysis sees that lock_twice is wrong.
 #pragma GCC diagnostic ignored "-Wpragmas"

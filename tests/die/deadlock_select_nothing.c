@@ -3,6 +3,7 @@
 // expect-stderr: fatal error: all goroutines are asleep - deadlock!
 // expect-stderr: goroutine 1 [select (no cases)]:
 /*
+ * S3, D3.
  *
  */
 #include <tuza/tuza.h>

@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: all goroutines are asleep - deadlock!
 // expect-not-stdout: contained
 /*
- * Fatal errors are never contained.
+ * Fatal errors are never contained. P12.
  */
 #include <tuza/tuza.h>
 

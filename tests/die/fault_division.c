@@ -3,6 +3,7 @@
 // expect-stderr: panic: runtime error: integer divide by zero
 // expect-stderr: [signal SIGFPE: floating-point exception code=
 /*
+ * P11.
  *
  */
 #include <tuza/tuza.h>

@@ -5,7 +5,7 @@
 // expect-stderr: read_it
 // expect-stderr: created by program in goroutine 1
 /*
- * A NULL dereference names the signal, the goroutine and its stack.
+ * P11: a NULL dereference names the signal, the goroutine and its stack.
  */
 #include <tuza/tuza.h>
 

@@ -3,6 +3,7 @@
 // expect-stderr: fatal error: go of nil func value
 // expect-stderr: goroutine 1 [running]:
 /*
+ * L3.
  *
  */
 #include <tuza/tuza.h>

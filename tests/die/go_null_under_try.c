@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: go of nil func value
 // expect-not-stdout: contained
 /*
- * Fatal, not a panic.
+ * L3: fatal, not a panic.
  */
 #include <tuza/tuza.h>
 

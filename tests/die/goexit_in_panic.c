@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: no goroutines (main called runtime.Goexit) - deadlock!
 // expect-not-stderr: panic:
 /*
- * Go: GoexitInPanic: a goexit in a deferred call ends the panic.
+ * T4.2, Go: GoexitInPanic: a goexit in a deferred call ends the panic.
  */
 #include <tuza/tuza.h>
 

@@ -4,7 +4,7 @@
 // expect-stdout: deferred
 // expect-not-stderr: tuza_run
 /*
- * Goroutine 1 exits, nobody is left.
+ * P9: goroutine 1 exits, nobody is left.
  */
 #include <tuza/tuza.h>
 

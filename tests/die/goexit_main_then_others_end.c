@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: no goroutines (main called runtime.Goexit) - deadlock!
 // expect-stdout: others went on
 /*
- * The others go on; when the last has ended, the program is dead.
+ * P9: the others go on; when the last has ended, the program is dead.
  */
 #include <tuza/tuza.h>
 

@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: sync: unlock of unlocked mutex
 // expect-not-stdout: contained
 /*
- * Fatal, under every try.
+ * M5, P12: fatal, under every try.
  */
 #pragma GCC diagnostic ignored "-Wpragmas"
 #pragma GCC diagnostic ignored "-Wunknown-warning-option"

@@ -3,7 +3,7 @@
 // expect-stderr: panic: hello
 // expect-not-stderr: deadlock
 /*
- * A deferred call of a tuza_goexit panics: uncaught as any other.
+ * A deferred call of a tuza_goexit panics: uncaught as any other. T4.6.
  */
 #include <tuza/tuza.h>
 

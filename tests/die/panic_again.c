@@ -5,7 +5,8 @@
 // expect-stderr: 	panic: third
 // expect-stderr: goroutine 1 [running]:
 /*
- * Panics raised by deferred calls of a panic: the chain, oldest first, the later ones indented.
+ * T4.5.
+ * Panics raised by deferred calls of a panic: the chain, oldest first, the later ones indented. P6,
  */
 #include <tuza/tuza.h>
 

@@ -5,7 +5,7 @@
 // expect-not-stderr: [recovered]
 /*
  * A panic that a deferred call contains inside itself leaves no trace in the report of the one that
- * runs it.
+ * runs it. P4.
  */
 #include <tuza/tuza.h>
 

@@ -3,7 +3,7 @@
 // expect-stdout: the panic is whole and the last
 /*
  * Dumps on other threads and a second panic do not get into the report of a panic: dumps under way
- * are waited for, later ones do not begin.
+ * are waited for, later ones do not begin. D7.
  *
  * The child dumps to its standard error without a pause and panics; the parent reads it all.
  */

@@ -7,6 +7,7 @@
 // expect-not-stderr: goroutine 1 [
 /*
  * A panic in any goroutine ends the process, and tells who started it; the others are not shown.
+ * P3, TB2.
  *
  */
 #include <tuza/tuza.h>

@@ -4,7 +4,7 @@
 // expect-stderr: 	second line
 // expect-stderr: 	third line
 /*
- * The lines of a message but the first are indented by a TAB.
+ * The lines of a message but the first are indented by a TAB. P7.
  */
 #include <tuza/tuza.h>
 

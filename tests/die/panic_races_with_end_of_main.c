@@ -4,7 +4,7 @@
 // expect-stderr: created by program
 /*
  * A goroutine whose panic still runs its deferred calls when the program's function returns is let
- * finish: the status is 2, not 0.
+ * finish: the status is 2, not 0. L6, T4.8.
  */
 #include <tuza/tuza.h>
 

@@ -6,7 +6,7 @@
 // expect-stderr: [sleep
 // expect-stderr: [running]:
 /*
- * TUZA_TRACEBACK=all shows every goroutine.
+ * TUZA_TRACEBACK=all shows every goroutine. R14.
  */
 #include <tuza/tuza.h>
 

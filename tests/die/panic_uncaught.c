@@ -9,7 +9,7 @@
 // expect-not-stdout: after
 /*
  * An uncaught panic runs the deferred calls, prints Go's text and the stack, and ends with status
- * 2.
+ * 2. D1, P3.
  */
 #include <tuza/tuza.h>
 

@@ -2,7 +2,7 @@
 // expect-status: 0
 // expect-stdout: alarm
 /*
- * A program that waits for a signal is not deadlocked, though all its goroutines are
+ * D3, D8: a program that waits for a signal is not deadlocked, though all its goroutines are
  * asleep.
  */
 #include <signal.h>

@@ -3,7 +3,7 @@
 // expect-stdout: asked for
 // expect-stderr: SIGQUIT: quit
 /*
- * SIGQUIT shows all goroutines, unless a channel asks for it.
+ * D8: SIGQUIT shows all goroutines, unless a channel asks for it.
  */
 #include <signal.h>
 #include <stdio.h>

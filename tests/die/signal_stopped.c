@@ -2,7 +2,7 @@
 // expect-status: 143
 // expect-stdout: asked for
 /*
- * After the stop the signal ends the process again.
+ * D8: after the stop the signal ends the process again.
  */
 #include <signal.h>
 #include <stdio.h>

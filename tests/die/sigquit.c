@@ -8,7 +8,7 @@
 // expect-stderr: created by program in goroutine 1
 // expect-stderr: [running]:
 /*
- * SIGQUIT shows every goroutine, running ones included, and ends with status 2.
+ * SIGQUIT shows every goroutine, running ones included, and ends with status 2. D5.
  */
 #include <tuza/tuza.h>
 

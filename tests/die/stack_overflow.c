@@ -10,7 +10,7 @@
 // expect-not-stderr: not reached
 // expect-stderr: 262144-byte limit
 /*
- * The report names the goroutine, its stack and its creation site.
+ * R11, T4.3: the report names the goroutine, its stack and its creation site.
  */
 #include <tuza/tuza.h>
 

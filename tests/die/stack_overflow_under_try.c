@@ -3,7 +3,7 @@
 // expect-stderr: fatal error: stack overflow
 // expect-not-stdout: contained
 /*
- * Never contained.
+ * P12: never contained.
  */
 #include <tuza/tuza.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The debug pages on the program's own server.
+// The debug pages on the program's own server. (O31)
 #include "http_support.h"
 
 #include <tuza/malloc.h>

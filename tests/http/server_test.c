@@ -353,7 +353,7 @@ TEST(a_client_that_does_not_read_is_given_up)
 
 // ---- many --------------------------------------------------------------------------------------
 
-// What netutil.LimitListener does for net/http, as an option.
+// E8: what netutil.LimitListener does for net/http, as an option.
 TEST(no_more_connections_are_served_than_allowed)
 {
 	struct answer *a = malloc(sizeof *a);

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 
+// T9.6.
 TEST(what_is_written_is_read_in_order)
 {
 	enum { TOTAL = 1 << 20 };
@@ -27,6 +28,7 @@ TEST(what_is_written_is_read_in_order)
 	free(got);
 }
 
+// T9.6.
 TEST(two_ends_answer_each_other)
 {
 	FOR_EACH_TLS_PAIR(w, p)

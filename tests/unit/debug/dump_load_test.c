@@ -140,7 +140,7 @@ static void *dumps_into_file(void *arg)
 	return arg;
 }
 
-// A block is never torn by another dump's.
+// D7: a block is never torn by another dump's.
 TEST(dumps_of_two_threads_do_not_mix)
 {
 	pthread_t threads[2];

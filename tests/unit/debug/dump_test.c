@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The text of one goroutine, and the lock that keeps two texts apart. Go's words.
+// The text of one goroutine, and the lock that keeps two texts apart. Go's words: TB1 to TB5.
 #include "test.h"
 
 #include "debug/dump.h"

@@ -14,6 +14,7 @@ static uint64_t opened(uint64_t *word)
 	return conn_word_open(word);
 }
 
+// N4.
 TEST_PLAIN(operations_are_limited)
 {
 	uint64_t word, generation = opened(&word);

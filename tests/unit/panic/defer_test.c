@@ -73,6 +73,7 @@ TEST_PLAIN(break_continue_goto_and_return_make_the_calls)
 	}
 }
 
+// P1
 TEST_PLAIN(function_and_argument_are_evaluated_at_the_statement)
 {
 	int c = 'a';
@@ -123,6 +124,7 @@ static void defer_nil(void *arg)
 	note('-');
 }
 
+// P1
 TEST_PLAIN(nil_function_panics_when_its_call_is_made)
 {
 	trace_reset();

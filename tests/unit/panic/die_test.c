@@ -67,6 +67,7 @@ static void check_begins(const char *text)
 
 static void die_fatally(void) { fatal("out of %s", "luck"); }
 
+// D2
 TEST_PLAIN(fatal_error_is_told_with_the_stack_and_status_2)
 {
 	CHECK_EQ(die_by(die_fatally), 2);
@@ -88,6 +89,7 @@ static void fail_while_dying(void)
 	fatal("again");
 }
 
+// D6
 TEST_PLAIN(failure_while_dying_is_told)
 {
 	CHECK_EQ(die_by(fail_while_dying), 2);
@@ -136,6 +138,7 @@ static void die_on_four_threads(void)
 	pause();
 }
 
+// D7
 TEST_PLAIN(second_dying_thread_waits_and_says_nothing)
 {
 	CHECK_EQ(die_by(die_on_two_threads), 2);
@@ -155,6 +158,7 @@ static int die_with_traceback(const char *level)
 	return status;
 }
 
+// R14
 TEST_PLAIN(TUZA_TRACEBACK_says_how_much_is_shown)
 {
 	CHECK_EQ(die_with_traceback("none"), 2);
@@ -171,6 +175,7 @@ TEST_PLAIN(TUZA_TRACEBACK_says_how_much_is_shown)
 
 static void panic_at_length(void) { tuza_panic("one\ntwo\n%s", "three"); }
 
+// P7
 TEST_PLAIN(further_lines_of_a_panic_are_indented)
 {
 	CHECK_EQ(die_by(panic_at_length), 2);
@@ -185,6 +190,7 @@ static void panic_thrice(void)
 	tuza_panic("first");
 }
 
+// P6, T4.5
 TEST_PLAIN(panics_that_were_superseded_are_told_in_order)
 {
 	CHECK_EQ(die_by(panic_thrice), 2);

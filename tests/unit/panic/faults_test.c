@@ -56,7 +56,7 @@ static void check_contained(void (*fn)(void *), const char *message, const char 
 
 #define NIL_DEREFERENCE "runtime error: invalid memory address or nil pointer dereference"
 
-// A plain thread has no handlers before the runtime starts.
+// P11. A plain thread has no handlers before the runtime starts.
 TEST(nil_dereference_is_contained_when_asked_for)
 {
 	check_contained(dereference, NIL_DEREFERENCE, "dereference(...)");

@@ -124,6 +124,7 @@ static void raise_first(void *arg)
 	tuza_panic("first");
 }
 
+// P6
 TEST_BOTH(panic_in_a_deferred_call_supersedes_the_first)
 {
 	tuza_panic_info info;
@@ -307,6 +308,7 @@ static const char *trace_exit(void (*fn)(void *))
 	return trace;
 }
 
+// P8
 TEST(goexit_makes_all_deferred_calls_and_no_try_contains_it)
 {
 	CHECK_STR(trace_exit(call_goexit), "xe");
@@ -320,7 +322,7 @@ static void raise_in_goexit(void *arg)
 	tuza_goexit();
 }
 
-// Go's recover would be in the frame that the exit gives up.
+// P8: Go's recover would be in the frame that the exit gives up.
 TEST(panic_during_goexit_that_a_try_would_contain_ends_and_the_exit_goes_on)
 {
 	CHECK_STR(trace_exit(raise_in_goexit), "rsae");

@@ -146,7 +146,7 @@ TEST_PLAIN(heap_does_what_a_sorted_list_does)
 	CHECK_EQ(timer_heap_earliest(h), INT64_MAX);
 }
 
-// The next time is the first multiple of the period in the future, whatever was missed.
+// Z5: the next time is the first multiple of the period in the future, whatever was missed.
 TEST_PLAIN(periodic_timer_keeps_to_multiples_and_fires_once_a_run)
 {
 	struct probe p = {.timer = {.fire = probe_fire, .period = 10}};

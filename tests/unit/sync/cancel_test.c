@@ -130,7 +130,7 @@ static void acquire_one(tuza_semaphore *s, atomic_int *got)
 	atomic_fetch_add(got, 1);
 }
 
-// Cancel of a queued large acquire lets those behind it through.
+// T7.2: cancel of a queued large acquire lets those behind it through.
 TEST(cancel_of_a_large_acquire_lets_smaller_ones_through)
 {
 	struct wait w = {.state = 0};
@@ -151,7 +151,7 @@ TEST(cancel_of_a_large_acquire_lets_smaller_ones_through)
 	CHECK(tuza_semaphore_try_acquire(&w.s, 2));
 }
 
-// A request larger than the size ends with its cancel only.
+// E3: a request larger than the size ends with its cancel only.
 TEST(too_large_an_acquire_ends_when_cancelled)
 {
 	struct wait w = {.state = 0};
