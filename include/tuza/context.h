@@ -284,6 +284,20 @@ int tuza_sleep_ctx(tuza_context *ctx, tuza_duration d);
 TUZA_MUST_USE int tuza_chan_send_ctx(tuza_chan *c, tuza_context *ctx, const void *v);
 TUZA_MUST_USE int tuza_chan_recv_ctx(tuza_chan *c, tuza_context *ctx, void *v);
 
+// ---- for TUZA_DEBUG=lockorder: private, as in tuza/sync.h ---------------------------------------
+
+TUZA_MUST_USE int tuza_mutex_lock_ctx_watched_(tuza_mutex *m, tuza_context *ctx)
+	TUZA_TSA_(try_acquire_capability(false, m));
+TUZA_MUST_USE int tuza_rwmutex_lock_ctx_watched_(tuza_rwmutex *rw, tuza_context *ctx)
+	TUZA_TSA_(try_acquire_capability(false, rw));
+TUZA_MUST_USE int tuza_rwmutex_rlock_ctx_watched_(tuza_rwmutex *rw, tuza_context *ctx)
+	TUZA_TSA_(try_acquire_shared_capability(false, rw));
+#if TUZA_WATCH_LOCKS
+#define tuza_mutex_lock_ctx tuza_mutex_lock_ctx_watched_
+#define tuza_rwmutex_lock_ctx tuza_rwmutex_lock_ctx_watched_
+#define tuza_rwmutex_rlock_ctx tuza_rwmutex_rlock_ctx_watched_
+#endif
+
 #ifdef __cplusplus
 }
 #endif

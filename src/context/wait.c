@@ -30,6 +30,7 @@ static void wait_begin(struct wait *w, const tuza_context *ctx)
 {
 	w->watcher = (struct watcher){.fire = wait_fire};
 	w->canceller = ctx->canceller;
+	w->cancellable.queued.can_give_up = w->canceller != NULL;
 	w->g = goroutine_current();
 	if (w->canceller)
 		canceller_watch(w->canceller, &w->watcher);

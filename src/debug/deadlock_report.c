@@ -29,7 +29,8 @@ static bool is_member(const struct inspected *i, void *deadlock)
 	return false;
 }
 
-static void write_member(struct writer *w, const struct deadlock_member *m, uint64_t by)
+static void write_member(
+	struct writer *w, const struct deadlock_member *m, const struct deadlock_member *next)
 {
 	writer_text(w, "goroutine ");
 	writer_number(w, m->id);
@@ -40,8 +41,12 @@ static void write_member(struct writer *w, const struct deadlock_member *m, uint
 			w, m->reason == WAIT_MUTEX ? " waits for mutex " : " waits for rwmutex ");
 		writer_hex(w, (uintptr_t)m->object);
 	}
-	writer_text(w, " of goroutine ");
-	writer_number(w, by);
+	// A writer that waits keeps readers out.
+	bool is_behind = m->reason == WAIT_RWMUTEX_R && next->reason == WAIT_RWMUTEX_W &&
+			 m->object == next->object;
+
+	writer_text(w, is_behind ? " behind goroutine " : " of goroutine ");
+	writer_number(w, next->id);
 	writer_text(w, "\n");
 }
 
@@ -61,7 +66,7 @@ static void write_all(const struct arch_saved *caller, void *arg)
 	writer_to_fd(&w, STDERR_FILENO, bytes, sizeof(bytes));
 	writer_text(&w, "found deadlock:\n");
 	for (uint32_t i = 0; i < d->count; i++)
-		write_member(&w, &d->members[i], d->members[(i + 1) % d->count].id);
+		write_member(&w, &d->members[i], &d->members[(i + 1) % d->count]);
 	for (const struct snapshot_record *r = writing->snapshot->records; r; r = r->next) {
 		writer_text(&w, "\n");
 		report_goroutine(&w, &r->i, r->has_stack ? &r->b : NULL, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The order of locks (TUZA_DEBUG=lockorder), for programs compiled without optimisation or with
- * -DTUZA_WATCH_LOCKS: their lock calls come here.
+ * -DTUZA_WATCH_LOCKS: their lock calls come here by lock_watch.c.
  *
  * A lock gets a number at its first watched use; it keeps that in its own words while nobody
  * holds it (mutex: where the mark of the holder's stack is else), so memory that is used again
@@ -13,18 +13,21 @@
  *
  * A lock for reading counts as one for writing: a writer that waits keeps readers out. Taking one
  * for reading twice is reported for the same reason. try_lock adds no edge to what it takes, since
- * it does not wait; what is taken under it does.
+ * it does not wait, nor does a lock with a context that may end, since it need not wait for ever;
+ * what is taken under them does.
  *
  * Everything is guarded by watch.lock, and lies in pages that are never given back: this is for
  * finding bugs. Linux's lockdep has classes instead of instances; here locks have no initialiser
  * that could tell a class.
  */
+#include "debug/lock_order.h"
+
 #include "base/atomic.h"
 #include "debug/dump.h"
 #include "debug/own_stack.h"
-#include "sched/config.h"
 #include "sched/current.h"
 #include "sched/lock.h"
+#include "sched/upcalls.h"
 #include "sys/sys.h"
 
 #include <tuza/goroutine.h>
@@ -33,26 +36,10 @@
 
 enum {
 	NUMBERS = 1 << 16, // of locks; below any mark of a stack (tuza/sync.h)
-	FRAMES = 16,
 	GUARDS = 8,
 	BUCKETS = 1024,
 	CHUNK_BYTES = 256 << 10,
 	CIRCLE_MAX = 8, // edges that are shown
-};
-
-struct place {
-	uint32_t count;
-	struct backtrace_frame frames[FRAMES];
-};
-
-// A lock that somebody holds.
-struct held {
-	struct held *next; // of its holder's bucket; in the free list
-	uint64_t owner;
-	const void *lock;
-	uint32_t number;
-	bool is_rwmutex;
-	struct place place;
 };
 
 struct edge {
@@ -63,7 +50,7 @@ struct edge {
 	uint64_t owner;
 	uint32_t guards[GUARDS]; // what else was held
 	uint32_t guard_count;
-	struct place from_place, to_place;
+	struct lock_place from_place, to_place;
 };
 
 struct node {
@@ -82,8 +69,6 @@ static struct {
 	uint32_t last_number;
 	uint32_t searches;
 } watch;
-
-static bool is_on(void) { return unlikely(config.lockorder); }
 
 // ---- memory: under watch.lock ------------------------------------------------------------------
 
@@ -180,7 +165,7 @@ static void write_lock_name(struct writer *w, bool is_rwmutex, const void *lock)
 	writer_hex(w, (uintptr_t)lock);
 }
 
-static void write_place(struct writer *w, uint64_t owner, const struct place *p)
+static void write_place(struct writer *w, uint64_t owner, const struct lock_place *p)
 {
 	struct inspected i = {.id = owner, .is_current = true};
 	struct backtrace b = {.count = p->count};
@@ -338,17 +323,16 @@ static void add_edge(struct circle *c, const struct held *from, const struct hel
 
 // ---- what the watched functions do -------------------------------------------------------------
 
-static void take_place(struct place *p)
+static void take_place(struct lock_place *p)
 {
 	struct backtrace b;
 
 	backtrace_here(&b);
-	for (p->count = 0; p->count < FRAMES && p->count < b.count; p->count++)
+	for (p->count = 0; p->count < LOCK_ORDER_FRAMES && p->count < b.count; p->count++)
 		p->frames[p->count] = b.frames[p->count];
 }
 
-// Before it is taken: adds the edges, and reports.
-static void before(struct held *h, const void *lock, bool is_rwmutex, bool waits)
+void lock_order_before(struct held *h, const void *lock, bool is_rwmutex, bool waits)
 {
 	struct circle c = {.count = 0};
 
@@ -364,7 +348,7 @@ static void before(struct held *h, const void *lock, bool is_rwmutex, bool waits
 		report(&c);
 }
 
-static void after(const struct held *h)
+void lock_order_after(const struct held *h)
 {
 	struct held *kept;
 
@@ -378,8 +362,7 @@ static void after(const struct held *h)
 	lock_release(&watch.lock);
 }
 
-// Before it is given back, by whomever. Returns its number, 0 if it was not watched.
-static uint32_t forget(const void *lock)
+uint32_t lock_order_forget(const void *lock)
 {
 	uint32_t number = 0;
 	uint64_t owner = tuza_id();
@@ -403,109 +386,10 @@ static uint32_t forget(const void *lock)
 	return number;
 }
 
-EXPORT void tuza_mutex_lock_watched_(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
+bool lock_order_is_held(uint64_t by, const void *lock)
 {
-	bool watches = is_on();
-	struct held h;
-
-	if (watches)
-		before(&h, m, false, true);
-	tuza_mutex_lock(m);
-	if (watches)
-		after(&h);
-}
-
-EXPORT bool tuza_mutex_try_lock_watched_(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
-{
-	bool watches = is_on();
-	struct held h;
-
-	if (watches)
-		before(&h, m, false, false);
-	if (!tuza_mutex_try_lock(m))
-		return false;
-	if (watches)
-		after(&h);
-	return true;
-}
-
-EXPORT void tuza_mutex_unlock_watched_(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
-{
-	if (is_on())
-		tuza_mutex_unlock_leaving_(m, forget(m));
-	else
-		tuza_mutex_unlock(m);
-}
-
-// The number stays in the lock, for good.
-static void number_stays(tuza_rwmutex *rw, const struct held *h)
-{
-	store_relaxed(&rw->reserved, h->number); // all store the same, but for a race of firsts
-	after(h);
-}
-
-EXPORT void tuza_rwmutex_lock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
-{
-	bool watches = is_on();
-	struct held h;
-
-	if (watches)
-		before(&h, rw, true, true);
-	tuza_rwmutex_lock(rw);
-	if (watches)
-		number_stays(rw, &h);
-}
-
-EXPORT bool tuza_rwmutex_try_lock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
-{
-	bool watches = is_on();
-	struct held h;
-
-	if (watches)
-		before(&h, rw, true, false);
-	if (!tuza_rwmutex_try_lock(rw))
-		return false;
-	if (watches)
-		number_stays(rw, &h);
-	return true;
-}
-
-EXPORT void tuza_rwmutex_unlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
-{
-	if (is_on())
-		(void)forget(rw);
-	tuza_rwmutex_unlock(rw);
-}
-
-EXPORT void tuza_rwmutex_rlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
-{
-	bool watches = is_on();
-	struct held h;
-
-	if (watches)
-		before(&h, rw, true, true);
-	tuza_rwmutex_rlock(rw);
-	if (watches)
-		number_stays(rw, &h);
-}
-
-EXPORT bool tuza_rwmutex_try_rlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
-{
-	bool watches = is_on();
-	struct held h;
-
-	if (watches)
-		before(&h, rw, true, false);
-	if (!tuza_rwmutex_try_rlock(rw))
-		return false;
-	if (watches)
-		number_stays(rw, &h);
-	return true;
-}
-
-EXPORT void tuza_rwmutex_runlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
-{
-	if (is_on())
-		(void)forget(rw);
-	tuza_rwmutex_runlock(rw);
+	lock_acquire(&watch.lock);
+	bool is_held = *find_held(by, lock) != NULL;
+	lock_release(&watch.lock);
+	return is_held;
 }

@@ -5,15 +5,16 @@
  * A lock remembers, beside its word, whose stack it was taken on (tuza/sync.h): that costs its
  * holder an ordinary store, and nobody looks at it but this file. A handle is its goroutine's.
  *
- * A look: those who wait for a lock or a join are noted; from each the way leads to who has what it
- * waits for, if that one is noted as well; a way that comes back is a circle. Then all in it are
+ * A look: those who wait for a lock or a join are noted; from each ways lead to those who have what
+ * it waits for, if they are noted as well; a way that comes back is a circle. Then all in it are
  * held at once (inspect_hold.h), so that none can go on, and everything is looked at again: each
  * still stands in its queue, and what it waits for still has the next one's mark. That is exact but
  * for one thing: any goroutine may unlock for another. So a circle has to last for a second before
  * it is reported.
  *
- * Locks that are held for reading have no mark: several have them. Waits that may be given up, by a
- * context, make no circle.
+ * Locks that are held for reading have no mark: several have them, and who reads must not write.
+ * With TUZA_DEBUG=lockorder it is known all the same, of programs that are watched (lock_order.c).
+ * Waits that may be given up, by a context, make no circle.
  *
  * A look at descriptors costs some nanoseconds each, all of them: a hundredth of the time at most
  * is spent so.
@@ -30,14 +31,16 @@
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sched/waitqueue.h"
+#include "sys/clock.h"
 
 #include <string.h>
 #include <tuza/sync.h>
 
 enum {
-	WAITERS_MAX = 1024, // that are looked at; of more the others are left out
-	REPORTED_MAX = 64,  // circles; nobody reads more
-	MARK_SHIFT = 12,    // TUZA_STACK_MARK_
+	WAITERS_MAX = 1024,     // that are looked at; of more the others are left out
+	REPORTED_MAX = 64,      // circles; nobody reads more
+	MARK_SHIFT = 12,        // TUZA_STACK_MARK_
+	RWMUTEX_HAS_WRITER = 1, // sync/rwmutex_state.h
 };
 static const int64_t LOOK_EVERY = 500000000; // ns: a guess
 static const int64_t LASTS = 1000000000;     // how long before it is told: a guess
@@ -47,7 +50,10 @@ struct waiter {
 	uint64_t id;
 	enum wait_reason reason;
 	const void *object;
-	int32_t next; // index of who has it; -1: nobody that waits
+	int32_t next;   // index of one who has it, on the way that is being followed; -1: none
+	uint32_t tried; // those below were tried as next
+	int32_t before; // on the way; -1: it begins here
+	bool is_on_way, is_known; // it leads to no circle that counts, or is on the way
 };
 
 // The monitor's alone.
@@ -119,10 +125,20 @@ static bool is_older(const struct waiter *w, const struct goroutine *g)
 	return link_is_linked(&q->root) && load_relaxed(&g->started_at) > w->g->wait_since; // stays
 }
 
-/*
- * Whether `by` has what `w` waits for. Needs: w is held (its object lives while it waits), or
- * is_held is false: then only what needs no look at the object is told.
- */
+// Of a lock that readers have, and no writer: whether `w` waits for `by`.
+static bool is_had_for_reading(const struct waiter *w, const struct waiter *by)
+{
+	uint64_t state = load_relaxed(&((const tuza_rwmutex *)w->object)->state); // a glimpse
+
+	if (state & RWMUTEX_HAS_WRITER || state / TUZA_RWMUTEX_READER_ == 0)
+		return false;
+	// A reader is kept out by a writer that waits, and that by all readers that are in.
+	if (w->reason == WAIT_RWMUTEX_R)
+		return by->reason == WAIT_RWMUTEX_W && by->object == w->object && by != w;
+	return config.lockorder && lock_order_is_held(by->id, w->object);
+}
+
+// Whether `by` has what `w` waits for. Needs: w is held, so its object lives while it waits.
 static bool is_had(const struct waiter *w, const struct waiter *by)
 {
 	uint32_t mark;
@@ -136,7 +152,9 @@ static bool is_had(const struct waiter *w, const struct waiter *by)
 									       // holder alone
 	else
 		mark = load_relaxed(&((const tuza_rwmutex *)w->object)->holder); // as above
-	return mark != 0 && has_mark(by->g, mark);
+	if (mark == 0)
+		return w->reason != WAIT_MUTEX && is_had_for_reading(w, by);
+	return has_mark(by->g, mark);
 }
 
 // Still waits as it was noted, cannot give up, and nobody has taken it out of its queue. Held.
@@ -149,16 +167,18 @@ static bool is_still_waiting(const struct waiter *w)
 	       q && load_relaxed(&q->address) != NULL && !q->can_give_up; // held
 }
 
-static void find_next(struct waiter *w)
+// The next one of those who have what it waits for. False: there is none any more.
+static bool find_next(struct waiter *w)
 {
 	w->next = -1;
 	if (!inspect_hold(w->g))
-		return;
+		return false;
 	if (is_still_waiting(w))
-		for (uint32_t i = 0; w->next < 0 && i < looker.count; i++)
-			if (is_had(w, &looker.waiters[i]))
-				w->next = (int32_t)i;
+		for (; w->next < 0 && w->tried < looker.count; w->tried++)
+			if (is_had(w, &looker.waiters[w->tried]))
+				w->next = (int32_t)w->tried;
 	inspect_release(w->g);
+	return w->next >= 0;
 }
 
 // ---- circles -----------------------------------------------------------------------------------
@@ -184,19 +204,6 @@ static bool was_reported(uint64_t name)
 		if (looker.reported[i] == name)
 			return true;
 	return false;
-}
-
-// A member of a circle that the way from `start` leads into and that was not reported; -1: none.
-static int32_t circle_from(uint32_t start)
-{
-	int32_t slow = (int32_t)start, fast = slow;
-
-	do {
-		slow = looker.waiters[slow].next;
-		for (int step = 0; step < 2 && fast >= 0; step++)
-			fast = looker.waiters[fast].next;
-	} while (fast >= 0 && slow != fast);
-	return fast >= 0 && !was_reported(circle_name((uint32_t)fast)) ? fast : -1;
 }
 
 // Holds all members, and looks at everything once more. True: it is one, and *d describes it.
@@ -229,18 +236,46 @@ static bool confirm(uint32_t first, struct deadlock *d)
 	return is_one;
 }
 
+/*
+ * A member of a circle that ways from `start` lead into and that counts; -1: none. Who has been on
+ * a way before and was left is not gone to again.
+ */
+static int32_t circle_from(uint32_t start, struct deadlock *d)
+{
+	int32_t at = (int32_t)start;
+
+	looker.waiters[at].before = -1;
+	while (at >= 0) {
+		struct waiter *w = &looker.waiters[at];
+
+		w->is_known = w->is_on_way = true;
+		if (!find_next(w)) {
+			w->is_on_way = false;
+			at = w->before;
+			continue;
+		}
+		struct waiter *next = &looker.waiters[w->next];
+
+		if (next->is_on_way) {
+			if (!was_reported(circle_name((uint32_t)w->next)) &&
+				confirm((uint32_t)w->next, d))
+				return w->next;
+		} else if (!next->is_known) {
+			next->before = at;
+			at = w->next;
+		}
+	}
+	return -1;
+}
+
 static int32_t find_circle(struct deadlock *d)
 {
 	int32_t circle = -1;
 
 	inspect_begin();
-	for (uint32_t i = 0; i < looker.count; i++)
-		find_next(&looker.waiters[i]);
-	for (uint32_t i = 0; circle < 0 && i < looker.count; i++) {
-		circle = circle_from(i);
-		if (circle >= 0 && !confirm((uint32_t)circle, d))
-			circle = -1;
-	}
+	for (uint32_t i = 0; circle < 0 && i < looker.count; i++)
+		if (!looker.waiters[i].is_known)
+			circle = circle_from(i, d);
 	inspect_end();
 	return circle;
 }
@@ -298,10 +333,11 @@ int64_t deadlock_look(int64_t now)
 	looker.is_settled = false;
 	if (now < looker.next_look)
 		return looker.next_look;
-	looker.parks = count_parks(); // who parks from here on may close another circle
+	int64_t took = -sys_clock_burnt(); // on a busy machine a look lasts longer than it takes
+	looker.parks = count_parks();      // who parks from here on may close another circle
 	note_waiters();
 	circle = looker.count > 0 ? find_circle(&d) : -1;
-	int64_t took = clock_now() - now;
+	took += sys_clock_burnt();
 	looker.next_look = now + (took * 100 > LOOK_EVERY ? took * 100 : LOOK_EVERY);
 	if (circle < 0) {
 		looker.suspect = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goroutines that wait for each other in a circle: for a mutex or a write lock that the next one
- * has, or for the next one's end. Others may run on, so nobody else would notice.
+ * Goroutines that wait for each other in a circle: for a lock that the next one has, or that the
+ * next one waits for and keeps readers out of, or for the next one's end. Others may run on, so
+ * nobody else would notice.
  */
 #ifndef TUZA_SCHED_DEADLOCK_H
 #define TUZA_SCHED_DEADLOCK_H

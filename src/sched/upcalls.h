@@ -51,6 +51,12 @@ struct deadlock;
 void deadlock_report(const struct deadlock *d, bool is_fatal);
 
 /*
+ * debug/lock_order.c, with TUZA_DEBUG=lockorder: whether the goroutine has been seen to take the
+ * lock, and not to give it back.
+ */
+bool lock_order_is_held(uint64_t by, const void *lock);
+
+/*
  * chan/chan.c, chan/select.c: a goroutine is dropped while it waits; its waiter (goroutine.waiting)
  * leaves the queues of channels that live on. Nobody runs goroutines any more; plain threads may
  * use the channels. False: one of them has taken it out, and nothing was done.

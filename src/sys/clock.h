@@ -11,6 +11,9 @@
 // The time now. About 20 ns, no system call. Callable from signal handlers.
 int64_t sys_clock_now(void);
 
+// CPU time that the calling thread has burnt.
+int64_t sys_clock_burnt(void);
+
 // Whether arch_ticks() counts alike on all CPUs, at all times: the kernel's clock hangs on it, too.
 bool sys_ticks_are_steady(void);
 

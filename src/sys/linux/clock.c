@@ -23,6 +23,14 @@ int64_t sys_clock_now(void)
 	return (int64_t)t.tv_sec * NS_PER_SECOND + t.tv_nsec;
 }
 
+int64_t sys_clock_burnt(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); // cannot fail for the caller's
+	return (int64_t)t.tv_sec * NS_PER_SECOND + t.tv_nsec;
+}
+
 bool sys_ticks_are_steady(void)
 {
 	static const char path[] =
