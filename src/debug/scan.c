@@ -77,10 +77,13 @@ static void see_word(struct scan *s, uintptr_t word)
 	struct scan_range block, *work;
 
 	if (word >= s->heap.low && word < s->heap.high) {
-		if (scan_heap_mark(&s->heap, word, &block) &&
-			(work = scan_array_add(&s->work, sizeof(*work))))
+		enum scan_heap_mark mark = scan_heap_mark(&s->heap, word, &block);
+
+		if (mark == SCAN_IS_REACHED && (work = scan_array_add(&s->work, sizeof(*work))))
 			*work = block;
-		return;
+		// Stacks may lie between the heaps of threads.
+		if (mark != SCAN_NO_BLOCK)
+			return;
 	}
 	if (s->ignores_stacks || !scan_ranges_have(&s->stacks, word))
 		return;
@@ -106,15 +109,24 @@ void scan_see_in_place(uintptr_t low, uintptr_t high, void *scan)
 		scan_see((const uintptr_t *)low, (high - low) / sizeof(uintptr_t), scan);
 }
 
+// Of a large block much may be untouched; so it stays.
+static void see_copied(uintptr_t low, uintptr_t high, void *scan)
+{
+	scan_read(low, high, scan_see, scan);
+}
+
 static void see_what_was_reached(struct scan *s)
 {
+	static const size_t LARGE = 1 << 20; // a guess
+
 	while (s->work.count > 0) {
 		struct scan_range r = ((struct scan_range *)s->work.items)[--s->work.count];
 
 		if (r.high == 0)
 			scan_see_goroutine(s, (const struct scan_goroutine *)r.low);
 		else
-			scan_without(&s->hidden, r.low, r.high, scan_see_in_place, s);
+			scan_without(&s->hidden, r.low, r.high,
+				r.high - r.low < LARGE ? scan_see_in_place : see_copied, s);
 	}
 }
 
@@ -207,7 +219,7 @@ static void decide(struct scan *s)
 static bool is_cut(const struct scan *s)
 {
 	return s->goroutines.is_cut || s->stacks.is_cut || s->hidden.is_cut || s->managed.is_cut ||
-	       s->heap.parts.is_cut || s->work.is_cut || s->mappings.is_cut;
+	       s->heap.parts.is_cut || s->heap.large.is_cut || s->work.is_cut || s->mappings.is_cut;
 }
 
 static void destroy(struct scan *s)

@@ -14,6 +14,17 @@
  * does; heaps of threads at multiples of 64 MiB with a header. Every chunk is walked over and the
  * last one has to end at the very end: so what is not such a heap is not taken for one.
  *
+ * A large block has a mapping of its own, which the kernel may have joined with others:
+ *
+ *      mapping's beginning, a page     │                                   │ the next one
+ *      ┌──────┬─────────────┬──────────┴───────────────────────────────────┼──────┬─────
+ *      │  0   │ size | 2    │ the program's, to the end of the last page   │  0   │ …
+ *      └──────┴─────────────┴──────────────────────────────────────────────┴──────┴─────
+ *
+ * They are followed from the mapping's beginning until there is something else, which is a root as
+ * any memory. Memory that is mapped by others, and looks so by chance, is a block that is reached
+ * by its first address, as theirs is.
+ *
  * A part has two bitmaps, a bit per 16 bytes: where chunks begin, and which were reached. A block's
  * address range is taken from behind its header to behind the next one's, so that an address just
  * past the end counts for the block.
@@ -34,12 +45,21 @@ enum {
 static const uintptr_t THREAD_HEAP_BYTES = (uintptr_t)64 << 20; // HEAP_MAX_SIZE on 64 bits
 static const size_t SIZE_MASK = ~(size_t)7;
 static const size_t PREVIOUS_IN_USE = 1;
+static const size_t IS_MAPPED = 2;
+static const size_t LARGE_LEAST = (size_t)128 << 10; // M_MMAP_THRESHOLD; it only grows by itself
 
 struct heap_part {
 	uintptr_t low;  // of the first chunk
 	uintptr_t high; // of the last one, the top, or of the fence
 	uint64_t *starts, *marks;
 	size_t bitmap_bytes; // of each
+};
+
+struct heap_large {
+	uintptr_t low;  // of the header
+	uintptr_t high; // where its pages end
+	bool is_marked;
+	bool is_first; // of its mapping
 };
 
 // The header of a thread's heap.
@@ -78,6 +98,14 @@ static uintptr_t last_chunk(uintptr_t chunk, uintptr_t end)
 	}
 }
 
+static void widen(struct scan_heap *h, uintptr_t low, uintptr_t high)
+{
+	if (h->low == 0 || low < h->low)
+		h->low = low;
+	if (high > h->high)
+		h->high = high;
+}
+
 static void add_part(struct scan_heap *h, uintptr_t low, uintptr_t last)
 {
 	size_t words = (last - low) / UNIT / 64 + 1;
@@ -94,10 +122,7 @@ static void add_part(struct scan_heap *h, uintptr_t low, uintptr_t last)
 	*part = (struct heap_part){low, last, bits, bits + bytes / sizeof(uint64_t), bytes};
 	for (uintptr_t chunk = low; chunk < last; chunk += chunk_size(chunk))
 		bit_set(bits, (chunk - low) / UNIT);
-	if (h->low == 0 || low < h->low)
-		h->low = low;
-	if (last > h->high)
-		h->high = last;
+	widen(h, low, last);
 }
 
 // From `low` on, all of it; the range becomes the heap's.
@@ -138,6 +163,31 @@ static bool add_thread_heap(
 	return false;
 }
 
+// False: memory was wanting.
+static bool add_large(struct scan_heap *h, const struct sys_mapping *m, struct scan_array *managed)
+{
+	uintptr_t low = m->low;
+	size_t header[2];
+
+	while (m->high - low >= LARGE_LEAST &&
+		sys_memory_copy(header, low, sizeof(header)) == sizeof(header)) {
+		size_t bytes = header[1] & SIZE_MASK;
+
+		if (header[0] != 0 || (header[1] & ~SIZE_MASK) != IS_MAPPED ||
+			bytes < LARGE_LEAST || bytes % sys_page_bytes != 0 || bytes > m->high - low)
+			break;
+		struct heap_large *block = scan_array_add(&h->large, sizeof(*block));
+		if (!block)
+			return false;
+		*block = (struct heap_large){low, low + bytes, false, low == m->low};
+		// One past its end counts for it: see part_of.
+		widen(h, low - HEADER, low + bytes + 1);
+		scan_range_add(managed, (const void *)low, (const void *)(low + bytes));
+		low += bytes;
+	}
+	return true;
+}
+
 bool scan_heap_add(struct scan_heap *h, const struct sys_mapping *m, struct scan_array *managed,
 	const struct scan_array *others)
 {
@@ -151,6 +201,9 @@ bool scan_heap_add(struct scan_heap *h, const struct sys_mapping *m, struct scan
 	}
 	if (!m->is_unnamed || m->is_shared)
 		return true;
+	// Where the main heap is not glibc's, nothing else is.
+	if (h->parts.count > 0 && !scan_ranges_have(others, m->low))
+		is_whole &= add_large(h, m, managed);
 	for (uintptr_t base = align_up(m->low, THREAD_HEAP_BYTES); base < m->high;
 		base += THREAD_HEAP_BYTES)
 		if (!scan_ranges_have(others, base))
@@ -158,7 +211,11 @@ bool scan_heap_add(struct scan_heap *h, const struct sys_mapping *m, struct scan
 	return is_whole;
 }
 
-void scan_heap_sort(struct scan_heap *h) { scan_array_sort(&h->parts, sizeof(struct heap_part)); }
+void scan_heap_sort(struct scan_heap *h)
+{
+	scan_array_sort(&h->parts, sizeof(struct heap_part));
+	scan_array_sort(&h->large, sizeof(struct heap_large));
+}
 
 void scan_heap_free(struct scan_heap *h)
 {
@@ -167,6 +224,7 @@ void scan_heap_free(struct scan_heap *h)
 	for (size_t i = 0; i < h->parts.count; i++)
 		sys_pages_free(parts[i].starts, 2 * parts[i].bitmap_bytes);
 	scan_array_free(&h->parts, sizeof(struct heap_part));
+	scan_array_free(&h->large, sizeof(struct heap_large));
 }
 
 // ---- looking up -----------------------------------------------------------------------------
@@ -197,6 +255,18 @@ static struct heap_part *part_of(const struct scan_heap *h, uintptr_t address)
 	// The address of the top's header is the allocator's own: none of the program's lies there
 	// that does not lie in the block before as well.
 	return part && address < part->high ? part : NULL;
+}
+
+// The large block that an address leads to: up to one past its end, which may be the next one's
+// first byte.
+static struct heap_large *large_of(const struct scan_heap *h, uintptr_t address)
+{
+	struct heap_large *block = scan_array_find(&h->large, sizeof(*block), address - 1);
+
+	if (block && address <= block->high)
+		return block;
+	block = scan_array_find(&h->large, sizeof(*block), address);
+	return block && block->low == address && block->is_first ? block : NULL;
 }
 
 /*
@@ -249,30 +319,46 @@ bool scan_heap_block(const struct scan_heap *h, uintptr_t address, struct scan_r
 {
 	struct heap_part *part;
 	uintptr_t chunk = used_chunk(h, address, &part);
+	const struct heap_large *large = part ? NULL : large_of(h, address);
 
 	if (chunk)
 		set_block(block, chunk);
-	return chunk != 0;
+	if (large)
+		*block = (struct scan_range){large->low + HEADER, large->high};
+	return chunk || large;
 }
 
-bool scan_heap_mark(struct scan_heap *h, uintptr_t address, struct scan_range *block)
+enum scan_heap_mark scan_heap_mark(struct scan_heap *h, uintptr_t address, struct scan_range *block)
 {
 	struct heap_part *part;
 	uintptr_t chunk = used_chunk(h, address, &part);
 
+	if (!part) {
+		struct heap_large *large = large_of(h, address);
+
+		if (!large)
+			return SCAN_NO_BLOCK;
+		if (large->is_marked)
+			return SCAN_WAS_REACHED;
+		large->is_marked = true;
+		*block = (struct scan_range){large->low + HEADER, large->high};
+		return SCAN_IS_REACHED;
+	}
 	if (!chunk || bit_is_set(part->marks, (chunk - part->low) / UNIT))
-		return false;
+		return SCAN_WAS_REACHED;
 	bit_set(part->marks, (chunk - part->low) / UNIT);
 	set_block(block, chunk);
 	if (is_tcache(h, chunk))
 		block->high = block->low; // reached, but it leads nowhere
-	return true;
+	return SCAN_IS_REACHED;
 }
 
 bool scan_heap_is_marked(const struct scan_heap *h, uintptr_t address)
 {
 	struct heap_part *part;
 	uintptr_t chunk = used_chunk(h, address, &part);
+	const struct heap_large *large = part ? NULL : large_of(h, address);
 
-	return chunk && bit_is_set(part->marks, (chunk - part->low) / UNIT);
+	return large ? large->is_marked
+		     : chunk && bit_is_set(part->marks, (chunk - part->low) / UNIT);
 }

@@ -4,8 +4,8 @@
  * in, and which blocks were reached.
  *
  * Known are the main heap and the arenas of threads, where they can be walked from their first
- * block to their very end; blocks that malloc got from mmap (128 KiB and more) are not. Of another
- * allocator nothing is known.
+ * block to their very end, and blocks that malloc got from mmap (128 KiB and more) that begin a
+ * mapping, or follow each other from its beginning. Of another allocator nothing is known.
  */
 #ifndef TUZA_DEBUG_SCAN_HEAP_H
 #define TUZA_DEBUG_SCAN_HEAP_H
@@ -15,6 +15,7 @@
 
 struct scan_heap {
 	struct scan_array parts; // struct heap_part
+	struct scan_array large; // struct heap_large
 	uintptr_t low, high;     // of all parts
 };
 
@@ -35,8 +36,14 @@ void scan_heap_free(struct scan_heap *h);
 // The block that holds `address`, up to its end; false: none that is in use.
 bool scan_heap_block(const struct scan_heap *h, uintptr_t address, struct scan_range *block);
 
-// Marks the block at `address` as reached; false: it was, or there is none.
-bool scan_heap_mark(struct scan_heap *h, uintptr_t address, struct scan_range *block);
+enum scan_heap_mark {
+	SCAN_NO_BLOCK,    // nor any of malloc's memory
+	SCAN_WAS_REACHED, // or is not in use
+	SCAN_IS_REACHED,  // now
+};
+// Marks the block at `address` as reached.
+enum scan_heap_mark scan_heap_mark(
+	struct scan_heap *h, uintptr_t address, struct scan_range *block);
 bool scan_heap_is_marked(const struct scan_heap *h, uintptr_t address);
 
 #endif
