@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What profiles cost those whom they measure: the same work with a profile off and on, in turn.
- * Built and started by profiles.sh; its table is in docs/PROFILING.md.
+ * What profiles and traces cost those whom they measure: the same work with one off and on, in
+ * turn. Built and started by profiles.sh; its tables are in docs/PROFILING.md and docs/TRACING.md.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -117,6 +117,52 @@ static double round_trips(int64_t rate)
 	return (double)began / ROUND_TRIPS;
 }
 
+// ---- traces: the same round trip ----------------------------------------------------------------
+
+enum { RECORDER = 1, TRACE };
+
+static int begin_trace(int how, int nowhere)
+{
+	if (how == RECORDER)
+		return tuza_flight_recorder_start(NULL);
+	return how == TRACE ? tuza_trace_start(nowhere) : 0;
+}
+
+static void end_trace(int how)
+{
+	if (how == RECORDER)
+		tuza_flight_recorder_stop();
+	else if (how == TRACE)
+		(void)!tuza_trace_stop();
+}
+
+// ns of CPU time for each round trip: others' programs do not count.
+static double traced_trips(int how, int nowhere)
+{
+	int64_t began = 0;
+
+	if (begin_trace(how, nowhere) != 0)
+		return 0;
+	if (how == RECORDER)
+		(void)round_trips(0); // until its memory is there
+	began = cpu_time();
+	(void)round_trips(0);
+	began = cpu_time() - began;
+	end_trace(how);
+	return (double)began / ROUND_TRIPS;
+}
+
+static void traces(int nowhere)
+{
+	double t[3][ROUNDS];
+
+	for (int i = 0; i < ROUNDS * 3; i++)
+		t[i % 3][i / 3] = traced_trips(i % 3, nowhere);
+	printf("round trip over channels, CPU time: off %.0f ns, flight recorder %.0f ns, trace "
+	       "%.0f ns\n",
+		median(t[0]), median(t[1]), median(t[2]));
+}
+
 // ---- the mutex profile: four who fight for a lock -----------------------------------------------
 
 struct fight {
@@ -178,6 +224,7 @@ static int program(void *arg)
 	(void)arg;
 	if (cpu_profile(open("/dev/null", O_WRONLY)) != 0)
 		return 1;
+	traces(open("/dev/null", O_WRONLY));
 	for (int i = 0; i < ROUNDS * 3; i++)
 		t[i % 3][i / 3] = round_trips(rates[i % 3]);
 	printf("round trip over channels, two waits: off %.0f ns, rate 10 us %.0f ns, all %.0f "

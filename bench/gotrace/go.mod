@@ -1,0 +1,3 @@
+module tuza/bench/gotrace
+
+go 1.25
