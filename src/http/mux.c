@@ -52,41 +52,40 @@ static void *need(void *memory)
 	return memory;
 }
 
-// Where `key` is among the children, or would be. *found: whether it is.
-static size_t place_of(const struct node *n, const char *key, size_t length, bool *found)
+// The child of that key, or NULL; *at: where it is among the children, or would be.
+static const struct child *look_up(const struct node *n, const char *key, size_t length, size_t *at)
 {
 	size_t low = 0, high = n->count;
-	*found = false;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 		const struct child *c = &n->children[middle];
 		int order = memcmp(c->key, key, c->length < length ? c->length : length);
 		if (order == 0 && c->length == length) {
-			*found = true;
-			return middle;
+			*at = middle;
+			return c;
 		}
 		if (order < 0 || (order == 0 && c->length < length))
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low;
+	*at = low;
+	return NULL;
 }
 
 static struct node *find_child(const struct node *n, const char *key, size_t length)
 {
-	bool found;
-	size_t i = place_of(n, key, length, &found);
-	return found ? n->children[i].node : NULL;
+	size_t at;
+	const struct child *c = look_up(n, key, length, &at);
+	return c ? c->node : NULL;
 }
 
 static struct node *make_child(struct node *n, const char *key)
 {
-	size_t length = strlen(key);
-	bool found;
-	size_t i = place_of(n, key, length, &found);
+	size_t i, length = strlen(key);
+	const struct child *found = look_up(n, key, length, &i);
 	if (found)
-		return n->children[i].node;
+		return found->node;
 	struct child *children = need(realloc(n->children, (n->count + 1) * sizeof *children));
 	n->children = children;
 	struct node *child = need(calloc(1, sizeof *child));
@@ -209,6 +208,7 @@ struct matching {
 // A segment as literals are written: decoded, if it can be.
 static struct span decoded(struct arena *a, struct span s)
 {
+	// NOLINTNEXTLINE(clang-analyzer-*): as many as a pattern has were filled when it matched
 	if (!memchr(s.bytes, '%', s.length))
 		return s;
 	char *bytes = arena_take(a, s.length + 1);

@@ -45,16 +45,12 @@ bool text_append_number(struct text *t, uint64_t number)
 
 bool text_append_header(struct text *t, const char *name, size_t name_length, const char *value)
 {
-	size_t value_length = strlen(value);
-	if (!make_room(t, name_length + value_length + 4))
-		return false;
-	char *to = t->bytes + t->length;
-	memcpy(to, name, name_length);
-	memcpy(to + name_length, ": ", 2);
-	memcpy(to + name_length + 2, value, value_length);
-	memcpy(to + name_length + 2 + value_length, "\r\n", 2);
-	t->length += name_length + value_length + 4;
-	return true;
+	size_t before = t->length;
+	if (text_append(t, name, name_length) && text_append(t, ": ", 2) &&
+		text_append(t, value, strlen(value)) && text_append(t, "\r\n", 2))
+		return true;
+	t->length = before;
+	return false;
 }
 
 bool text_vprintf(struct text *t, const char *format, va_list arguments)
