@@ -28,6 +28,10 @@ static void locks(void *arg)
 // As in Go, where time.Sleep is one.
 TEST(ignore_top_is_also_the_tuza_function_that_it_called)
 {
+#ifndef __OPTIMIZE__
+	SKIP("the header's tuza_mutex_lock is a function of the program here");
+	return;
+#endif
 	tuza_mutex_lock(&held);
 	tuza_go(locks, NULL);
 	wait_parked("sync.Mutex.Lock", 1);

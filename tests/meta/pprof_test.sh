@@ -189,7 +189,7 @@ address=$(cat address)
 pprof -top goroutine
 finds '42 .* waits_for_work'
 pprof -traces goroutine
-finds '42 +.*(tuza_recv|waits_for_work)'
+finds '42 +.*(tuza_recv|tuza_chan_recv_sized|waits_for_work)'
 finds 'work:  *burning'
 pprof -raw goroutine
 finds 'goroutine/count'
