@@ -75,7 +75,7 @@ check 1 "one that is missing" "$base/fast/1" "$base/missing/0"
 grep -q '^HTTP 404 ' "$dir/out" || fail "the table has no 404"
 grep -q '1  HTTP 404' "$dir/err" || fail "the summary has no 404"
 check 1 "nobody there" --retries 0 http://127.0.0.1:1/
-grep -q '1  Connection refused' "$dir/err" || fail "the summary does not say refused"
+grep -q '1  connection refused' "$dir/err" || fail "the summary does not say refused"
 check 1 "no file" -f "$dir/none"
 grep -q 'none: No such file' "$dir/err" || fail "a missing file is not named"
 
