@@ -39,12 +39,16 @@ if [ -f "$dir/status" ] && [ ! -s "$dir/found" ]; then
 fi
 
 xargs awk '
-	FNR == 1 { has = 0 }
-	/SPDX-License-Identifier: MIT/ { has = 1 }
-	FNR == 2 {
+	FNR == 1 {
+		if (NR > 1 && !has)
+			print file
+		file = FILENAME
+		has = 0
+	}
+	FNR <= 2 && /SPDX-License-Identifier: MIT/ { has = 1 }
+	END {
 		if (!has)
-			print FILENAME
-		nextfile
+			print file
 	}' <"$dir/all" >"$dir/found"
 fail_if_any "the first line is not the licence"
 
