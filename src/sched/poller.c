@@ -15,6 +15,7 @@
 
 #include "sched/netpoll.h"
 #include "sys/poller.h"
+#include "sys/valgrind.h"
 
 struct poller poller;
 
@@ -53,6 +54,14 @@ static struct goroutine *deliver(const struct sys_poll_event *events, int count)
 	return first;
 }
 
+// Valgrind takes a large frame for a switch of stacks when what it knows of the machine's stack is
+// out of date, and then does not know that the frame is there.
+static void is_here(void *frame, size_t bytes)
+{
+	(void)bytes; // without valgrind's headers
+	(void)VALGRIND_MAKE_MEM_UNDEFINED(frame, bytes);
+}
+
 struct goroutine *poller_look(void)
 {
 	// Hints, all of them: who misses an event by them looks again, or another does.
@@ -61,6 +70,7 @@ struct goroutine *poller_look(void)
 		exchange_relaxed(&poller.looking, 1) != 0)
 		return NULL;
 	struct sys_poll_event events[SYS_POLL_BATCH];
+	is_here(events, sizeof events);
 	int count = sys_poller_wait(&poller.kernel, events, 0);
 	store_relaxed(&poller.looked_at, clock_now()); // a hint
 	store_relaxed(&poller.looking, 0);             // nothing is ordered by it
@@ -70,6 +80,7 @@ struct goroutine *poller_look(void)
 struct goroutine *poller_wait(int64_t until)
 {
 	struct sys_poll_event events[SYS_POLL_BATCH];
+	is_here(events, sizeof events);
 	int count = sys_poller_wait(&poller.kernel, events, until);
 	store_relaxed(&poller.looked_at, clock_now()); // a hint
 	return deliver(events, count);

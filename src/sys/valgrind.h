@@ -7,8 +7,8 @@
 #define TUZA_SYS_VALGRIND_H
 
 #if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #endif
 #endif
 
@@ -16,6 +16,7 @@
 #define RUNNING_ON_VALGRIND 0
 #define VALGRIND_STACK_REGISTER(low, high) 0
 #define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#define VALGRIND_MAKE_MEM_UNDEFINED(at, bytes) ((void)(at))
 #endif
 
 #endif
