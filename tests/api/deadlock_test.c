@@ -291,14 +291,16 @@ TEST_ALONE(who_has_the_stack_of_one_that_ended_has_not_its_locks)
 	tuza_gomaxprocs(1);
 	go_on = tuza_chan_new(0, 0);
 	tuza_go(waits_for_both, NULL);
-	tuza_yield();
+	wait_parked("chan receive", 1); // on a stack of its own, before the other one has one
 	tuza_go(locks_and_ends, NULL);
-	tuza_yield();
+	WAIT_UNTIL(tuza_num_goroutine() == 2);
 	tuza_chan_send(go_on, NULL);
-	tuza_sleep(50 * TUZA_MILLISECOND); // some ticks of the coarse clock
+	wait_parked("sync.Mutex.Lock", 1);
+	for (int i = 0; i < 10; i++) // some ticks of the coarse clock
+		tuza_sleep(10 * TUZA_MILLISECOND);
 	tuza_go(locks_held, NULL);
 	wait_long_enough();
-	CHECK_EQ(count_reports(), 0);
+	CHECK_STR(report(), "");
 	tuza_mutex_unlock(&left_locked);
 	WAIT_UNTIL(tuza_num_goroutine() == 1);
 	tuza_chan_release(go_on);
