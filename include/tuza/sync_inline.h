@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How the calls of tuza/sync.h are compiled: private, and part of it. The short ways of locks stand
+ * here so that they are inlined.
+ */
+#ifndef TUZA_SYNC_INLINE_H
+#define TUZA_SYNC_INLINE_H
+
+#include <tuza/sync.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- the short ways: private -------------------------------------------------------------------
+
+/*
+ * One atomic operation each, when nobody else is about; all else is the library's. The words:
+ * src/sync/mutex_state.h, rwmutex_state.h and once_state.h.
+ */
+enum {
+	TUZA_MUTEX_LOCKED_ = 1,
+	TUZA_ONCE_DONE_ = 1,
+	TUZA_RWMUTEX_CLOSED_ = 3, // to readers: a writer has it, or somebody waits
+	TUZA_RWMUTEX_READER_ = 1 << 21,
+};
+void tuza_mutex_lock_slow_(tuza_mutex *m);
+void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen);
+void tuza_rwmutex_rlock_shared_(tuza_rwmutex *rw);
+void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw);
+void tuza_rwmutex_runlock_shared_(tuza_rwmutex *rw);
+void tuza_rwmutex_runlock_met_(tuza_rwmutex *rw);
+void tuza_once_do_slow_(tuza_once *once, void (*fn)(void *), void *arg);
+
+/*
+ * Which stack the caller stands on, in 32 bits: enough to tell goroutines apart. Written into a
+ * lock beside its word, by whoever has it, so it costs an ordinary store.
+ */
+#if defined(__x86_64__)
+#define TUZA_SP_TO_(sp) __asm__("mov %%rsp, %0" : "=r"(sp))
+#elif defined(__aarch64__)
+#define TUZA_SP_TO_(sp) __asm__("mov %0, sp" : "=r"(sp))
+#else
+#define TUZA_SP_TO_(sp) ((sp) = 0)
+#endif
+#define TUZA_STACK_MARK_()                                                                         \
+	__extension__({                                                                            \
+		uintptr_t tuza_sp_;                                                                \
+		TUZA_SP_TO_(tuza_sp_);                                                             \
+		(uint32_t)(tuza_sp_ >> 12);                                                        \
+	})
+
+#ifndef TUZA_LIBRARY_
+TUZA_INLINE_ void tuza_mutex_lock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
+{
+	uint32_t idle = 0;
+	// (mutex) pairs with the unlock
+	if (!TUZA_LIKELY_(__atomic_compare_exchange_n(&m->state, &idle,
+		    (uint32_t)TUZA_MUTEX_LOCKED_, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+		tuza_mutex_lock_slow_(m);
+	else
+		__atomic_store_n(&m->holder, TUZA_STACK_MARK_(), __ATOMIC_RELAXED);
+}
+
+TUZA_INLINE_ void tuza_mutex_unlock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
+{
+	__atomic_store_n(&m->holder, 0, __ATOMIC_RELAXED);
+	// (mutex) pairs with the lock
+	uint32_t seen =
+		__atomic_fetch_sub(&m->state, (uint32_t)TUZA_MUTEX_LOCKED_, __ATOMIC_RELEASE);
+	if (!TUZA_LIKELY_(seen == TUZA_MUTEX_LOCKED_))
+		tuza_mutex_unlock_slow_(m, seen);
+}
+
+// Both look first: a word that several read stays in all their caches.
+
+TUZA_INLINE_ void tuza_rwmutex_rlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
+{
+	uint64_t seen;
+
+	if (!TUZA_LIKELY_(__atomic_load_n(&rw->state, __ATOMIC_RELAXED) == 0)) {
+		tuza_rwmutex_rlock_shared_(rw);
+		return;
+	}
+	// (rwmutex) pairs with a writer's unlock
+	seen = __atomic_fetch_add(&rw->state, (uint64_t)TUZA_RWMUTEX_READER_, __ATOMIC_ACQUIRE);
+	if (!TUZA_LIKELY_(!(seen & TUZA_RWMUTEX_CLOSED_)))
+		tuza_rwmutex_rlock_slow_(rw);
+}
+
+TUZA_INLINE_ void tuza_rwmutex_runlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
+{
+	if (!TUZA_LIKELY_(__atomic_load_n(&rw->state, __ATOMIC_RELAXED) == TUZA_RWMUTEX_READER_))
+		tuza_rwmutex_runlock_shared_(rw);
+	// (rwmutex-readers) pairs with a writer's lock
+	else if (!TUZA_LIKELY_(__atomic_sub_fetch(&rw->state, (uint64_t)TUZA_RWMUTEX_READER_,
+				       __ATOMIC_RELEASE) == 0))
+		tuza_rwmutex_runlock_met_(rw);
+}
+
+TUZA_INLINE_ void tuza_once_do(tuza_once *once, void (*fn)(void *), void *arg)
+{
+	// (once) pairs with the end of the first call
+	if (!TUZA_LIKELY_(__atomic_load_n(&once->state, __ATOMIC_ACQUIRE) == TUZA_ONCE_DONE_))
+		tuza_once_do_slow_(once, fn, arg);
+}
+#endif
+
+/*
+ * For TUZA_DEBUG=lockorder: what lock calls are in programs compiled without optimisation, or with
+ * -DTUZA_WATCH_LOCKS=1; not with -DTUZA_WATCH_LOCKS=0.
+ */
+void tuza_mutex_lock_watched_(tuza_mutex *m) TUZA_TSA_(acquire_capability(m));
+bool tuza_mutex_try_lock_watched_(tuza_mutex *m) TUZA_TSA_(try_acquire_capability(true, m));
+void tuza_mutex_unlock_watched_(tuza_mutex *m) TUZA_TSA_(release_capability(m));
+void tuza_mutex_unlock_leaving_(tuza_mutex *m, uint32_t number) TUZA_TSA_(release_capability(m));
+void tuza_rwmutex_lock_watched_(tuza_rwmutex *rw) TUZA_TSA_(acquire_capability(rw));
+bool tuza_rwmutex_try_lock_watched_(tuza_rwmutex *rw) TUZA_TSA_(try_acquire_capability(true, rw));
+void tuza_rwmutex_unlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(release_capability(rw));
+void tuza_rwmutex_rlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(acquire_shared_capability(rw));
+bool tuza_rwmutex_try_rlock_watched_(tuza_rwmutex *rw)
+	TUZA_TSA_(try_acquire_shared_capability(true, rw));
+void tuza_rwmutex_runlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(release_shared_capability(rw));
+
+#ifndef TUZA_WATCH_LOCKS
+#if defined(__OPTIMIZE__) || defined(TUZA_LIBRARY_)
+#define TUZA_WATCH_LOCKS 0
+#else
+#define TUZA_WATCH_LOCKS 1
+#endif
+#endif
+#if TUZA_WATCH_LOCKS
+#define tuza_mutex_lock tuza_mutex_lock_watched_
+#define tuza_mutex_try_lock tuza_mutex_try_lock_watched_
+#define tuza_mutex_unlock tuza_mutex_unlock_watched_
+#define tuza_rwmutex_lock tuza_rwmutex_lock_watched_
+#define tuza_rwmutex_try_lock tuza_rwmutex_try_lock_watched_
+#define tuza_rwmutex_unlock tuza_rwmutex_unlock_watched_
+#define tuza_rwmutex_rlock tuza_rwmutex_rlock_watched_
+#define tuza_rwmutex_try_rlock tuza_rwmutex_try_rlock_watched_
+#define tuza_rwmutex_runlock tuza_rwmutex_runlock_watched_
+#endif
+
+// ---- how TUZA_LOCK works: private --------------------------------------------------------------
+
+// Clang's analysis cannot follow a cleanup: it is told that the mutex is held, and asks for no
+// unlock.
+static inline tuza_mutex *tuza_mutex_lock_block_(tuza_mutex *m) TUZA_TSA_(assert_capability(m))
+	TUZA_TSA_(no_thread_safety_analysis);
+static inline tuza_mutex *tuza_mutex_lock_block_(tuza_mutex *m)
+{
+	tuza_mutex_lock(m);
+	return m;
+}
+static inline void tuza_mutex_unlock_block_(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis);
+static inline void tuza_mutex_unlock_block_(tuza_mutex *m) { tuza_mutex_unlock(m); }
+
+#define TUZA_LOCK2_(name, ...)                                                                     \
+	tuza_mutex *name = tuza_mutex_lock_block_((__VA_ARGS__));                                  \
+	TUZA_DEFER(tuza_mutex_unlock_block_, name)
+
+#ifdef __cplusplus
+}
+#endif
+#endif
