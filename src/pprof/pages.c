@@ -61,22 +61,32 @@ void page_headers(const struct page *p, struct page_headers *h)
 		add_header(h, "Content-Security-Policy", p->policy);
 }
 
-bool page_query_number(const struct page_request *r, const char *key, int64_t *number)
+const char *page_query(const struct page_request *r, const char *key, size_t *length)
 {
 	size_t n = strlen(key);
 
 	for (const char *at = r->query; at; at = strchr(at, '&')) {
 		at += *at == '&';
 		if (strncmp(at, key, n) == 0 && at[n] == '=') {
-			char *end;
-
-			*number = strtoll(at + n + 1, &end, 10);
-			if (end == at + n + 1 || (*end != 0 && *end != '&'))
-				*number = 0;
-			return true;
+			*length = strcspn(at + n + 1, "&");
+			return at + n + 1;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+bool page_query_number(const struct page_request *r, const char *key, int64_t *number)
+{
+	size_t length;
+	const char *value = page_query(r, key, &length);
+	char *end;
+
+	if (!value)
+		return false;
+	*number = strtoll(value, &end, 10);
+	if (length == 0 || end != value + length)
+		*number = 0;
+	return true;
 }
 
 // ---- files in memory ---------------------------------------------------------------------------

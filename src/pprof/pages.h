@@ -55,6 +55,9 @@ void page_error(struct page *p, int status, const char *text);
 
 extern const char PAGE_TEXT[], PAGE_HTML[], PAGE_JSON[], PAGE_BINARY[]; // types
 
+// What the query says of this key, `*length` bytes; NULL: nothing.
+const char *page_query(const struct page_request *r, const char *key, size_t *length);
+
 // Whether the query has this key with a value. *number: that, 0 if it is none.
 bool page_query_number(const struct page_request *r, const char *key, int64_t *number);
 

@@ -15,20 +15,40 @@
 
 static const size_t EVENT_BYTES = 16 << 20;
 
-static tuza_trace_format format_of(const struct page_request *r)
+// False: the query asks for one that there is not.
+static bool format_of(const struct page_request *r, tuza_trace_format *format)
 {
-	if (strstr(r->query, "format=perfetto"))
-		return TUZA_TRACE_PERFETTO;
-	return strstr(r->query, "format=v1") ? TUZA_TRACE_GO_V1 : TUZA_TRACE_GO;
+	static const struct {
+		const char *name;
+		tuza_trace_format format;
+	} formats[] = {
+		{"go", TUZA_TRACE_GO}, {"v1", TUZA_TRACE_GO_V1}, {"perfetto", TUZA_TRACE_PERFETTO}};
+	size_t length;
+	const char *name = page_query(r, "format", &length);
+
+	*format = TUZA_TRACE_GO;
+	if (!name)
+		return true;
+	for (size_t i = 0; i < COUNT_OF(formats); i++)
+		if (strlen(formats[i].name) == length &&
+			memcmp(formats[i].name, name, length) == 0) {
+			*format = formats[i].format;
+			return true;
+		}
+	return false;
 }
 
 // Go: src/net/http/pprof/pprof.go, Trace
 void page_trace(struct page *p, const struct page_request *r)
 {
-	tuza_trace_options options = {.max_bytes = EVENT_BYTES, .format = format_of(r)};
+	tuza_trace_options options = {.max_bytes = EVENT_BYTES};
 	int64_t seconds;
 	int fd, error;
 
+	if (!format_of(r, &options.format)) {
+		page_error(p, 400, "there are the formats go, v1 and perfetto");
+		return;
+	}
 	if (!page_query_number(r, "seconds", &seconds) || seconds <= 0)
 		seconds = 1;
 	if (seconds > 24 * 3600)

@@ -87,6 +87,18 @@ TEST(the_page_is_a_trace_of_the_next_second)
 	stop_server();
 }
 
+TEST(a_trace_in_a_format_that_there_is_not_is_refused)
+{
+	size_t n;
+
+	start_server();
+	char *text = get("/debug/pprof/trace?seconds=1&format=v10", &n);
+	CHECK(strncmp(text, "HTTP/1.0 400 ", 13) == 0);
+	CHECK_CONTAINS(text, "there are the formats go, v1 and perfetto\n");
+	free(text);
+	stop_server();
+}
+
 TEST(a_second_trace_at_the_same_time_is_refused)
 {
 	int fd = trace_memory();
