@@ -70,19 +70,6 @@ static struct {
 
 // ---- timers that nobody fires -------------------------------------------------------------
 
-static int64_t earliest(void)
-{
-	int64_t when = INT64_MAX;
-	uint32_t count = processor_count();
-	for (uint32_t i = 0; i < count; i++) {
-		// (monitor-timer) read after monitor_until was written
-		int64_t at = load_seq_cst(&processor_at(i)->timers.earliest);
-		if (at < when)
-			when = at;
-	}
-	return when;
-}
-
 // Nobody keeps time while all processors are busy, nor just after one was taken for a timer.
 static int64_t shortened_for_timers(int64_t delay)
 {
@@ -96,7 +83,7 @@ static int64_t shortened_for_timers(int64_t delay)
 	 */
 	int64_t now = clock_now();
 	store_seq_cst(&rt.monitor_until, now + delay);
-	int64_t left = clock_after(earliest(), LATE_TIMER_NS) - now;
+	int64_t left = clock_after(timekeeper_earliest(), LATE_TIMER_NS) - now;
 	if (left < LATE_TIMER_NS)
 		left = LATE_TIMER_NS;
 	if (left < delay)
@@ -201,7 +188,7 @@ static bool nothing_can_happen(void)
 {
 	// Relaxed, all of them: stable when nothing runs.
 	if (load_relaxed(&rt.global_count) != 0 || load_relaxed(&rt.starved_count) != 0 ||
-		load_relaxed(&poller.waiters) != 0 || earliest() != INT64_MAX ||
+		load_relaxed(&poller.waiters) != 0 || timekeeper_earliest() != INT64_MAX ||
 		signals_are_awaited())
 		return false;
 	bool blocking = false;
@@ -279,7 +266,8 @@ static bool sleep_while_idle(int64_t until)
 	lock_acquire(&rt.lock);
 	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service &&
 		    !load_relaxed(&rt.ending) && !rt.global_head && !rt.starved &&
-		    (timekeeper_is_there() || earliest() == INT64_MAX) && !deadlock_is_missed() &&
+		    (timekeeper_is_there() || timekeeper_earliest() == INT64_MAX) &&
+		    !deadlock_is_missed() &&
 		    !poller_is_neglected(INT64_MAX, 0); // poller.machine changes under rt.lock
 	if (idle) // those who take a processor hold rt.lock, too
 		store_relaxed(&rt.monitor_asleep, 1);
@@ -314,7 +302,7 @@ void monitor_run(const uint32_t *until)
 		update_coarse_now();
 		signals_deliver();
 		bool busy = hogs_look(now);
-		bool fires = now - earliest() > LATE_TIMER_NS;
+		bool fires = now - timekeeper_earliest() > LATE_TIMER_NS;
 		if (fires)
 			timekeeper_fire(now);
 		look_if_nobody_polls(now);

@@ -21,12 +21,12 @@
 
 static const int64_t POLL_NONE = INT64_MIN;
 
-static int64_t earliest_timer(void)
+int64_t timekeeper_earliest(void)
 {
 	int64_t earliest = INT64_MAX;
 	uint32_t count = processor_count();
 	for (uint32_t i = 0; i < count; i++) {
-		// (idle-wake) read after poll_until was written
+		// (idle-wake) (monitor-timer) read after poll_until or monitor_until was written
 		int64_t when = load_seq_cst(&processor_at(i)->timers.earliest);
 		if (when < earliest)
 			earliest = when;
@@ -53,13 +53,13 @@ int64_t timekeeper_become(struct machine *m, bool *polls)
 		bool poll = may && poller_is_wanted() && load_relaxed(&poller.machine) == NULL;
 		if (poll || rt.timekeeper == NULL || rt.timekeeper == m) {
 			if (may)
-				until = earliest_timer();
+				until = timekeeper_earliest();
 			if (until != INT64_MAX || poll) {
 				rt.timekeeper = m;
 				// (idle-wake) an exchange, so that whoever starts an earlier timer
 				// now sees it or is seen
 				exchange_seq_cst(&rt.poll_until, until);
-				int64_t again = earliest_timer();
+				int64_t again = timekeeper_earliest();
 				if (again < until) {
 					until = again;
 					exchange_seq_cst(&rt.poll_until, until); // (idle-wake)
@@ -129,6 +129,6 @@ void timekeeper_find(void)
 {
 	// (idle-wake) after the store of idle_processor_count: who starts a timer now sees that, or
 	// its timer is seen
-	if (add_seq_cst(&rt.poll_until, 0) == POLL_NONE && earliest_timer() != INT64_MAX)
+	if (add_seq_cst(&rt.poll_until, 0) == POLL_NONE && timekeeper_earliest() != INT64_MAX)
 		idle_wake();
 }

@@ -19,6 +19,9 @@ int64_t timekeeper_become(struct machine *m, bool *polls);
 // Needs: rt.lock.
 void timekeeper_resigns(const struct machine *m);
 
+// When the earliest timer of all processors is due; INT64_MAX: there is none.
+int64_t timekeeper_earliest(void);
+
 // Whether some machine sleeps until the earliest timer. A hint.
 bool timekeeper_is_there(void);
 
