@@ -14,12 +14,9 @@
  * Go: src/internal/trace/tracev2/events.go, src/internal/trace/order.go
  */
 #include "sched/timer.h"
-#include "sys/sys.h"
-#include "trace/names.h"
-#include "trace/output.h"
+#include "trace/go_parts.h"
 #include "trace/texts.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum {
@@ -55,8 +52,6 @@ enum { GO_RUNNABLE = 1, GO_RUNNING, GO_SYSCALL, GO_WAITING };
 enum {
 	GENERATION = 1,
 	BATCH_MOST = PIECE_BYTES - 256, // then the batch is written
-	TEXT_MOST = 1024,               // the format's
-	FRAME_BYTES = 4 * 10,
 };
 
 // Beside those of enum wait_reason.
@@ -65,20 +60,10 @@ enum { REASON_NO_TEXT = 61, REASON_YIELDED, REASON_TOLD };
 // Our texts, then those of reasons, then functions and files.
 enum { REASON_TEXTS = TEXTS_MAX, NAME_TEXTS = TEXTS_MAX + 64 };
 
-struct batch {
-	struct piece piece;
-	int64_t begin, last; // times of its first and last event
-};
-
 struct go_writer {
-	struct output out;
-	struct history *history;
-	struct batch *batches;  // by thread
-	unsigned char *is_used; // by number of stack
-	uint32_t stack_count;
-	uint64_t reasons; // those that occur
-	struct piece texts, stacks;
-	struct known_names names;
+	struct go_parts parts; // batches by thread
+	uint64_t reasons;      // those that occur
+	struct piece stacks;
 };
 
 // ---- batches -----------------------------------------------------------------------------------
@@ -95,17 +80,17 @@ static void write_batch(struct go_writer *w, uint64_t thread, int64_t time, stru
 	piece_varint(&head, thread);
 	piece_varint(&head, (uint64_t)time);
 	piece_varint(&head, piece->length);
-	output_piece(&w->out, &head);
-	output_piece(&w->out, piece);
+	output_piece(&w->parts.out, &head);
+	output_piece(&w->parts.out, piece);
 }
 
 // Begins an event of the thread. Nothing else may be written to its piece until its arguments are.
 static struct piece *event(struct go_writer *w, const struct step *s, unsigned kind)
 {
-	struct batch *b = &w->batches[s->thread];
+	struct batch *b = &w->parts.batches[s->thread];
 
 	if (b->piece.length > BATCH_MOST)
-		write_batch(w, w->history->threads[s->thread], b->begin, &b->piece);
+		write_batch(w, w->parts.history->threads[s->thread], b->begin, &b->piece);
 	if (b->piece.length == 0)
 		b->begin = b->last = s->time;
 	piece_byte(&b->piece, kind);
@@ -116,10 +101,7 @@ static struct piece *event(struct go_writer *w, const struct step *s, unsigned k
 
 static void put_stack(struct go_writer *w, struct piece *p, uint32_t stack)
 {
-	if (stack >= w->stack_count)
-		stack = 0;
-	w->is_used[stack] = 1;
-	piece_varint(p, stack);
+	piece_varint(p, go_parts_stack(&w->parts, stack));
 }
 
 // 0: there were too many.
@@ -159,7 +141,7 @@ static void write_is(struct go_writer *w, const struct step *s)
 	bool has_thread = s->state == HISTORY_RUNNING || s->state == HISTORY_BLOCKED;
 
 	write_status(w, s, states[s->state],
-		has_thread ? w->history->threads[s->thread] : UINT64_MAX, s->stack);
+		has_thread ? w->parts.history->threads[s->thread] : UINT64_MAX, s->stack);
 }
 
 static void write_created(struct go_writer *w, const struct step *s)
@@ -224,7 +206,7 @@ static void write_processor(struct go_writer *w, const struct step *s, unsigned 
 		break;
 	case STEP_PROCESSOR_STOLEN:
 		piece_varint(p, s->sequence);
-		piece_varint(p, w->history->threads[s->from]);
+		piece_varint(p, w->parts.history->threads[s->from]);
 		break;
 	default:
 		piece_varint(p, s->sequence);
@@ -305,22 +287,22 @@ static void write_step(const struct step *s, void *writer)
 
 static void write_text(struct go_writer *w, uint64_t number, const char *text)
 {
-	size_t n = strnlen(text, TEXT_MOST);
+	size_t n = strnlen(text, GO_TEXT_MOST);
 
-	if (w->texts.length + n + 32 > PIECE_BYTES)
-		write_batch(w, UINT64_MAX, w->history->begin, &w->texts);
-	if (w->texts.length == 0)
-		piece_byte(&w->texts, EV_STRINGS);
-	piece_byte(&w->texts, EV_STRING);
-	piece_varint(&w->texts, number);
-	piece_varint(&w->texts, n);
-	piece_bytes(&w->texts, text, n);
+	if (w->parts.texts.length + n + 32 > PIECE_BYTES)
+		write_batch(w, UINT64_MAX, w->parts.history->begin, &w->parts.texts);
+	if (w->parts.texts.length == 0)
+		piece_byte(&w->parts.texts, EV_STRINGS);
+	piece_byte(&w->parts.texts, EV_STRING);
+	piece_varint(&w->parts.texts, number);
+	piece_varint(&w->parts.texts, n);
+	piece_bytes(&w->parts.texts, text, n);
 }
 
 static uint32_t name_number(struct go_writer *w, const char *name)
 {
 	bool is_new;
-	uint32_t number = NAME_TEXTS + names_number(&w->names, name, &is_new);
+	uint32_t number = NAME_TEXTS + names_number(&w->parts.names, name, &is_new);
 
 	if (is_new)
 		write_text(w, number, name);
@@ -332,8 +314,8 @@ static void write_stack(struct go_writer *w, uint32_t number)
 	struct named_frame frames[NAMED_FRAMES_MAX];
 	uint32_t n = names_of_stack(number, frames);
 
-	if (w->stacks.length + 32 + n * FRAME_BYTES > PIECE_BYTES)
-		write_batch(w, UINT64_MAX, w->history->begin, &w->stacks);
+	if (w->stacks.length + 32 + n * GO_FRAME_BYTES > PIECE_BYTES)
+		write_batch(w, UINT64_MAX, w->parts.history->begin, &w->stacks);
 	if (w->stacks.length == 0)
 		piece_byte(&w->stacks, EV_STACKS);
 	piece_byte(&w->stacks, EV_STACK);
@@ -349,8 +331,8 @@ static void write_stack(struct go_writer *w, uint32_t number)
 
 static void write_tables(struct go_writer *w)
 {
-	for (uint32_t i = 1; i < w->stack_count; i++)
-		if (w->is_used[i])
+	for (uint32_t i = 1; i < w->parts.stack_count; i++)
+		if (w->parts.is_used[i])
 			write_stack(w, i);
 	for (uint32_t i = 1; i < texts_count(); i++)
 		write_text(w, i, texts_text(i));
@@ -361,8 +343,8 @@ static void write_tables(struct go_writer *w)
 		write_text(w, REASON_TEXTS + REASON_YIELDED, "tuza_yield");
 	if (w->reasons >> REASON_TOLD & 1)
 		write_text(w, REASON_TEXTS + REASON_TOLD, "preempted");
-	write_batch(w, UINT64_MAX, w->history->begin, &w->stacks);
-	write_batch(w, UINT64_MAX, w->history->begin, &w->texts);
+	write_batch(w, UINT64_MAX, w->parts.history->begin, &w->stacks);
+	write_batch(w, UINT64_MAX, w->parts.history->begin, &w->parts.texts);
 }
 
 static void write_frequency(struct go_writer *w)
@@ -371,42 +353,25 @@ static void write_frequency(struct go_writer *w)
 
 	piece_byte(&p, EV_FREQUENCY);
 	piece_varint(&p, 1000000000); // times are ns
-	write_batch(w, UINT64_MAX, w->history->begin, &p);
+	write_batch(w, UINT64_MAX, w->parts.history->begin, &p);
 	piece_free(&p);
 }
 
 int go_format_write(struct history *h, int fd)
 {
-	static const char header[16] = "go 1.23 trace\0\0";
-	struct go_writer w = {.out.fd = fd, .history = h, .stack_count = stack_count()};
-	size_t batches = (h->thread_count + 1) * sizeof(*w.batches);
-	int error = names_begin(&w.names);
+	struct go_writer w = {.reasons = 0};
 
-	w.batches = sys_pages_alloc(batches);
-	w.is_used = sys_pages_alloc(w.stack_count + 1);
-	if (!error && w.batches && w.is_used) {
-		output_bytes(&w.out, header, sizeof(header));
+	if (go_parts_begin(&w.parts, h, fd, "go 1.23 trace\0\0", (uint32_t)h->thread_count + 1)) {
 		write_frequency(&w);
 		if (h->thread_count > 0)
 			history_tell(h, write_step, &w);
 		for (uint32_t i = 0; i < h->thread_count; i++) {
-			struct batch *b = &w.batches[i];
+			struct batch *b = &w.parts.batches[i];
 
 			write_batch(&w, h->threads[i], b->begin, &b->piece);
-			if (b->piece.failed)
-				w.out.error = -ENOMEM;
-			piece_free(&b->piece);
 		}
 		write_tables(&w);
-	} else {
-		w.out.error = -ENOMEM;
 	}
-	if (w.batches)
-		sys_pages_free(w.batches, batches);
-	if (w.is_used)
-		sys_pages_free(w.is_used, w.stack_count + 1);
-	names_end(&w.names);
-	piece_free(&w.texts);
 	piece_free(&w.stacks);
-	return w.out.error;
+	return go_parts_end(&w.parts);
 }

@@ -14,13 +14,10 @@
  *
  * Go: src/internal/trace/internal/tracev1/parser.go, src/internal/trace/tracev1.go
  */
-#include "sys/sys.h"
+#include "trace/go_parts.h"
 #include "trace/history_table.h"
-#include "trace/names.h"
-#include "trace/output.h"
 #include "trace/texts.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum {
@@ -56,39 +53,26 @@ enum {
 	EV_LOG,
 };
 enum {
-	MANY = 3,                        // arguments: behind their length in bytes
-	ARGUMENTS_MAX = 8,               // of an event
-	BATCH_MOST = PIECE_BYTES - 2048, // then the batch is written
-	STACK_BYTES_MAX = 2000,          // readers take no event of more than 2048
-	FRAME_BYTES = 4 * 10,
-	TEXT_MOST = 1024,
+	MANY = 3,                         // arguments: behind their length in bytes
+	ARGUMENTS_MAX = 8,                // of an event
+	BATCH_MOST = PIECE_BYTES - 2048,  // then the batch is written
+	STACK_BYTES_MAX = 2000,           // readers take no event of more than 2048
 	BATCHES = TRACE_NO_PROCESSOR + 1, // by processor
 };
 
-struct batch {
-	struct piece piece;
-	int64_t begin, last; // times of its first and last event
-};
-
 struct old_writer {
-	struct output out;
-	struct history *history;
-	struct batch *batches;  // by processor
-	unsigned char *is_used; // by number of stack
-	uint32_t stack_count;
-	uint32_t processors; // that there were at the beginning
-	int64_t now;         // the time of the last event
-	bool has_begun;      // how things were has been told
-	uint64_t main_lives; // how many goroutines had the number 1
-	struct piece texts;
-	struct known_names names;
+	struct go_parts parts; // batches by processor
+	uint32_t processors;   // that there were at the beginning
+	int64_t now;           // the time of the last event
+	bool has_begun;        // how things were has been told
+	uint64_t main_lives;   // how many goroutines had the number 1
 };
 
 // ---- events ------------------------------------------------------------------------------------
 
 static void write_batch(struct old_writer *w, uint32_t processor)
 {
-	struct batch *b = &w->batches[processor];
+	struct batch *b = &w->parts.batches[processor];
 	unsigned char bytes[64];
 	struct piece head = {.data = bytes};
 
@@ -97,8 +81,8 @@ static void write_batch(struct old_writer *w, uint32_t processor)
 	piece_byte(&head, EV_BATCH | 1 << 6);
 	piece_varint(&head, processor == TRACE_NO_PROCESSOR ? UINT64_MAX : processor);
 	piece_varint(&head, (uint64_t)b->begin);
-	output_piece(&w->out, &head);
-	output_piece(&w->out, &b->piece);
+	output_piece(&w->parts.out, &head);
+	output_piece(&w->parts.out, &b->piece);
 }
 
 // An event without a time.
@@ -120,7 +104,7 @@ static void put_event(struct piece *p, unsigned kind, const uint64_t *arguments,
 static void event(struct old_writer *w, const struct step *s, unsigned kind, uint64_t *arguments,
 	uint32_t count)
 {
-	struct batch *b = &w->batches[s->processor];
+	struct batch *b = &w->parts.batches[s->processor];
 
 	if (b->piece.length > BATCH_MOST)
 		write_batch(w, s->processor);
@@ -143,10 +127,7 @@ static void plain_event(struct old_writer *w, const struct step *s, unsigned kin
 
 static uint64_t stack_of(struct old_writer *w, uint32_t stack)
 {
-	if (stack >= w->stack_count)
-		stack = 0;
-	w->is_used[stack] = 1;
-	return stack;
+	return go_parts_stack(&w->parts, stack);
 }
 
 // ---- goroutines --------------------------------------------------------------------------------
@@ -160,14 +141,14 @@ static uint64_t number_of(const struct old_writer *w, uint64_t goroutine)
 // The sequence number of what happens to the goroutine now.
 static uint64_t next_sequence(struct old_writer *w, uint64_t goroutine)
 {
-	struct told_goroutine *g = history_find(w->history->p, goroutine);
+	struct told_goroutine *g = history_find(w->parts.history->p, goroutine);
 
 	return g ? g->older_sequence++ : 0;
 }
 
 static void write_created(struct old_writer *w, const struct step *s, uint32_t entry, uint32_t by)
 {
-	struct told_goroutine *g = history_find(w->history->p, s->goroutine);
+	struct told_goroutine *g = history_find(w->parts.history->p, s->goroutine);
 
 	if (g)
 		g->older_sequence = 1;
@@ -240,8 +221,8 @@ static uint64_t text_of(uint32_t text) { return text ? text : TEXTS_MAX; } // th
 static void write_log(struct old_writer *w, const struct step *s)
 {
 	const char *text = s->text ? texts_text(s->text) : "";
-	size_t n = strnlen(text, TEXT_MOST);
-	struct piece *p = &w->batches[s->processor].piece;
+	size_t n = strnlen(text, GO_TEXT_MOST);
+	struct piece *p = &w->parts.batches[s->processor].piece;
 
 	EVENT(w, s, EV_LOG, s->id, text_of(s->name), stack_of(w, s->stack));
 	piece_varint(p, n);
@@ -322,7 +303,7 @@ static void write_step(const struct step *s, void *writer)
 		return;
 	case STEP_PROCESSOR_IS_RUNNING:
 		w->processors++;
-		EVENT(w, s, EV_PROC_START, w->history->threads[s->thread]);
+		EVENT(w, s, EV_PROC_START, w->parts.history->threads[s->thread]);
 		return;
 	case STEP_IS:
 		write_is(w, s);
@@ -334,7 +315,7 @@ static void write_step(const struct step *s, void *writer)
 		write_begun(w, s);
 	switch (s->kind) {
 	case STEP_PROCESSOR_STARTS:
-		EVENT(w, s, EV_PROC_START, w->history->threads[s->thread]);
+		EVENT(w, s, EV_PROC_START, w->parts.history->threads[s->thread]);
 		break;
 	case STEP_PROCESSOR_STOPS:
 	case STEP_PROCESSOR_STOLEN:
@@ -350,22 +331,22 @@ static void write_step(const struct step *s, void *writer)
 
 static void write_text(struct old_writer *w, uint64_t number, const char *text)
 {
-	size_t n = strnlen(text, TEXT_MOST);
+	size_t n = strnlen(text, GO_TEXT_MOST);
 
 	if (n == 0)
 		return;
-	if (w->texts.length + n + 32 > PIECE_BYTES)
-		output_piece(&w->out, &w->texts);
-	piece_byte(&w->texts, EV_STRING);
-	piece_varint(&w->texts, number);
-	piece_varint(&w->texts, n);
-	piece_bytes(&w->texts, text, n);
+	if (w->parts.texts.length + n + 32 > PIECE_BYTES)
+		output_piece(&w->parts.out, &w->parts.texts);
+	piece_byte(&w->parts.texts, EV_STRING);
+	piece_varint(&w->parts.texts, number);
+	piece_varint(&w->parts.texts, n);
+	piece_bytes(&w->parts.texts, text, n);
 }
 
 static uint64_t name_number(struct old_writer *w, const char *name)
 {
 	bool is_new;
-	uint64_t number = TEXTS_MAX + 1 + names_number(&w->names, name, &is_new);
+	uint64_t number = TEXTS_MAX + 1 + names_number(&w->parts.names, name, &is_new);
 
 	if (is_new)
 		write_text(w, number, name);
@@ -379,8 +360,8 @@ static void write_stack(struct old_writer *w, uint32_t number)
 	struct piece inner = {.data = bytes};
 	uint32_t n = names_of_stack(number, frames);
 
-	if (n > STACK_BYTES_MAX / FRAME_BYTES)
-		n = STACK_BYTES_MAX / FRAME_BYTES;
+	if (n > STACK_BYTES_MAX / GO_FRAME_BYTES)
+		n = STACK_BYTES_MAX / GO_FRAME_BYTES;
 	piece_varint(&inner, number);
 	piece_varint(&inner, n);
 	for (uint32_t i = 0; i < n; i++) {
@@ -389,11 +370,11 @@ static void write_stack(struct old_writer *w, uint32_t number)
 		piece_varint(&inner, name_number(w, frames[i].file));
 		piece_varint(&inner, (uint64_t)frames[i].line);
 	}
-	if (w->texts.length + inner.length + 32 > PIECE_BYTES)
-		output_piece(&w->out, &w->texts);
-	piece_byte(&w->texts, EV_STACK | MANY << 6);
-	piece_varint(&w->texts, inner.length);
-	piece_bytes(&w->texts, bytes, inner.length);
+	if (w->parts.texts.length + inner.length + 32 > PIECE_BYTES)
+		output_piece(&w->parts.out, &w->parts.texts);
+	piece_byte(&w->parts.texts, EV_STACK | MANY << 6);
+	piece_varint(&w->parts.texts, inner.length);
+	piece_bytes(&w->parts.texts, bytes, inner.length);
 }
 
 static void write_tables(struct old_writer *w)
@@ -406,44 +387,26 @@ static void write_tables(struct old_writer *w)
 	piece_varint(&head, UINT64_MAX);
 	piece_varint(&head, (uint64_t)w->now);
 	put_event(&head, EV_FREQUENCY, (uint64_t[]){1000000000}, 1); // times are ns
-	output_piece(&w->out, &head);
+	output_piece(&w->parts.out, &head);
 	for (uint32_t i = 1; i < texts_count(); i++)
 		write_text(w, i, texts_text(i));
 	write_text(w, TEXTS_MAX, "(too many texts)");
-	for (uint32_t i = 1; i < w->stack_count; i++)
-		if (w->is_used[i])
+	for (uint32_t i = 1; i < w->parts.stack_count; i++)
+		if (w->parts.is_used[i])
 			write_stack(w, i);
-	output_piece(&w->out, &w->texts);
+	output_piece(&w->parts.out, &w->parts.texts);
 }
 
 int go_old_format_write(struct history *h, int fd)
 {
-	static const char header[16] = "go 1.11 trace\0\0";
-	struct old_writer w = {.out.fd = fd, .history = h, .stack_count = stack_count()};
-	size_t batches = BATCHES * sizeof(*w.batches);
-	int error = names_begin(&w.names);
+	struct old_writer w = {.now = 0};
 
-	w.batches = sys_pages_alloc(batches);
-	w.is_used = sys_pages_alloc(w.stack_count + 1);
-	if (!error && w.batches && w.is_used) {
-		output_bytes(&w.out, header, sizeof(header));
+	if (go_parts_begin(&w.parts, h, fd, "go 1.11 trace\0\0", BATCHES)) {
 		if (h->thread_count > 0)
 			history_tell(h, write_step, &w);
-		for (uint32_t i = 0; i < BATCHES; i++) {
+		for (uint32_t i = 0; i < BATCHES; i++)
 			write_batch(&w, i);
-			if (w.batches[i].piece.failed)
-				w.out.error = -ENOMEM;
-			piece_free(&w.batches[i].piece);
-		}
 		write_tables(&w);
-	} else {
-		w.out.error = -ENOMEM;
 	}
-	if (w.batches)
-		sys_pages_free(w.batches, batches);
-	if (w.is_used)
-		sys_pages_free(w.is_used, w.stack_count + 1);
-	names_end(&w.names);
-	piece_free(&w.texts);
-	return w.out.error;
+	return go_parts_end(&w.parts);
 }

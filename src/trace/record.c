@@ -39,8 +39,7 @@ static struct {
 	uint64_t ticks_at_begin;
 	int64_t time_at_begin;
 	// any thread, atomic
-	uint32_t epoch; // changed under the lock
-	uint64_t lost;
+	uint32_t epoch;   // changed under the lock
 	uint32_t is_full; // changed under the lock: until the record is thawed nothing is noted
 	bool by_ticks;    // constant while anybody notes
 } record = {.newest = &record.oldest, .writers = {&record.writers, &record.writers}};
@@ -193,10 +192,8 @@ static ALWAYS_INLINE struct trace_event *make_room(
 		     c->epoch != load_relaxed(&record.epoch))) {
 		if (!may_turn || load_relaxed(&record.is_full)) // a hint
 			return NULL;
-		if (!turn_page(w, ticks)) {
-			add_relaxed(&record.lost, n); // statistic
+		if (!turn_page(w, ticks))
 			return NULL;
-		}
 		c = w->chunk;
 	}
 	return &c->events[c->count];
@@ -418,7 +415,6 @@ int record_begin(enum trace_user user, size_t bytes)
 		record.since = 0;
 		record.ticks_at_begin = record_ticks();
 		record.time_at_begin = clock_now();
-		store_relaxed(&record.lost, 0); // statistic
 	}
 	record.wants[user] = chunks;
 	if (chunks > record.wanted)
@@ -499,8 +495,6 @@ bool record_is_on(enum trace_user user)
 {
 	return load_relaxed(&record.users) & user; // as if just before it was changed
 }
-
-uint64_t record_lost_count(void) { return load_relaxed(&record.lost); } // statistic
 
 // ---- taking it out -----------------------------------------------------------------------------
 

@@ -132,9 +132,6 @@ int64_t record_time(const struct record *r, uint64_t ticks);
 MUST_USE int record_freeze(struct record *r, bool is_fatal);
 void record_thaw(struct record *r);
 
-// How many events were lost because there was no memory.
-uint64_t record_lost_count(void);
-
 // ---- noting --------------------------------------------------------------------------------
 
 struct machine;

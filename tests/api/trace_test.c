@@ -329,14 +329,12 @@ TEST_PLAIN(a_trace_covers_runs_that_begin_and_end_meanwhile)
 	free(t);
 }
 
-// The first bytes of a file in Perfetto's format: a packet with the process.
-TEST(perfettos_format_is_a_row_of_packets)
+// The file's bytes alone, for formats that trace_read does not know.
+static struct trace_file trace_an_exchange(tuza_trace_format format)
 {
-	tuza_trace_options options = {.format = TUZA_TRACE_PERFETTO};
-	int fd = trace_memory();
-	unsigned char head[3];
+	tuza_trace_options options = {.format = format};
 	struct trace_file t = {.at = 0};
-	uint64_t packets = 0;
+	int fd = trace_memory();
 
 	CHECK_EQ(tuza_trace_start_with(fd, &options), 0);
 	exchange_values();
@@ -345,6 +343,17 @@ TEST(perfettos_format_is_a_row_of_packets)
 	t.length = (size_t)lseek(fd, 0, SEEK_END);
 	t.data = malloc(t.length);
 	CHECK_EQ(pread(fd, t.data, t.length, 0), (ssize_t)t.length);
+	close(fd);
+	return t;
+}
+
+// The first bytes of a file in Perfetto's format: a packet with the process.
+TEST(perfettos_format_is_a_row_of_packets)
+{
+	struct trace_file t = trace_an_exchange(TUZA_TRACE_PERFETTO);
+	unsigned char head[3];
+	uint64_t packets = 0;
+
 	memcpy(head, t.data, 3);
 	CHECK_EQ(head[0], 1 << 3 | 2);
 	while (t.at < t.length && !t.is_broken) {
@@ -362,7 +371,6 @@ TEST(perfettos_format_is_a_row_of_packets)
 	CHECK(memmem(t.data, t.length, "a remark", 8) != NULL);
 	CHECK(memmem(t.data, t.length, "processor 0", 11) != NULL);
 	free(t.data);
-	close(fd);
 }
 
 // ---- Go's format of before 1.22 ----------------------------------------------------------------
@@ -419,18 +427,10 @@ static void v1_event(struct trace_file *t, struct v1 *v)
 
 TEST(the_older_format_numbers_what_happens_to_a_goroutine)
 {
-	tuza_trace_options options = {.format = TUZA_TRACE_GO_V1};
-	int fd = trace_memory();
-	struct trace_file t = {.at = 16};
+	struct trace_file t = trace_an_exchange(TUZA_TRACE_GO_V1);
 	struct v1 v = {.goroutine = 0};
 
-	CHECK_EQ(tuza_trace_start_with(fd, &options), 0);
-	exchange_values();
-	tuza_trace_log(0, "a category", "a remark");
-	CHECK_EQ(tuza_trace_stop(), 0);
-	t.length = (size_t)lseek(fd, 0, SEEK_END);
-	t.data = malloc(t.length);
-	CHECK_EQ(pread(fd, t.data, t.length, 0), (ssize_t)t.length);
+	t.at = 16;
 	CHECK(memcmp(t.data, "go 1.11 trace\0\0", 16) == 0);
 	// Twice: batches are in no order, and the second time its number is known.
 	while (t.at < t.length)
@@ -449,5 +449,4 @@ TEST(the_older_format_numbers_what_happens_to_a_goroutine)
 	CHECK_EQ(v.sequences, v.most);
 	CHECK_EQ(v.sum, v.most * (v.most + 1) / 2);
 	free(t.data);
-	close(fd);
 }
