@@ -13,6 +13,12 @@ struct crew {
 	int32_t failure;    // atomic: the first one's code
 };
 
+/*
+ * After as many starts the starter lets the others run: with a limit far above what there is to do
+ * they end, or fail, before most of them have been started. A guess.
+ */
+enum { CREW_START_BATCH = 64 };
+
 // Derives the context. Returns 0 or -ENOMEM. Needs: ctx is not NULL.
 MUST_USE int crew_begin(struct crew *crew, tuza_context *ctx);
 

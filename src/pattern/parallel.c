@@ -57,6 +57,20 @@ static void parallel_runner_main(void *loop)
 	TUZA_IGNORE(tuza_try(parallel_run, &r, NULL)); // r.code tells
 }
 
+/*
+ * Whether another goroutine has anything to do. Those that run take all indices that are left, or
+ * one of them has failed, or seen the context's end, and has told; so none is needed but the first.
+ */
+static bool parallel_may_start(const struct parallel *p, size_t started)
+{
+	if (started == 0)
+		return true;
+	if (started % CREW_START_BATCH == 0)
+		tuza_yield();
+	// Relaxed: a hint; one goroutine too many finds nothing to do.
+	return load_relaxed(&p->next) < p->n && tuza_context_err(p->crew.until.ctx) == 0;
+}
+
 EXPORT int tuza_parallel(tuza_context *ctx, size_t n, size_t limit,
 	int (*fn)(tuza_context *ctx, size_t i, void *arg), void *arg)
 {
@@ -71,8 +85,7 @@ EXPORT int tuza_parallel(tuza_context *ctx, size_t n, size_t limit,
 	int code = crew_begin(&p.crew, ctx);
 	if (code != 0)
 		return code;
-	// Relaxed: a hint; one goroutine too many finds nothing to do.
-	for (size_t i = 0; i < limit && i < n && load_relaxed(&p.next) < n; i++) {
+	for (size_t i = 0; i < limit && i < n && parallel_may_start(&p, i); i++) {
 		tuza_waitgroup_add(&p.runners, 1);
 		if (unlikely(tuza_go(parallel_runner_main, &p) != 0)) {
 			tuza_waitgroup_done(&p.runners);

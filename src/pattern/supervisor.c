@@ -4,8 +4,9 @@
  * and fresh local values, and tuza_goexit ends the run alone.
  *
  * The restarts are counted exactly: the times of the last ones are kept in a ring, and one more is
- * allowed when the oldest of them is out of the window. What restarts in several functions at once
- * is kept apart by the random part of the pause.
+ * allowed when the oldest of them is out of the window. The ring grows with the restarts that fall
+ * into one window, which may be far fewer than are allowed. What restarts in several functions at
+ * once is kept apart by the random part of the pause.
  *
  * After Erlang's one_for_one, but each function has a count of its own.
  */
@@ -22,6 +23,9 @@ static const tuza_supervisor_options defaults = {
 	.backoff_max = 5 * TUZA_SECOND,
 };
 
+// The ring's first size: most supervisors never need more.
+enum { RESTARTS_FIRST = 8 };
+
 struct supervisor {
 	// constant
 	tuza_supervisor_options options; // none is 0
@@ -29,7 +33,8 @@ struct supervisor {
 	int (*fn)(tuza_context *ctx, void *arg);
 	void *arg;
 
-	int64_t *restarts;    // a ring of options.restarts times; NULL: without limit
+	int64_t *restarts;    // a ring of times; NULL: none yet, or without limit
+	size_t restarts_room; // of the ring
 	size_t restarts_at;   // the oldest, or a free place
 	size_t restarts_kept; // how many are in it
 	tuza_duration next_pause;
@@ -76,20 +81,44 @@ static int run_once(struct supervised_run *r)
 
 // ---- how often, and when -------------------------------------------------------------------
 
+// Makes room for more times. False: there is as much as is allowed, or no memory for more.
+static bool restarts_grow(struct supervisor *s)
+{
+	size_t limit = s->options.restarts, room = s->restarts_room;
+	size_t more = room < limit / 2 ? 2 * room : limit;
+
+	if (room == 0)
+		more = limit < RESTARTS_FIRST ? limit : RESTARTS_FIRST;
+	int64_t *ring = more > room && more <= SIZE_MAX / sizeof ring[0]
+				? malloc(more * sizeof ring[0])
+				: NULL;
+	if (!ring)
+		return false;
+	for (size_t i = 0; i < room; i++) // full: the oldest comes first
+		ring[i] = s->restarts[(s->restarts_at + i) % room];
+	free(s->restarts);
+	s->restarts = ring;
+	s->restarts_at = room;
+	s->restarts_room = more;
+	return true;
+}
+
 static bool may_restart(struct supervisor *s, int64_t now)
 {
-	size_t limit = s->options.restarts;
-
-	if (!s->restarts)
+	if (s->options.restarts == SIZE_MAX)
 		return true;
-	if (s->restarts_kept == limit) {
-		if (now - s->restarts[s->restarts_at] < s->options.within)
+	if (s->restarts_kept == s->restarts_room) {
+		bool full = s->restarts_room > 0 &&
+			    now - s->restarts[s->restarts_at] < s->options.within;
+
+		// The oldest is out of the window: the new one takes its place.
+		if ((full || s->restarts_room == 0) && !restarts_grow(s))
 			return false;
-	} else {
-		s->restarts_kept++;
 	}
+	if (s->restarts_kept < s->restarts_room)
+		s->restarts_kept++;
 	s->restarts[s->restarts_at] = now;
-	s->restarts_at = s->restarts_at + 1 == limit ? 0 : s->restarts_at + 1;
+	s->restarts_at = s->restarts_at + 1 == s->restarts_room ? 0 : s->restarts_at + 1;
 	return true;
 }
 
@@ -165,6 +194,8 @@ static tuza_supervisor_options options_of(const tuza_supervisor_options *given)
 	return o;
 }
 
+static void supervisor_end(struct supervisor *s) { free(s->restarts); }
+
 EXPORT int tuza_supervise(tuza_context *ctx, const tuza_supervisor_options *options,
 	int (*fn)(tuza_context *ctx, void *arg), void *arg)
 {
@@ -175,12 +206,7 @@ EXPORT int tuza_supervise(tuza_context *ctx, const tuza_supervisor_options *opti
 	s.options = options_of(options);
 	s.next_pause = s.options.backoff;
 	s.random = tuza_id() ^ (uint64_t)tuza_now();
-	if (s.options.restarts != SIZE_MAX) {
-		s.restarts = calloc(s.options.restarts, sizeof s.restarts[0]);
-		if (!s.restarts)
-			return -ENOMEM;
-	}
-	TUZA_DEFER(free, s.restarts); // on_failure may panic
+	TUZA_DEFER(supervisor_end, &s); // on_failure may panic
 	return supervise(&s);
 }
 

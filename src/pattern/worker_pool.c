@@ -16,6 +16,7 @@ struct worker_pool {
 	void *arg;
 
 	// any worker
+	bool drained; // atomic: a worker has seen the end of the jobs
 	struct crew crew;
 	tuza_waitgroup workers;
 };
@@ -57,7 +58,11 @@ static void worker_loop(void *worker)
 			return;
 		}
 	}
-	w->code = code == TUZA_ECLOSED ? 0 : code;
+	if (code == TUZA_ECLOSED) {
+		store_relaxed(&w->pool->drained, true); // a hint to pool_may_start
+		code = 0;
+	}
+	w->code = code;
 }
 
 // Deferred: tuza_goexit comes through here as well.
@@ -88,6 +93,16 @@ static void worker_main(void *pool)
 	TUZA_IGNORE(tuza_try(worker_loop, &w, NULL)); // w.code tells
 }
 
+// Whether another worker has anything to do. The first one is always started: it tells how it ends.
+static bool pool_may_start(const struct worker_pool *p, size_t started)
+{
+	if (started == 0)
+		return true;
+	if (started % CREW_START_BATCH == 0)
+		tuza_yield();
+	return !load_relaxed(&p->drained) && tuza_context_err(p->crew.until.ctx) == 0;
+}
+
 EXPORT int tuza_worker_pool(tuza_context *ctx, size_t workers, tuza_chan *jobs, tuza_chan *results,
 	tuza_work_fn work, void *arg)
 {
@@ -100,7 +115,7 @@ EXPORT int tuza_worker_pool(tuza_context *ctx, size_t workers, tuza_chan *jobs, 
 		tuza_panic("tuza_worker_pool: no workers");
 	int code = crew_begin(&p.crew, ctx);
 	if (code == 0) {
-		for (size_t i = 0; i < workers; i++) {
+		for (size_t i = 0; i < workers && pool_may_start(&p, i); i++) {
 			tuza_waitgroup_add(&p.workers, 1);
 			if (unlikely(tuza_go(worker_main, &p) != 0)) {
 				tuza_waitgroup_done(&p.workers);

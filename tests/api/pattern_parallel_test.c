@@ -138,6 +138,37 @@ TEST(panic_and_goexit_are_failures)
 	}
 }
 
+static int fail_only(tuza_context *ctx, size_t i, void *arg)
+{
+	const struct loop *l = arg;
+
+	(void)ctx;
+	return (int)i == l->fail_at ? -ENOSPC : 0;
+}
+
+TEST(failure_of_the_first_or_the_last_index_is_returned)
+{
+	static const size_t limits[] = {1, 3, N, SIZE_MAX};
+
+	for (int i = 0; i < 8; i++) {
+		struct loop l = {.fail_at = i % 2 ? N - 1 : 0};
+
+		CHECK_EQ(tuza_parallel(background, N, limits[i / 2], fail_only, &l), -ENOSPC);
+	}
+}
+
+// A loop that is over starts no more goroutines, however many indices are left.
+TEST(loop_without_end_ends_with_its_first_failure)
+{
+	tuza_context *ctx = tuza_context_with_cancel(background);
+	struct loop l = {.fail_at = 100};
+
+	CHECK_EQ(tuza_parallel(background, SIZE_MAX, SIZE_MAX, fail_only, &l), -ENOSPC);
+	tuza_context_cancel(ctx);
+	CHECK_EQ(tuza_parallel(ctx, SIZE_MAX, SIZE_MAX, fail_only, &l), -ECANCELED);
+	tuza_context_free(ctx);
+}
+
 static int cancel_at_ten(tuza_context *ctx, size_t i, void *arg)
 {
 	(void)ctx;

@@ -255,6 +255,70 @@ TEST(panic_and_goexit_are_failures)
 	}
 }
 
+struct failing {
+	int at; // the job
+	bool panics;
+};
+
+static int fail_at(tuza_context *ctx, const void *in, void *out, void *arg)
+{
+	const struct failing *f = arg;
+	int n = *(const int *)in;
+
+	(void)ctx;
+	*(int *)out = n;
+	if (n == f->at && f->panics)
+		tuza_panic("job %d", n);
+	return n == f->at ? -ENOSPC : 0;
+}
+
+TEST(failure_of_the_first_or_the_last_job_is_returned)
+{
+	enum { N = 50 };
+	for (int i = 0; i < 12; i++) {
+		struct failing f = {.at = i % 2 ? N - 1 : 0, .panics = i / 2 % 2};
+		tuza_chan *jobs = numbers_ready(N), *results = tuza_chan_new(sizeof(int), N);
+		size_t workers = i < 4 ? 1 : i < 8 ? 3 : 2 * N;
+
+		CHECK_EQ(tuza_worker_pool(background, workers, jobs, results, fail_at, &f),
+			f.panics ? TUZA_EPANIC : -ENOSPC);
+		if (workers == 1)
+			CHECK_EQ(tuza_chan_len(results), f.at);
+		for (int v; tuza_recv(results, &v);)
+			CHECK(v != f.at);
+		tuza_chan_release(jobs);
+		tuza_chan_release(results);
+	}
+}
+
+static int cancel_the_callers(tuza_context *ctx, const void *in, void *out, void *arg)
+{
+	(void)in;
+	(void)out;
+	tuza_context_cancel(arg);
+	return tuza_context_err(ctx);
+}
+
+// A pool that is over starts no more of its workers, however many were asked for.
+TEST(number_of_workers_may_be_without_limit)
+{
+	struct failing none = {.at = -1}, first = {.at = 0};
+	tuza_context *ctx = tuza_context_with_cancel(background);
+	tuza_chan *closed = numbers_ready(100), *open = numbers(ctx, -1, 0);
+	tuza_chan *results = tuza_chan_new(sizeof(int), 100);
+
+	CHECK_EQ(tuza_worker_pool(background, SIZE_MAX, closed, results, fail_at, &none), 0);
+	CHECK_EQ(tuza_chan_len(results), 100);
+	tuza_chan_release(results);
+	results = tuza_chan_new_unbounded(sizeof(int));
+	CHECK_EQ(tuza_worker_pool(ctx, SIZE_MAX, open, results, fail_at, &first), -ENOSPC);
+	CHECK_EQ(tuza_worker_pool(ctx, SIZE_MAX, open, NULL, cancel_the_callers, ctx), -ECANCELED);
+	tuza_chan_release(results);
+	tuza_chan_release(closed);
+	tuza_chan_release(open);
+	tuza_context_free(ctx);
+}
+
 // ---- misuse --------------------------------------------------------------------------------
 
 static void without_workers(void *jobs)

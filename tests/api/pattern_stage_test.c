@@ -224,6 +224,29 @@ TEST(failure_ends_the_context_with_its_code_and_the_pipeline_with_it)
 	tuza_context_free(ctx);
 }
 
+TEST(failure_on_the_first_or_the_last_value_is_told)
+{
+	for (int i = 0; i < 6; i++) {
+		tuza_context *ctx = tuza_context_with_cancel(background);
+		int at = i % 2 ? 29 : 0, v, n = 0;
+		tuza_chan *in = numbers_ready(30), *outs[3], *c;
+
+		if (i < 2) {
+			c = tuza_pipeline_stage(ctx, in, sizeof(int), fail_at, &at);
+		} else {
+			size_t width = i < 4 ? 1 : 3;
+			CHECK_EQ(tuza_fan_out(ctx, in, width, 4, fail_at, &at, outs), 0);
+			c = tuza_fan_in(ctx, width, outs);
+		}
+		for (; tuza_recv(c, &v); n++)
+			CHECK(v != at);
+		CHECK(n <= 29);
+		CHECK_EQ(tuza_context_cause(ctx), -EBADMSG);
+		tuza_chan_release(c);
+		tuza_context_free(ctx);
+	}
+}
+
 // Nothing ends the context of those who feed the stage: they must not be left waiting.
 TEST(failure_without_a_context_to_tell_drains_the_input)
 {

@@ -134,6 +134,23 @@ TEST(run_that_lasted_begins_the_back_off_anew)
 		CHECK(s.pauses[i] <= 10 * TUZA_MICROSECOND);
 }
 
+// Those of the window are counted, however many they may be, and as many as there were before.
+TEST(limit_of_restarts_may_be_as_large_as_one_likes)
+{
+	static const size_t limits[] = {1, 7, 8, 9, 100, INT32_MAX, SIZE_MAX - 1};
+
+	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+		struct subject s = {.good_at = 150};
+		tuza_supervisor_options o = quick(&s);
+		bool enough = limits[i] >= 149;
+
+		o.restarts = limits[i];
+		o.backoff = o.backoff_max = TUZA_MICROSECOND;
+		CHECK_EQ(tuza_supervise(background, &o, flaky, &s), enough ? 0 : -EPIPE);
+		CHECK_EQ(s.runs, enough ? 150 : (int)limits[i] + 1);
+	}
+}
+
 TEST(without_a_limit_it_goes_on_until_the_context_ends)
 {
 	tuza_context *ctx = tuza_context_with_cancel(background);
