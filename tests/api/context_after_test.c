@@ -95,7 +95,7 @@ TEST(call_on_a_context_that_never_ends_is_never_made)
 	CHECK_EQ(calls, 0);
 }
 
-// X9: the call has a goroutine of its own, so the cancel does not wait for it.
+// X9, T6.8: the call has a goroutine of its own, so the cancel does not wait for it.
 static void lock_and_count(void *arg)
 {
 	tuza_mutex *m = ((void **)arg)[0];

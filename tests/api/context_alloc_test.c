@@ -5,6 +5,7 @@
  * this program's.
  */
 #include "../test.h"
+#include <time.h>
 #include <tuza/context.h>
 
 extern void *__libc_malloc(size_t bytes);
@@ -91,4 +92,52 @@ TEST(contexts_allocate_themselves_and_nothing_else)
 	CHECK_EQ(allocations_of(use_value), 1);
 	CHECK_EQ(allocations_of(use_waits), 0);
 	CHECK_EQ(allocations_of(use_after), 2);
+}
+
+static int64_t cpu_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * TUZA_SECOND + t.tv_nsec;
+}
+
+// What it costs to add a thousand children and to remove them; the best of several.
+static int64_t cost_of_a_thousand(tuza_context *parent)
+{
+	int64_t best = INT64_MAX;
+
+	for (int round = 0; round < 7; round++) {
+		tuza_context *child[1000];
+		int64_t start = cpu_time(), took;
+
+		for (int i = 0; i < 1000; i++)
+			child[i] = tuza_context_with_cancel(parent);
+		for (int i = 0; i < 1000; i++)
+			tuza_context_free(child[i]);
+		took = cpu_time() - start;
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
+// A look at each of the others would cost a hundred thousand times as much. Those in the middle, of
+// which the cache knows nothing, are removed in no order: half a million squared would take days.
+TEST_PLAIN(child_costs_the_same_beside_a_million_others)
+{
+	enum { MILLION = 1000000 };
+	tuza_context **all = calloc(MILLION, sizeof(all[0]));
+	tuza_context *parent = tuza_context_with_cancel(tuza_context_background());
+	int64_t alone = cost_of_a_thousand(parent), together;
+
+	for (int i = 0; i < MILLION; i++)
+		all[i] = tuza_context_with_cancel(parent);
+	together = cost_of_a_thousand(parent);
+	printf("  a child: %.0f ns alone, %.0f ns beside a million\n", (double)alone / 1e3,
+		(double)together / 1e3);
+	CHECK(together < 20 * alone + TUZA_MILLISECOND);
+	for (int64_t i = 0, k = 0; i < MILLION; i++, k = (k + 7654321) % MILLION)
+		tuza_context_free(all[k]);
+	tuza_context_free(parent);
+	free(all);
 }

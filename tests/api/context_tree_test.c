@@ -4,6 +4,7 @@
  */
 #include "../test.h"
 #include <tuza/context.h>
+#include <tuza/debug.h>
 #include <tuza/sync.h>
 
 enum { LARGE = 100000 };
@@ -239,5 +240,88 @@ TEST(child_is_cancelled_by_who_sees_the_parents_end)
 		tuza_waitgroup_wait(&wg);
 		tuza_context_free(child);
 		tuza_context_free(parent);
+	}
+}
+
+static void count_free(void *counter) { atomic_fetch_add((atomic_int *)counter, 1); }
+
+static uint64_t timers(void)
+{
+	tuza_statistics s;
+
+	tuza_stats(&s);
+	return s.timers;
+}
+
+// T6.2: Go: TestCancelRemoves: whoever has ended is gone, its timer at once and its memory with the
+// last reference, though its parent goes on.
+TEST(parent_forgets_children_that_have_ended)
+{
+	enum { N = 100 };
+	uint64_t before = timers();
+	tuza_context *parent = new_context(), *children[N];
+	atomic_int freed = 0;
+
+	for (int i = 0; i < N; i++) {
+		tuza_context *value =
+			tuza_context_with_value_free(parent, &key, &freed, count_free);
+		children[i] = tuza_context_with_timeout(value, i % 3 ? TUZA_HOUR : 0);
+		tuza_context_free(value);
+	}
+	CHECK_EQ(timers() - before, N - (N + 2) / 3); // no time is left for every third
+	for (int i = 0; i < N; i++)
+		if (i % 3 == 1)
+			tuza_context_cancel(children[i]);
+	CHECK_EQ(timers() - before, N / 3); // those that go on
+	CHECK_EQ(freed, 0);
+	for (int i = 0; i < N; i++) {
+		tuza_context_free(children[i]);
+		CHECK_EQ(freed, i + 1);
+	}
+	CHECK_EQ(timers(), before);
+	CHECK_EQ(tuza_context_err(parent), 0);
+	for (int i = 0; i < N; i++)
+		children[i] = tuza_context_with_timeout(parent, TUZA_HOUR);
+	tuza_context_cancel(parent);
+	CHECK_EQ(timers(), before); // the end of the parent takes the children's along
+	free_in_order(children, N, 2);
+	tuza_context_free(parent);
+}
+
+// T6.5: Go: TestLayersCancel, TestLayersTimeout.
+TEST(layers_end_together_and_keep_their_values)
+{
+	enum { LAYERS = 30 };
+	uint32_t random = 4711;
+
+	for (int round = 0; round < 50; round++) {
+		bool timeout = round % 2;
+		tuza_context *top = timeout ? tuza_context_with_timeout(
+						      tuza_context_background(), TUZA_MILLISECOND)
+					    : new_context();
+		tuza_context *all[LAYERS + 1] = {top};
+		static const char keys[LAYERS];
+		bool has_value[LAYERS] = {false};
+
+		for (int i = 0; i < LAYERS; i++) {
+			random = random * 1664525 + 1013904223;
+			has_value[i] = random >> 24 & 1;
+			all[i + 1] = has_value[i]
+					     ? tuza_context_with_value(all[i], &keys[i], &all[i])
+					     : derive(all[i], random >> 25 & 1 ? 2 : 0);
+		}
+		if (!timeout) {
+			CHECK_EQ(tuza_context_err(all[LAYERS]), 0);
+			tuza_context_cancel(top);
+		}
+		(void)tuza_recv(tuza_context_done(all[LAYERS]), NULL);
+		for (int i = 0; i <= LAYERS; i++) {
+			(void)tuza_recv(tuza_context_done(all[i]), NULL);
+			CHECK_EQ(tuza_context_err(all[i]), timeout ? -ETIMEDOUT : -ECANCELED);
+		}
+		for (int i = 0; i < LAYERS; i++)
+			CHECK(tuza_context_value(all[LAYERS], &keys[i]) ==
+				(has_value[i] ? &all[i] : NULL));
+		free_in_order(all, LAYERS + 1, round % 3);
 	}
 }

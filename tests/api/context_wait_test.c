@@ -252,8 +252,25 @@ TEST(wait_ends_when_it_is_done)
 	tuza_context_free(ctx);
 }
 
-// Four goroutines and a thread wait for each; then the object works as if they had never been.
-TEST(wait_ends_when_its_context_is_cancelled)
+static void *cancel_on_thread(void *ctx)
+{
+	tuza_context_cancel(ctx);
+	return NULL;
+}
+
+static void cancel_from_a_thread(tuza_context *ctx)
+{
+	pthread_t thread;
+
+	CHECK_EQ(pthread_create(&thread, NULL, cancel_on_thread, ctx), 0);
+	tuza_blocking_begin();
+	pthread_join(thread, NULL);
+	tuza_blocking_end();
+}
+
+// Four goroutines and a thread wait for each, and a goroutine or a thread cancels; then the object
+// works as if they had never been.
+static void check_cancelled(void (*cancel)(tuza_context *ctx))
 {
 	for (int i = 0; i < KINDS; i++) {
 		tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
@@ -272,7 +289,8 @@ TEST(wait_ends_when_its_context_is_cancelled)
 					pthread_create(&thread, NULL, run_waiter_thread, &w[k]), 0);
 		}
 		wait_parked(kinds[i].reason, n);
-		tuza_context_cancel(ctx);
+		cancel(ctx);
+		CHECK_EQ(tuza_context_err(ctx), -ECANCELED);
 		for (int k = 0; k < n; k++) {
 			WAIT_UNTIL(w[k].result != 1);
 			CHECK_EQ(w[k].result, -ECANCELED);
@@ -297,6 +315,10 @@ TEST(wait_ends_when_its_context_is_cancelled)
 			WAIT_UNTIL(tuza_num_goroutine() == 1);
 	}
 }
+
+// X5.
+TEST(wait_ends_when_its_context_is_cancelled) { check_cancelled(tuza_context_cancel); }
+TEST(wait_ends_when_a_thread_cancels_its_context) { check_cancelled(cancel_from_a_thread); }
 
 TEST(wait_ends_at_the_deadline)
 {

@@ -114,6 +114,18 @@ TEST(different_keys_fly_apart)
 	tuza_chan_release(f.go_on);
 }
 
+// The call of `f`, in the group of `leader`.
+static void fly_in_group(struct flight *f, struct flight *leader)
+{
+	void *result = NULL;
+	bool shared = false;
+
+	CHECK_EQ(tuza_singleflight_do(&leader->sf, "key", answer, f, &result, &shared), 7);
+	CHECK(result == &f->made);
+	f->shared += shared;
+	f->back++;
+}
+
 // T7.3: Go: TestForget: a forgotten call goes on; the next one for the key starts anew, and a third
 // joins the second.
 TEST(forget_lets_the_next_call_begin)
@@ -125,11 +137,14 @@ TEST(forget_lets_the_next_call_begin)
 	TUZA_GO(fly, &first);
 	WAIT_UNTIL(first.calls == 1);
 	tuza_singleflight_forget(&first.sf, "key");
-	// The second and third, in the first's group.
-	void *result;
+	for (int i = 0; i < 2; i++)
+		TUZA_GO(fly_in_group, &second, &first);
+	CHECK(wait_parked("singleflight.Do", 1)); // the third waits, for the second
+	CHECK_EQ(second.calls, 1);
+	CHECK_EQ(first.calls, 1);
 	tuza_chan_close(second.go_on);
-	CHECK_EQ(tuza_singleflight_do(&first.sf, "key", answer, &second, &result, NULL), 7);
-	CHECK(result == &second.made);
+	WAIT_UNTIL(second.back == 2);
+	CHECK_EQ(second.shared, 2);
 	CHECK_EQ(first.back, 0);
 	tuza_chan_close(first.go_on);
 	WAIT_UNTIL(first.back == 1);
