@@ -227,7 +227,7 @@ static int fd_of(const void *handle)
 		return TUZA_ECONNCLOSED;
 	int fd = c->fd >= 0 ? c->fd : -EBADF;
 	// Relaxed: reads under way are behind what the program does only now.
-	store_relaxed(&c->short_read_drains, false);
+	store_relaxed(&c->is_plain_tcp, false);
 	conn_end(c);
 	return fd;
 }

@@ -63,10 +63,10 @@ struct conn {
 		void (*free)(void *arg);
 		void *arg;
 	} accepts;
-	// A read that returns less than was asked for has taken all there is: true of TCP as tuza
-	// sets it up. Any thread, atomic: cleared when the program gets the descriptor and may do
-	// what it likes with it; a listener's is inherited.
-	bool short_read_drains;
+	// TCP as tuza sets it up: a read that returns less than was asked for has taken all there
+	// is, and a close does not linger. Any thread, atomic: cleared when the program gets the
+	// descriptor and may do what it likes with it; a listener's is inherited.
+	bool is_plain_tcp;
 	uint64_t drained; // the word of poll before the last read that did; has the turn to read
 
 	// one at a time reads (accepts), and one writes

@@ -92,7 +92,7 @@ struct conn *conn_new(const struct conn_kind *kind)
 			c->layer = NULL;
 			c->accepts.open = NULL;
 			c->accepts.free = NULL;
-			store_relaxed(&c->short_read_drains, false); // nobody else knows it
+			store_relaxed(&c->is_plain_tcp, false); // nobody else knows it
 			c->drained = NETPOLL_NONE;
 			for (int turn = TURN_READ; turn <= TURN_WRITE; turn++) {
 				c->turn[turn] = (tuza_mutex){0};

@@ -12,10 +12,8 @@
  *
  * The leader stays runnable all the time, in a run queue like any other: so nothing here needs the
  * scheduler's attention, whoever steals it or takes over its processor, and a batch waits no longer
- * than anything else that can run. But that may be long where others compute: when they took long,
- * there are no batches for a hundred times as long, so that no more than one send in a hundred is
- * late by it; and after batches in vain there are none for a while. What counts is what the thread
- * spent: it may stand still because the kernel runs somebody else, which is no fault of the ring's.
+ * than anything else that can run. But that may be long where others compute: gather_account.h has
+ * when there are no batches.
  *
  * No send is under way in the kernel when the call returns: each is told not to block (sends.h). A
  * connection's turn to write is held meanwhile, and its operation goes on: bytes stay in order, and
@@ -25,6 +23,7 @@
  */
 #include "net/gather.h"
 
+#include "net/gather_account.h"
 #include "sched/lock.h"
 #include "sched/netpoll.h"
 #include "sched/park.h"
@@ -35,14 +34,9 @@
 #include "sys/sys.h"
 
 enum {
-	PLACES = 64,          // processors share them beyond that
-	OTHERS = 4,           // that must wait to run before somebody leads
-	BYTES_MOST = 4096,    // larger sends would keep the others waiting, and gain little
-	LATE_NS = 4000000,    // that the others take: a ring of 250 that answer, 1 ms
-	LATE_SHARE = 128,     // …
-	LATE_PAUSE = 1 << 30, // ns at most
-	VAIN_NS = 50000,      // after a batch of one; doubled with each
-	VAIN_DOUBLINGS_MOST = 9,
+	PLACES = 64,       // processors share them beyond that
+	OTHERS = 4,        // that must wait to run before somebody leads
+	BYTES_MOST = 4096, // larger sends would keep the others waiting, and gain little
 };
 
 // Lies on the sender's stack, which is parked.
@@ -65,10 +59,9 @@ enum kernel_state { UNTRIED, HERE, NONE };
 
 struct place {
 	struct lock lock;
-	uint32_t kernel;     // enum kernel_state; written under kernel_lock, read without as a hint
-	struct batch *open;  // guarded by lock; read without it as a hint
-	int64_t pause_until; // a hint
-	uint32_t vain;       // a hint: batches of one in a row
+	uint32_t kernel;    // enum kernel_state; written under kernel_lock, read without as a hint
+	struct batch *open; // guarded by lock; read without it as a hint
+	struct gather_account account;
 	struct lock kernel_lock;
 	struct sys_sends sends; // guarded by kernel_lock
 } CACHE_ALIGNED;
@@ -160,31 +153,19 @@ static struct gave_way give_way(void)
 	return before;
 }
 
-// Whether there should be a batch here after this one.
-static void learn(struct place *p, uint32_t count, struct gave_way before)
+// What the others took. It is the thread's own time: that it stood still because the kernel ran
+// somebody else is no fault of theirs.
+static int64_t spent_since(struct gave_way before)
 {
-	int64_t pause = 0, spent = 0;
-	uint32_t vain = load_relaxed(&p->vain); // hints, all of it
-	if (machine_current() == before.thread) // a thief had nothing else to do
-		spent = sys_own_cpu_time() - before.spent;
-	if (spent > LATE_NS) {
-		pause = spent * LATE_SHARE;
-	} else if (count == 1) {
-		pause = (int64_t)VAIN_NS << vain;
-		vain += vain < VAIN_DOUBLINGS_MOST;
-	} else {
-		vain = 0;
-	}
-	store_relaxed(&p->vain, vain);
-	if (pause)
-		store_relaxed(&p->pause_until,
-			sys_clock_now() + (pause < LATE_PAUSE ? pause : LATE_PAUSE));
+	if (machine_current() != before.thread)
+		return 0; // a thief had nothing else to do
+	return sys_own_cpu_time() - before.spent;
 }
 
 static ssize_t lead(struct place *p, struct gathered *mine)
 {
 	struct batch b = {mine, &mine->next, 1};
-	if (sys_clock_now() < load_relaxed(&p->pause_until)) // a hint
+	if (!gather_account_allows(&p->account))
 		return send_now(mine->fd, mine->bytes, mine->count);
 	lock_acquire(&p->lock);
 	bool is_first = !p->open; // processors may share a place
@@ -198,7 +179,7 @@ static ssize_t lead(struct place *p, struct gathered *mine)
 	if (p->open == &b)
 		store_relaxed(&p->open, NULL); // under the lock; now nobody else knows of it
 	lock_release(&p->lock);
-	learn(p, b.count, before);
+	gather_account_note(&p->account, b.count, spent_since(before));
 	send_all(&b);
 	wake_others(&b);
 	return mine->result;

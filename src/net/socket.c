@@ -24,6 +24,11 @@
 
 enum { PIECES_MOST = 1024 }; // Linux's UIO_MAXIOV: more are an error
 
+static bool is_tcp(const struct conn *c)
+{
+	return c->fd >= 0 && c->type == SOCK_STREAM && c->family != AF_UNIX;
+}
+
 // ---- transfer ---------------------------------------------------------------------------------
 
 /*
@@ -36,8 +41,7 @@ enum { PIECES_MOST = 1024 }; // Linux's UIO_MAXIOV: more are an error
  */
 static bool is_drained(const struct conn *c, uint64_t seen)
 {
-	return netpoll_is_drained(c->drained, seen) &&
-	       load_relaxed(&c->short_read_drains); // see conn.h
+	return netpoll_is_drained(c->drained, seen) && load_relaxed(&c->is_plain_tcp); // see conn.h
 }
 
 static ssize_t receive(struct conn *c, void *bytes, size_t count, tuza_address *from)
@@ -166,9 +170,14 @@ static void socket_close(struct conn *c)
 
 static void socket_destroy(struct conn *c)
 {
-	tuza_blocking_begin(); // it waits if SO_LINGER says so
+	// It waits only if SO_LINGER says so, which is the program's doing. Else the goroutine
+	// keeps its processor: those that wait to run would wake a thread for each close.
+	bool may_linger = is_tcp(c) && !load_relaxed(&c->is_plain_tcp); // see conn.h
+	if (may_linger)
+		tuza_blocking_begin();
 	(void)sys_close(c->fd);
-	tuza_blocking_end();
+	if (may_linger)
+		tuza_blocking_end();
 	netpoll_closed(c->poll);
 	free(c->path);
 	if (c->accepts.free)
@@ -187,11 +196,6 @@ static const struct conn_kind socket_kind = {
 
 // ---- making -----------------------------------------------------------------------------------
 
-static bool is_tcp(const struct conn *c)
-{
-	return c->fd >= 0 && c->type == SOCK_STREAM && c->family != AF_UNIX;
-}
-
 int socket_adopt(int fd, int family, int type, struct conn **result)
 {
 	struct conn *c = conn_new(&socket_kind);
@@ -205,7 +209,7 @@ int socket_adopt(int fd, int family, int type, struct conn **result)
 	c->fd = fd;
 	c->family = family;
 	c->type = type;
-	store_relaxed(&c->short_read_drains, is_tcp(c)); // nobody else knows it
+	store_relaxed(&c->is_plain_tcp, is_tcp(c)); // nobody else knows it
 	*result = c;
 	return 0;
 }
@@ -322,8 +326,8 @@ int socket_accept(struct conn *l, struct conn **result)
 			if (fd == 0) {
 				// What the program has set on the listener, it inherits. Nobody
 				// else knows it yet; the listener's as in tuza_conn_fd.
-				if (!load_relaxed(&l->short_read_drains))
-					store_relaxed(&(*result)->short_read_drains, false);
+				if (!load_relaxed(&l->is_plain_tcp))
+					store_relaxed(&(*result)->is_plain_tcp, false);
 				return 0;
 			}
 		}

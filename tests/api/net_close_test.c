@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Closing connections of all kinds: both directions, one of them, and who waits meanwhile.
+ * Closing connections of all kinds: both directions, one of them, who waits meanwhile, and who may
+ * run.
  */
 #include "net_support.h"
 
@@ -139,4 +140,84 @@ TEST(close_read_ends_a_read)
 		CHECK(r.result == 0 || r.result == TUZA_EPIPECLOSED);
 		close_pair(&p);
 	}
+}
+
+// ---- who may run meanwhile --------------------------------------------------------------------
+
+struct others {
+	atomic_int turns, stop, left;
+};
+
+static void take_turns(struct others *o)
+{
+	while (!atomic_load(&o->stop)) {
+		atomic_fetch_add(&o->turns, 1);
+		tuza_yield();
+	}
+	atomic_fetch_sub(&o->left, 1);
+}
+
+// It would wake a thread for each connection of a busy server.
+TEST(a_close_does_not_give_its_processor_to_those_that_wait_for_one)
+{
+	enum { PAIRS = 40 };
+	struct pair pairs[PAIRS];
+	struct others o = {.left = 4};
+	int processors = tuza_gomaxprocs(1), kept = 0;
+
+	for (int i = 0; i < PAIRS; i++)
+		pairs[i] = connected("tcp", "127.0.0.1:0");
+	for (int i = 0; i < 4; i++)
+		TUZA_GO(take_turns, &o);
+	for (int i = 0; i < PAIRS; i++) {
+		tuza_yield();
+		int before = atomic_load(&o.turns);
+		CHECK_EQ(tuza_conn_close(pairs[i].a), 0);
+		kept += atomic_load(&o.turns) == before;
+	}
+	CHECK(kept > PAIRS / 4); // all of them, but for what chaos does
+	atomic_store(&o.stop, 1);
+	WAIT_UNTIL(o.left == 0);
+	for (int i = 0; i < PAIRS; i++)
+		CHECK_EQ(tuza_conn_close(pairs[i].b), 0);
+	tuza_gomaxprocs(processors);
+}
+
+static void read_to_the_end(struct call *c)
+{
+	ssize_t n;
+
+	while ((n = tuza_conn_read(c->conn, c->bytes, c->count)) > 0)
+		c->result += n;
+	atomic_store(&c->done, 1);
+}
+
+// A close that lingers until the peer has read everything: the peer runs on the same processor.
+TEST(others_run_while_a_close_lingers)
+{
+	enum { BYTES = 1 << 16 };
+	static char bytes[BYTES];
+	struct pair p = connected("tcp", "127.0.0.1:0");
+	struct linger minute = {.l_onoff = 1, .l_linger = 60};
+	struct call r = {.conn = p.b, .bytes = bytes, .count = BYTES};
+	int processors = tuza_gomaxprocs(1), room = 1 << 14;
+	int64_t begun = tuza_now();
+	ssize_t all = 0, n;
+
+	CHECK_EQ(setsockopt(tuza_conn_fd(p.a), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+	CHECK_EQ(setsockopt(tuza_conn_fd(p.a), SOL_SOCKET, SO_LINGER, &minute, sizeof(minute)), 0);
+	// More than fits the other side.
+	CHECK_EQ(tuza_conn_set_write_deadline(p.a, tuza_now() + 20 * MS), 0);
+	do {
+		n = tuza_conn_write(p.a, bytes, BYTES);
+		all += n > 0 ? n : 0;
+	} while (n > 0);
+	CHECK_EQ(n, TUZA_EIOTIMEOUT);
+	TUZA_GO(read_to_the_end, &r);
+	CHECK_EQ(tuza_conn_close(p.a), 0);
+	WAIT_UNTIL(r.done);
+	CHECK_EQ(r.result, all);
+	CHECK(tuza_now() - begun < 50 * TUZA_SECOND);
+	CHECK_EQ(tuza_conn_close(p.b), 0);
+	tuza_gomaxprocs(processors);
 }
