@@ -12,6 +12,7 @@
 #include "sched/current.h"
 #include "sched/lock.h"
 #include "sched/upcalls.h"
+#include "sched/visit.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -35,6 +36,7 @@ int leak_scan_take(struct scan_leaked *l, const struct arch_saved *caller)
 		sys_init(); // the runtime has not started
 	// (scanning) pairs with the release below
 	while (!cas_acquire(&scanning, &nobody, 1)) {
+		refuse_after_fork();
 		nobody = 0;
 		sys_sleep(NAP);
 	}

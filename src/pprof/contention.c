@@ -16,6 +16,7 @@
 #include "pprof/collect.h"
 #include "pprof/frames.h"
 #include "sched/contention.h"
+#include "sched/visit.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -74,6 +75,8 @@ static void count_event(const struct event *e)
 {
 	int saved_errno = errno;
 
+	if (is_child_of_fork()) // where the lock may be held for ever
+		return;
 	own_stack_call(count, (void *)e);
 	errno = saved_errno;
 }

@@ -22,6 +22,7 @@
 #include "debug/own_stack.h"
 #include "pprof/collect.h"
 #include "pprof/frames.h"
+#include "sched/visit.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -214,7 +215,7 @@ static NOINLINE void count_slowly(void *address, size_t bytes)
 		if (sampling.left >= 0)
 			return;
 	}
-	if (rate == 0) {
+	if (rate == 0 || is_child_of_fork()) { // where the lock may be held for ever
 		sampling.left = INT64_MAX;
 		return;
 	}
@@ -238,6 +239,8 @@ static ALWAYS_INLINE void *counted(void *address, size_t bytes)
 
 static NOINLINE struct live *take_slowly(const void *address)
 {
+	if (is_child_of_fork())
+		return NULL; // it has no profile
 	pthread_mutex_lock(&heap.lock);
 	struct live *l = take_live(address);
 	pthread_mutex_unlock(&heap.lock);

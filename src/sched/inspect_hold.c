@@ -8,6 +8,7 @@
 #include "sched/inspect_hold.h"
 
 #include "base/atomic.h"
+#include "sched/visit.h"
 #include "sys/sys.h"
 
 uint32_t inspect_active;
@@ -30,6 +31,7 @@ void inspect_begin(void)
 	uint32_t nobody = 0;
 	// (inspecting) pairs with inspect_end
 	while (!cas_acquire(&inspecting, &nobody, 1)) {
+		refuse_after_fork();
 		nobody = 0;
 		sys_sleep(100000);
 	}

@@ -7,6 +7,7 @@
 #include "sched/lock.h"
 
 #include "arch/arch.h"
+#include "sched/visit.h"
 #include "sys/sys.h"
 
 enum {
@@ -22,6 +23,7 @@ NOINLINE void lock_acquire_slow(struct lock *l)
 {
 	int64_t nap = SLEEP_FIRST_NS;
 	int relax = RELAX_FIRST;
+	refuse_after_fork(); // who holds it is in the parent
 	for (int round = 0; !lock_try(l); round++) {
 		if (round < SPINS) {
 			for (int i = 0; i < relax; i++)

@@ -14,6 +14,7 @@
 #include "sched/poller.h"
 
 #include "sched/netpoll.h"
+#include "sched/visit.h"
 #include "sys/poller.h"
 #include "sys/valgrind.h"
 
@@ -25,6 +26,7 @@ static struct lock open_lock;
 NOINLINE static int open_now(void)
 {
 	int error = 0;
+	refuse_after_fork();
 	lock_acquire(&open_lock);
 	if (!load_relaxed(&poller.is_open)) { // guarded by the lock
 		error = sys_poller_open(&poller.kernel);
@@ -39,6 +41,12 @@ int poller_open(void)
 {
 	// (poller-open) pairs with open_now: the descriptors are seen.
 	return likely(load_acquire(&poller.is_open)) ? 0 : open_now();
+}
+
+void poller_leave_to_parent(void)
+{
+	poller.kernel = (struct sys_poller){-1, -1};
+	store_relaxed(&poller.is_open, 0); // one thread
 }
 
 // Passes events on; returns who waited for them.

@@ -37,6 +37,9 @@ static ALWAYS_INLINE bool poller_is_wanted(void)
 // The kernel's poller, opened on first use. 0 or a negative code.
 MUST_USE int poller_open(void);
 
+// In the child of a fork, whose poller is the parent's: it is never touched again.
+void poller_leave_to_parent(void);
+
 // A look without waiting: who must be made ready, linked by next. NULL also when another one looks,
 // or waits and has a processor to run them.
 struct goroutine *poller_look(void);

@@ -27,6 +27,7 @@
 #include "sched/sanitizer.h"
 #include "sched/stack.h"
 #include "sched/upcalls.h"
+#include "sched/visit.h"
 
 #include <stdlib.h>
 
@@ -387,8 +388,10 @@ NORETURN void goroutine_finish(void)
 {
 	struct machine *m = machine_current();
 	struct goroutine *g = m->current;
-	if (unlikely(g->blocking != 0))
+	if (unlikely(g->blocking != 0)) {
+		refuse_after_fork();
 		fatal("tuza: goroutine ended inside a blocking section");
+	}
 	if (unlikely(g->extra != NULL)) {
 		goroutine_extra_end(g); // runs the user's destructors: may park
 		m = machine_current();

@@ -43,21 +43,25 @@ enum {
 
 // ---- fork ---------------------------------------------------------------------------------
 
-// Only the forking thread exists in the child, and locks may be held for ever: no tuza call that
-// schedules may work.
+/*
+ * Only the forking thread exists in the child, and locks may be held for ever: no tuza call that
+ * schedules may work. The goroutine that forked is a plain thread from here on, in a section that
+ * nothing ends, so that it can neither wait nor return to a scheduler. The poller is the parent's,
+ * too: what the child takes out of it, the parent waits for in vain.
+ */
 static void in_child(void)
 {
 	store_relaxed(&rt.forked, 1);  // one thread
 	store_relaxed(&rt.started, 0); // whoever wants it comes to refuse_after_fork
+	poller_leave_to_parent();
 	struct machine *m = machine_current();
-	if (m)
-		m->processor = NULL;
-}
-
-static void refuse_after_fork(void)
-{
-	if (load_relaxed(&rt.forked)) // constant in this process
-		fatal("tuza: used after fork: the child may only exec");
+	if (!m)
+		return;
+	m->processor = NULL;
+	if (m->current) {
+		m->current->flags |= GOROUTINE_THREAD;
+		m->current->blocking++;
+	}
 }
 
 // ---- start --------------------------------------------------------------------------------
@@ -261,6 +265,8 @@ static bool timer_is_awaited(void)
 EXPORT int tuza_shutdown(void)
 {
 	struct machine *m = machine_current();
+	if (is_child_of_fork())
+		return 0; // nothing runs here
 	if (m && m->scheduler_top)
 		return -EBUSY; // a goroutine
 	visit_lock_out();
@@ -288,6 +294,7 @@ static void main_goroutine(void *call)
 {
 	struct main_call *c = call;
 	int result = c->fn(c->arg);
+	refuse_after_fork(); // who waits for the result is the parent
 	if (config.leakscan != LEAKCHECK_OFF && leak_scan_at_end() > 0)
 		c->is_failed = config.leakscan == LEAKCHECK_FATAL;
 	if (config.leakcheck != LEAKCHECK_OFF && leak_check_at_end() > 0)

@@ -32,10 +32,19 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct machine *holder; // of the mutex; atomic: others only see that it is not they
 
+void refuse_after_fork(void)
+{
+	if (unlikely(load_relaxed(&rt.forked))) // constant in this process
+		fatal("tuza: used after fork: the child may only exec");
+}
+
+bool is_child_of_fork(void) { return load_relaxed(&rt.forked); } // as above
+
 void visit_lock_out(void)
 {
 	struct machine *m = machine_here();
 
+	refuse_after_fork(); // who holds the mutex may be in the parent
 	pthread_mutex_lock(&mutex);
 	store_relaxed(&holder, m); // for the holder itself
 }

@@ -41,6 +41,13 @@ static ALWAYS_INLINE void visit_end(enum visit v)
 		visit_leave();
 }
 
+// ---- after a fork --------------------------------------------------------------------------
+
+// The child has one thread and may only exec. Fatal there, in time, instead of a wait for those who
+// are in the parent.
+void refuse_after_fork(void);
+bool is_child_of_fork(void);
+
 // ---- for start.c --------------------------------------------------------------------------
 
 // Guards starting and ending.

@@ -20,6 +20,7 @@
 #include "sched/current.h"
 #include "sched/timer.h"
 #include "sched/upcalls.h"
+#include "sched/visit.h"
 #include "sys/files.h"
 #include "sys/sys.h"
 #include "trace/output.h"
@@ -53,6 +54,7 @@ static void be_busy(void)
 
 	// (trace-busy) pairs with be_idle
 	while (!cas_acquire(&busy, &nobody, 1)) {
+		refuse_after_fork();
 		nobody = 0;
 		sys_sleep(1000000);
 	}
@@ -299,6 +301,8 @@ static void write_file(const struct recorder *r, struct writing w, bool on_own_s
 
 static void end_by_environment(void)
 {
+	if (is_child_of_fork())
+		return; // the file is the parent's
 	struct section s = section_begin();
 
 	if (record_is_on(TRACE_FOR_ENVIRONMENT)) {
@@ -339,8 +343,8 @@ void trace_at_death(bool in_signal_handler)
 	static const enum trace_user users[] = {TRACE_FOR_ENVIRONMENT, TRACE_FOR_RECORDER};
 	const struct recorder *const recorders[] = {&by_environment, &recorder};
 
-	// Should it fail, the process comes here again.
-	if (exchange_relaxed(&is_done, true)) // one thread: the dying one
+	// Should it fail, the process comes here again. The child of a fork has no file of its own.
+	if (is_child_of_fork() || exchange_relaxed(&is_done, true)) // one thread: the dying one
 		return;
 	for (size_t i = 0; i < COUNT_OF(users); i++)
 		if (record_is_on(users[i]) && recorders[i]->path[0])
