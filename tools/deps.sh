@@ -62,6 +62,7 @@ need_for_test() {
 	need python3 has python3
 	need curl has curl
 	need openssl has openssl
+	need libcmocka-dev test -e /usr/include/cmocka.h
 	need gcc-aarch64-linux-gnu has aarch64-linux-gnu-gcc
 	need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdio.h
 	need qemu-user has qemu-aarch64

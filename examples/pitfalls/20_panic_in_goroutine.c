@@ -5,9 +5,8 @@
  *
  * Fix: tuza_try in the goroutine itself, or tuza_spawn, whose join tells.
  */
-#include <spawn.h>
+#include <errno.h>
 #include <stdio.h>
-#include <sys/wait.h>
 #include <tuza/go.h>
 #include <tuza/tuza.h>
 
@@ -46,19 +45,22 @@ static int right(void *order)
 	return 0;
 }
 
+// The wrong one takes its process with it, so it gets one of its own.
+static int program(void *name)
+{
+	tuza_process_options options = {.err = tuza_process_inherit()};
+	int code = tuza_process_run(
+		tuza_context_background(), TUZA_ARGV(name, "wrong"), &options, NULL);
+
+	if (code == -ENOEXEC)
+		return 77; // under an emulator
+	printf("wrong: %s\n", tuza_strerror(code));
+	return right(&(int){0});
+}
+
 int main(int argc, char **argv)
 {
-	char *wrong_one[] = {argv[0], "wrong", NULL};
-	int status, order = 0;
-	pid_t child;
-
-	if (argc > 1)
-		return tuza_run(wrong, &order);
-	if (posix_spawn(&child, argv[0], NULL, NULL, wrong_one, NULL) != 0 ||
-		waitpid(child, &status, 0) != child || WEXITSTATUS(status) == 127)
-		return 77; // cannot be started again, under an emulator for instance
-	printf("wrong: exit status %d\n", WEXITSTATUS(status));
-	return tuza_run(right, &order);
+	return argc > 1 ? tuza_run(wrong, &(int){0}) : tuza_run(program, argv[0]);
 }
 
 /* Output:

@@ -8,7 +8,12 @@
  *		…
  *	}
  *
- * In a test framework with its own way to fail, in its fixture:
+ * In a test framework with its own way to fail, in what it calls after each test:
+ *
+ *	ASSERT(tuza_leak_check(NULL) == 0);
+ *
+ * or, where what was there before does not count, such as that of a test which has failed, around
+ * each test:
  *
  *	before = tuza_leak_snapshot_new();
  *	…

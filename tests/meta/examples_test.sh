@@ -77,9 +77,15 @@ for compiler in gcc clang; do
 done
 [ $built = 1 ] || exit 77
 
-# The first one runs, too, with the installed shared library.
+# The first one runs, too, with the installed shared library, and one that starts itself again.
+LD_LIBRARY_PATH=$(pkg-config --variable=libdir tuza)
+export LD_LIBRARY_PATH
 for program in "$dir"/*._01_hello.c; do
-	LD_LIBRARY_PATH=$(pkg-config --variable=libdir tuza) "$program" | grep -q '^Hello, Oslo' ||
-		fail "$(basename "$program") says no hello"
+	"$program" | grep -q '^Hello, Oslo' || fail "$(basename "$program") says no hello"
+done
+for program in "$dir"/*._pitfalls_01_deadlock.c; do
+	"$program" 2>"$dir/log" | grep -q '^wrong: exit status 2' ||
+		fail "$(basename "$program") finds no deadlock"
+	grep -q 'all goroutines are asleep' "$dir/log" || fail "its report is not to be seen"
 done
 exit $failed

@@ -92,6 +92,94 @@ compiler=${CC:-cc}
 	fi
 }
 
+# The leak check in somebody else's test framework, cmocka: one line after each test. Where some
+# of what is there is to stay, or a test that failed is not to count against the next, two more.
+if pkg-config --exists cmocka; then
+	cat >"$dir/leaks.c" <<'END'
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <tuza/tuza.h>
+
+static int nothing_left(void **state) { return (void)state, tuza_leak_check(NULL) != 0; }
+
+static int remember(void **state)
+{
+	*state = tuza_leak_snapshot_new();
+	return 0;
+}
+
+static int nothing_new_left(void **state)
+{
+	size_t left = tuza_leak_check(
+		&(tuza_leak_options){.ignore_current = *state, .wait = TUZA_SECOND / 10});
+
+	tuza_leak_snapshot_free(*state);
+	return left != 0;
+}
+
+static void answer(tuza_chan *answers) { tuza_send(answers, 42); }
+
+// Asks, and takes the answer or not.
+static void ask(int wanted)
+{
+	static tuza_chan *answers[2]; // of those who are left behind
+
+	answers[wanted] = tuza_chan_new(sizeof(int), 0);
+	TUZA_GO(answer, answers[wanted]);
+	if (wanted) {
+		int n = 0;
+
+		assert_true(tuza_recv(answers[1], &n));
+		assert_int_equal(n, 42);
+		tuza_chan_release(answers[1]);
+	}
+}
+
+static void takes_the_answer(void **state) { (void)state, ask(1); }
+static void forgets_the_answer(void **state) { (void)state, ask(0); }
+static void forgets_the_context(void **state)
+{
+	static tuza_context *ctx;
+
+	(void)state;
+	ctx = tuza_context_with_cancel(tuza_context_background());
+	assert_int_equal(tuza_context_err(ctx), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(takes_the_answer, nothing_left),
+		cmocka_unit_test_setup_teardown(forgets_the_answer, remember, nothing_new_left),
+		cmocka_unit_test_setup_teardown(forgets_the_context, remember, nothing_new_left),
+		cmocka_unit_test_setup_teardown(takes_the_answer, remember, nothing_new_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+END
+	# shellcheck disable=SC2046 # flags are meant to be split
+	"$compiler" -Wall -Wextra -Werror "$dir/leaks.c" -o "$dir/leaks" \
+		$(pkg-config --cflags --libs tuza cmocka)
+	status=0
+	LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$dir/leaks" >"$dir/log" 2>&1 || status=$?
+	for text in 'PASSED  \] 2 test(s)' 'forgets_the_answer$' 'forgets_the_context$' \
+		'^goroutine [0-9]* \[chan send\]:' '^created by ask in' '^context.WithCancel'; do
+		grep -q "$text" "$dir/log" || status=0
+	done
+	[ $status = 2 ] || {
+		cat "$dir/log"
+		fail "the leak check in cmocka"
+	}
+	echo "the leak check in cmocka: two of four leave something"
+else
+	echo "skipped: no cmocka"
+fi
+
 # libtuza-http, where it was built
 http=
 if pkg-config --exists tuza-http; then http=yes; fi
