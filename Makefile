@@ -22,7 +22,8 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
 CMAKE_BUILD = cmake --build --parallel $(JOBS) --preset
-CTEST = ctest --parallel $(JOBS) --preset
+# In quarters of a CPU: most tests wait more than they compute, and say how many they take (cmake/TuzaTests.cmake).
+CTEST = ctest --parallel $$((4 * $(JOBS))) --preset
 
 # One after the other: the tests want the machine for themselves, and each step uses all of it.
 .NOTPARALLEL:

@@ -14,9 +14,16 @@
 #   examples/X.c       prints what its last comment says (tools/run_example.sh)
 #   memcheck           a selection of api tests again, under valgrind
 #
-# Exit status 77 is "skipped". A source with a line "// not-under: address thread valgrind emulator why"
-# is left out of builds with one of these sanitizers, of what runs under valgrind, or of cross builds. A source with a line
-# "// run-alone: why" runs with no other test beside it, one with "// mostly-sleeps: why" beside any.
+# Exit status 77 is "skipped". What else is to be known about a test, a line at the top of its source says:
+#
+#   // not-under: address thread valgrind emulator why   left out of builds with one of these sanitizers, of what
+#                                runs under valgrind, or of cross builds
+#   // run-alone: why            runs with no other test beside it
+#   // mostly-sleeps: why        computes next to nothing, for long: begins before the others, beside any number of them
+#   // takes-long: why           begins before the others too, so that nobody waits for it alone at the end
+#
+# ctest's processors are quarters of a CPU (Makefile: --parallel is four times their number), since most tests wait more
+# than they compute: a test takes two of them, one that mostly sleeps one, a stress test four.
 # Sources next to the harness (tests/*.c) are linked into every test.
 include(CheckLanguage)
 
@@ -121,21 +128,26 @@ function(tuza_set_test_properties name kind source)
   endif()
   set_tests_properties("${name}" PROPERTIES
     LABELS "${kind}" TIMEOUT ${timeout} SKIP_RETURN_CODE 77
-    ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1:suppressions=${tuza_tests_dir}/thread.supp;UBSAN_OPTIONS=print_stacktrace=1;${tuza_test_environment};${ARGN}")
+    ENVIRONMENT "ASAN_OPTIONS=allocator_may_return_null=1;TSAN_OPTIONS=allocator_may_return_null=1:atexit_sleep_ms=50:suppressions=${tuza_tests_dir}/thread.supp;UBSAN_OPTIONS=print_stacktrace=1;${tuza_test_environment};${ARGN}")
   file(STRINGS "${source}" run_alone REGEX "^(//|#) run-alone:" LIMIT_COUNT 1)
   if(run_alone)
     set_tests_properties("${name}" PROPERTIES RUN_SERIAL ON)
   endif()
-endfunction()
-
-# As many of ctest's processors as the test has itself: with more than its -j no other test runs beside it. One that says
-# "// mostly-sleeps: why" leaves them to others.
-function(tuza_set_processors name processors source)
-  file(STRINGS "${source}" sleeps REGEX "^// mostly-sleeps:" LIMIT_COUNT 1)
+  file(STRINGS "${source}" sleeps REGEX "^(//|#) mostly-sleeps:" LIMIT_COUNT 1)
+  file(STRINGS "${source}" takes_long REGEX "^(//|#) takes-long:" LIMIT_COUNT 1)
+  set(quarters 2)
+  set(cost 0) # what has the highest begins first
   if(sleeps)
-    set(processors 1)
+    set(quarters 1)
+    set(cost 1000)
+  elseif(takes_long)
+    set(cost 900)
+  elseif(kind STREQUAL "meta")
+    set(cost 800)
+  elseif(kind STREQUAL "stress")
+    set(quarters 4)
   endif()
-  set_tests_properties("${name}" PROPERTIES PROCESSORS ${processors})
+  set_tests_properties("${name}" PROPERTIES PROCESSORS ${quarters} COST ${cost})
 endfunction()
 
 foreach(kind IN ITEMS unit fault)
@@ -183,7 +195,6 @@ foreach(kind IN ITEMS api stress)
       add_test(NAME "${name}.p${processors}" COMMAND ${target})
       tuza_set_test_properties("${name}.p${processors}" ${kind} "${source}"
         "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
-      tuza_set_processors("${name}.p${processors}" ${processors} "${source}")
     endforeach()
     cmake_path(GET source FILENAME file)
     if(kind STREQUAL "api" AND file MATCHES "${TUZA_MEMCHECK_TESTS}")
@@ -207,7 +218,6 @@ foreach(source IN LISTS sources)
     add_test(NAME "${name}.p${processors}" COMMAND ${target})
     tuza_set_test_properties("${name}.p${processors}" http "${source}"
       "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
-    tuza_set_processors("${name}.p${processors}" ${processors} "${source}")
   endforeach()
   cmake_path(GET source FILENAME file)
   if(file MATCHES "${TUZA_MEMCHECK_HTTP_TESTS}")
@@ -232,7 +242,6 @@ foreach(source IN LISTS sources)
     add_test(NAME "${name}.p${processors}" COMMAND ${target})
     tuza_set_test_properties("${name}.p${processors}" tls "${source}"
       "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
-    tuza_set_processors("${name}.p${processors}" ${processors} "${source}")
   endforeach()
 endforeach()
 

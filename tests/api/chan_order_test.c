@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// takes-long: ten thousand goroutines in a chain, several times, and valgrind counts each
 /*
  * Who is served first: waiters in the order of their coming, a handed-off value to nobody else; and
  * the chains of goroutines that depend on it. After Go's test/chan/{fifo,goroutines,sieve1}.go and

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// takes-long: each of its bugs has processes of its own
 /*
  * The bugs of real programs: how many of their leaked goroutines does tuza_leak_scan find, and does
  * it say anything of the same programs without the bug? The last line of output has the figures.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // not-under: thread valgrind they deliver signals late, when the stack is another one
+// takes-long: a profile needs seconds of CPU time to be one
 // The CPU profile. (O30, O36)
 #include "pprof_support.h"
 
@@ -96,6 +97,13 @@ TEST(hot_functions_are_seen_in_proportion)
 	decoded_free(d);
 }
 
+// That they are seen at all, in half a second: the test above is about how often.
+static void check_seen(const struct decoded *d, const char *caller)
+{
+	CHECK(value_of(d, 0, FUNCTIONS("burns_three", caller), NULL, NULL) >= 5);
+	CHECK(value_of(d, 0, FUNCTIONS("burns_one", caller), NULL, NULL) >= 1);
+}
+
 static void burns_with_label(const char *label, tuza_waitgroup *wg)
 {
 	CHECK_EQ(tuza_set_label("who", label), 0);
@@ -123,7 +131,7 @@ TEST(labels_of_goroutines_are_labels_of_samples)
 static int burns_in_run(void *arg)
 {
 	(void)arg;
-	burns_both(2 * TUZA_SECOND);
+	burns_both(TUZA_SECOND / 2);
 	return 0;
 }
 
@@ -135,14 +143,14 @@ TEST_PLAIN(profile_may_be_around_a_run)
 	CHECK_EQ(tuza_run(burns_in_run, NULL), 0);
 	struct decoded *d = stop_and_decode(fd);
 
-	check_shares(d, "burns_in_run");
+	check_seen(d, "burns_in_run");
 	decoded_free(d);
 }
 
 static void *burns_in_thread(void *arg)
 {
 	(void)arg;
-	burns_both(2 * TUZA_SECOND);
+	burns_both(TUZA_SECOND / 2);
 	return NULL;
 }
 
@@ -156,7 +164,7 @@ TEST_PLAIN(threads_of_the_program_count)
 	pthread_join(thread, NULL);
 	struct decoded *d = stop_and_decode(fd);
 
-	check_shares(d, "burns_in_thread");
+	check_seen(d, "burns_in_thread");
 	decoded_free(d);
 }
 
@@ -270,7 +278,7 @@ TEST(profiles_are_taken_under_full_load)
 	go(spawns, &wg);
 	go(leaves_processor, &wg);
 	go(leaves_processor, &wg);
-	until = cpu_time() + 2 * TUZA_SECOND;
+	until = cpu_time() + TUZA_SECOND;
 	for (int round = 0; round < 3 || cpu_time() < until; round++) {
 		int fd = scratch();
 
@@ -290,6 +298,7 @@ TEST(profiles_are_taken_under_full_load)
 		samples += value_of(d, 0, ALL_FUNCTIONS, NULL, NULL);
 		decoded_free(d);
 	}
+	printf("  %ju samples\n", (uintmax_t)samples);
 	CHECK(samples > 20);
 	atomic_store(&ending, true);
 	tuza_waitgroup_wait(&wg);

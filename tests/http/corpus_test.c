@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// takes-long: servers are given their time not to answer
 /*
  * The corpus of requests, on sockets: what tuza answers, and what nginx and haproxy do, where they
  * are installed. A difference has to have its reason in the corpus, and one has no excuse: that

@@ -33,10 +33,10 @@ static int64_t test_env_seconds(const char *name, int fallback)
 	return (given ? atoi(given) : fallback) * TUZA_SECOND;
 }
 
-// When a stress test should stop: TUZA_STRESS_SECONDS (2) from now.
+// When a stress test should stop: TUZA_STRESS_SECONDS (1) from now.
 TEST_UNUSED_ static int64_t test_stress_end(void)
 {
-	return tuza_now() + test_env_seconds("TUZA_STRESS_SECONDS", 2);
+	return tuza_now() + test_env_seconds("TUZA_STRESS_SECONDS", 1);
 }
 
 #endif
