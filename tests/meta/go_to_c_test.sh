@@ -139,4 +139,14 @@ if command -v gofmt >/dev/null; then
 		fi
 	done
 fi
+if command -v go >/dev/null; then
+	for block in "$dir"/block*.go; do
+		mv "$block" "${block%.go}.txt" # else they are parts of the program
+	done
+	CGO_ENABLED=0 GO111MODULE=off go run \
+		"$TUZA_SOURCE_DIR/tests/meta/go_to_c/types.go" "$dir"/block*.txt || {
+		echo "failed: the types of Go blocks"
+		failed=1
+	}
+fi
 exit $failed

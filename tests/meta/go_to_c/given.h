@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the C blocks of docs/GO-TO-C.md take for granted (go_to_c_test.sh). A block may have names of
-// its own that are given here, too, and need not use all that it makes.
+// What the C blocks of docs/GO-TO-C.md take for granted (go_to_c_test.sh). A block may have names
+// of its own that are given here, too, and need not use all that it makes.
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -99,7 +99,7 @@ static void close_chan(void *chan) { tuza_chan_close(chan); }
 static void world_end(bool first)
 {
 	for (int i = 0; i < 10 && first; i++)
-		if (all[i] != results) // a pool's to close
+		if (all[i] != results)                                   // a pool's to close
 			TUZA_IGNORE(tuza_try(close_chan, all[i], NULL)); // perhaps it is closed
 	if (first)
 		tuza_context_cancel(parent);
@@ -146,7 +146,7 @@ static int program(void *arg)
 		world_begin();
 		h = tuza_spawn(run_block, &a);
 		over = joined(h, 10 * TUZA_MILLISECOND);
-		// The one without end is told by the order: it comes last, and need not be waited for.
+		// The one without end comes last, and need not be waited for.
 		for (int i = 0; i < (b[1].line ? 5000 : 10) && !over; i++) {
 			world_end(i == 0);
 			over = joined(h, 4 * TUZA_MILLISECOND);
