@@ -65,6 +65,10 @@ struct goroutine {
 	uint32_t scan;
 };
 
+// In place of sched/visit.h: nobody here is a fork's child.
+#define TUZA_SCHED_VISIT_H
+static inline void refuse_after_fork(void) {}
+
 #include "sched/inspect_hold.c"
 
 // ---- actors and their orders ----------------------------------------------------------------
