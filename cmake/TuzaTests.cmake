@@ -24,7 +24,7 @@
 #
 # ctest's processors are quarters of a CPU (Makefile: --parallel is four times their number), since most tests wait more
 # than they compute: a test takes two of them, one that mostly sleeps one, a stress test four.
-# Sources next to the harness (tests/*.c) are linked into every test.
+# The harness (tests/harness.c, tests/probe.c) is compiled once, and linked into the tests whose main it has.
 include(CheckLanguage)
 
 set(TUZA_TEST_KINDS "unit;api;http;tls;stress;fault;model;die;meta;examples;memcheck"
@@ -54,17 +54,18 @@ if(CMAKE_CXX_COMPILER)
   list(APPEND tuza_test_extensions cpp)
 endif()
 
+# An archive, so that a program with a main of its own has nothing of the harness; what is for every program is an object.
+add_library(tuza_test_harness STATIC "${tuza_tests_dir}/harness.c" "${tuza_tests_dir}/probe.c")
+add_library(tuza_test_support_objects OBJECT "${tuza_tests_dir}/signals.c")
+foreach(target IN ITEMS tuza_test_harness tuza_test_support_objects)
+  target_include_directories(${target} PRIVATE "${tuza_tests_dir}" "${PROJECT_SOURCE_DIR}/include")
+  target_link_libraries(${target} PRIVATE tuza_warnings tuza_sanitizers)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endforeach()
 add_library(tuza_test_support INTERFACE)
 target_include_directories(tuza_test_support INTERFACE "${tuza_tests_dir}")
-file(GLOB tuza_test_support_sources CONFIGURE_DEPENDS "${tuza_tests_dir}/*.c")
-if(tuza_test_support_sources)
-  add_library(tuza_test_support_objects OBJECT ${tuza_test_support_sources})
-  target_include_directories(tuza_test_support_objects PRIVATE
-    "${tuza_tests_dir}" "${PROJECT_SOURCE_DIR}/include")
-  target_link_libraries(tuza_test_support_objects PRIVATE tuza_warnings tuza_sanitizers)
-  target_link_libraries(tuza_test_support INTERFACE
-    tuza_test_support_objects "$<TARGET_OBJECTS:tuza_test_support_objects>")
-endif()
+target_link_libraries(tuza_test_support INTERFACE
+  tuza_test_support_objects "$<TARGET_OBJECTS:tuza_test_support_objects>")
 
 # The sources of one kind in `result`, below tests/<kind> or, for examples, below examples.
 function(tuza_find_sources result kind pattern)
@@ -106,10 +107,14 @@ function(tuza_add_program source target_result name_result)
   cmake_path(GET path PARENT_PATH folder)
   cmake_path(GET path FILENAME file)
   add_executable(${target} "${source}")
+  set(tuza_harness "")
+  if("tuza_test_support" IN_LIST ARGN) # before the library that it calls
+    set(tuza_harness tuza_test_harness)
+  endif()
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME "${file}" RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${folder}"
     POSITION_INDEPENDENT_CODE ON)
-  target_link_libraries(${target} PRIVATE tuza_warnings tuza_sanitizers ${ARGN})
+  target_link_libraries(${target} PRIVATE ${tuza_harness} tuza_warnings tuza_sanitizers ${ARGN})
   set(${target_result} ${target} PARENT_SCOPE)
   set(${name_result} "${name}" PARENT_SCOPE)
 endfunction()

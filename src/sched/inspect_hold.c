@@ -2,8 +2,8 @@
 /*
  * Holding a parked goroutine: the protocol (scan) of inspect_hold.h.
  *
- * Depends on that header, base/atomic.h, sys/ and refuse_after_fork alone, so that tests/model/scan_model.c proves the
- * code that the library runs.
+ * Depends on that header, base/atomic.h, sys/ and refuse_after_fork alone, so that
+ * tests/model/scan_model.c proves the code that the library runs.
  */
 #include "sched/inspect_hold.h"
 
