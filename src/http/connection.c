@@ -158,7 +158,8 @@ static bool take_exchange(struct connection *c)
 	c->exchange = x;
 	x->connection = c;
 	x->input = c->input;
-	x->started = tuza_now();
+	if (c->server->options.access_log)
+		x->started = tuza_now();
 	return true;
 }
 

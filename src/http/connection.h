@@ -137,7 +137,7 @@ struct tuza_http_writer {
 
 struct exchange {
 	struct connection *connection;
-	int64_t started;
+	int64_t started;     // for the access log, if there is one
 	struct input *input; // the connection's
 	tuza_http_request request;
 	tuza_http_writer writer;

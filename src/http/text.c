@@ -7,7 +7,7 @@
 
 // ---- growing text ------------------------------------------------------------------------------
 
-static bool make_room(struct text *t, size_t more)
+bool text_make_room(struct text *t, size_t more)
 {
 	size_t need = t->length + more;
 	if (need <= t->room)
@@ -20,16 +20,6 @@ static bool make_room(struct text *t, size_t more)
 		return false;
 	t->bytes = bytes;
 	t->room = room;
-	return true;
-}
-
-bool text_append(struct text *t, const char *bytes, size_t count)
-{
-	if (!make_room(t, count))
-		return false;
-	if (count > 0)
-		memcpy(t->bytes + t->length, bytes, count);
-	t->length += count;
 	return true;
 }
 
@@ -60,7 +50,7 @@ bool text_vprintf(struct text *t, const char *format, va_list arguments)
 	int n = vsnprintf(
 		t->bytes ? t->bytes + t->length : NULL, t->room - t->length, format, arguments);
 	bool fits = n >= 0 && (size_t)n < t->room - t->length;
-	if (n >= 0 && !fits && make_room(t, (size_t)n + 1)) { // snprintf writes a NUL
+	if (n >= 0 && !fits && text_make_room(t, (size_t)n + 1)) { // snprintf writes a NUL
 		n = vsnprintf(t->bytes + t->length, t->room - t->length, format, again);
 		fits = n >= 0;
 	}
@@ -179,8 +169,9 @@ bool is_host(const char *host)
 
 static bool is_control(unsigned char c) { return c < ' ' || c == 0x7f; }
 
-// Whether one of eight bytes is. A borrow may accuse the byte above a guilty one, too: no matter.
-static bool has_control(uint64_t bytes)
+// The highest bit of each of eight bytes that is one. A borrow may accuse the byte above a guilty
+// one, too: the lowest is guilty for certain.
+static uint64_t controls(uint64_t bytes)
 {
 	const uint64_t each = 0x0101010101010101, high = each * 0x80;
 	uint64_t deletes = bytes ^ each * 0x7f;
@@ -190,10 +181,13 @@ static bool has_control(uint64_t bytes)
 size_t count_plain(const char *bytes, size_t count)
 {
 	size_t i = 0;
-	uint64_t eight;
+	uint64_t eight, found;
 	for (; count - i >= sizeof eight; i += sizeof eight) {
 		memcpy(&eight, bytes + i, sizeof eight);
-		if (has_control(eight))
+		found = controls(eight);
+		if (found && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+			return i + (size_t)__builtin_ctzll(found) / 8;
+		if (found)
 			break;
 	}
 	while (i < count && !is_control((unsigned char)bytes[i]))
@@ -212,11 +206,9 @@ bool is_value(const char *bytes, size_t count)
 
 static int lower(unsigned char c) { return c >= 'A' && c <= 'Z' ? c | 0x20 : c; }
 
-bool same_word(const char *a, size_t a_count, const char *b, size_t b_count)
+bool same_letters(const char *a, const char *b, size_t count)
 {
-	if (a_count != b_count)
-		return false;
-	for (size_t i = 0; i < a_count; i++)
+	for (size_t i = 0; i < count; i++)
 		if (lower((unsigned char)a[i]) != lower((unsigned char)b[i]))
 			return false;
 	return true;

@@ -8,6 +8,7 @@
 #include "base/compiler.h"
 
 #include <stdarg.h>
+#include <string.h>
 #include <sys/types.h>
 
 // ---- growing text ------------------------------------------------------------------------------
@@ -18,7 +19,18 @@ struct text {
 	size_t length, room;
 };
 
-MUST_USE bool text_append(struct text *t, const char *bytes, size_t count);
+// Room for `more` bytes behind the text.
+MUST_USE bool text_make_room(struct text *t, size_t more);
+// Here, so that what is written out at the call is a few moves.
+MUST_USE static ALWAYS_INLINE bool text_append(struct text *t, const char *bytes, size_t count)
+{
+	if (unlikely(count > t->room - t->length) && !text_make_room(t, count))
+		return false;
+	if (count > 0)
+		memcpy(t->bytes + t->length, bytes, count);
+	t->length += count;
+	return true;
+}
 // In decimal digits.
 MUST_USE bool text_append_number(struct text *t, uint64_t number);
 // "name: value", CR LF.
@@ -59,7 +71,11 @@ size_t count_plain(const char *bytes, size_t count);
 // What a header's value may hold: no control characters but tabs.
 bool is_value(const char *bytes, size_t count);
 // Without regard to ASCII case.
-bool same_word(const char *a, size_t a_count, const char *b, size_t b_count);
+bool same_letters(const char *a, const char *b, size_t count);
+static inline bool same_word(const char *a, size_t a_count, const char *b, size_t b_count)
+{
+	return a_count == b_count && same_letters(a, b, a_count);
+}
 
 /*
  * Decodes %XX in place or into `to`, which needs `count` bytes; no final NUL.

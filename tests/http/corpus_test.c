@@ -122,6 +122,31 @@ TEST(corpus_is_answered_as_it_says)
 	free_corpus();
 }
 
+// In a header's value. The scan looks at several bytes at a time: the one may stand anywhere.
+TEST(a_control_character_is_refused_wherever_it_stands)
+{
+	static const char bytes[] = {
+		0, 1, 8, '\n', 11, '\r', 31, 127, '\t', ' ', '!', '~', -128, -1};
+	enum { CONTROLS = 8, FIRST = 28, LENGTH = 20 };
+	char request[] = "GET / HTTP/1.1\r\nHost: a\r\nX: - - - - - - - - - - -\r\n\r\n";
+	struct answer *a = malloc(sizeof *a);
+	tuza_http_server *server = tuza_http_server_new(&(tuza_http_server_options){.arg = NULL});
+
+	for (size_t at = FIRST; at < FIRST + LENGTH; at++) {
+		char kept = request[at];
+		for (size_t i = 0; i < sizeof bytes; i++) {
+			request[at] = bytes[i];
+			answer_to(server, request, sizeof request - 1, sizeof request, a);
+			if (!CHECK(strncmp(a->bytes, i < CONTROLS ? "HTTP/1.1 400" : "HTTP/1.1 404",
+					   12) == 0))
+				printf("  byte %d at %zu: %.12s\n", bytes[i], at, a->bytes);
+		}
+		request[at] = kept;
+	}
+	tuza_http_server_free(server);
+	free(a);
+}
+
 // ---- the server behind the others ---------------------------------------------------------------
 
 // Takes whatever it is sent, as long as it can tell where it ends: all judgement is the proxy's.
