@@ -1,40 +1,53 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# bench/http.sh: requests per second of an answer of 13 bytes over kept-alive connections, by wrk with
-# as many threads as the server has processors on the same machine: tuza, and where they are installed
-# Go's net/http and nginx, in turn.
+# bench/http.sh: an answer of 13 bytes over kept-alive connections: tuza, and where they are installed
+# Go's net/http and nginx. All of them are there all the time and are asked in turn by one client, for
+# a fifth of a second each, many times over; what is compared is two turns side by side. So what else
+# the machine does falls on all of them.
 #
-#   --rounds N        runs of each, default 5
-#   --seconds N       of each run, default 3
+#   --rounds N        turns of each, default 20
+#   --ms N            of each turn, default 200
 #   --procs LIST      numbers of processors (nginx: of workers), default "1 2"
 #   --connections L   numbers of connections, default "64"
 #   --path /16k       an answer of 16 KiB
+#   --pace N          each connection asks N times a second; default 0: as soon as it is answered
+#   --realtime        servers and clients by SCHED_FIFO: nothing else has their CPUs meanwhile. Needs root
 #   --slow N          instead: tuza with and without N clients that send their heads slowly
 #   --idle N          instead: what N idle connections take of each server's memory
 #   --requests N      instead: requests per second of tuza's client and Go's, N of them by as many
 #                     callers as there are connections, to one nginx with 2 workers
 #
-# wrk takes CPU from the server it measures: what counts is the ratio. Latencies are wrk's medians and
-# 99th percentiles, under full load.
+# A server has as many CPUs as processors, the client (of bare epoll) the others, if there are any.
 set -eu
 cd "$(dirname "$0")/.."
 
-rounds=5
-seconds=3
+rounds=20
+ms=200
 procs="1 2"
 connections="64"
 path=/hello
+pace=0
+first=
 slow=0
 idle=0
 requests=0
-while [ $# -gt 1 ]; do
+while [ $# -gt 0 ]; do
+	case $1 in
+	--realtime)
+		first="chrt -f 1"
+		shift
+		continue
+		;;
+	esac
+	[ $# -gt 1 ] || break
 	case $1 in
 	--rounds) rounds=$2 ;;
-	--seconds) seconds=$2 ;;
+	--ms) ms=$2 ;;
 	--procs) procs=$2 ;;
 	--connections) connections=$2 ;;
 	--path) path=$2 ;;
+	--pace) pace=$2 ;;
 	--slow) slow=$2 ;;
 	--idle) idle=$2 ;;
 	--requests) requests=$2 ;;
@@ -43,17 +56,19 @@ while [ $# -gt 1 ]; do
 	shift 2
 done
 [ $# -eq 0 ] || { sed -n '/^#   --/s/^#//p' "$0" >&2; exit 2; }
-command -v wrk >/dev/null || { echo "wrk is not installed" >&2; exit 1; }
 
 build=build/release
 out=$PWD/build/bench/http
 port=18123
+cpus=$(nproc)
 cc=${CC:-cc}
 mkdir -p "$out"
 [ -f "$build/CMakeCache.txt" ] || cmake --preset release >"$out/build.log"
-cmake --build "$build" --target tuza_http_static >"$out/build.log" || { cat "$out/build.log" >&2; exit 1; }
+cmake --build "$build" --target tuza_static tuza_http_static >"$out/build.log" ||
+	{ cat "$out/build.log" >&2; exit 1; }
 $cc -std=gnu11 -O2 -g -Wall -Wextra -Iinclude -o "$out/tuza" bench/http/hello.c \
 	"$build/libtuza-http.a" "$build/libtuza.a" -pthread -ldl
+$cc -std=gnu11 -O2 -g -Wall -Wextra -D_GNU_SOURCE -o "$out/load" bench/http/load.c -pthread
 sides=tuza
 if command -v go >/dev/null &&
 	(cd bench/http/go && GOTOOLCHAIN=local GOFLAGS=-mod=mod go build -buildvcs=false -o "$out/go" .); then
@@ -62,108 +77,115 @@ fi
 nginx=$(PATH=$PATH:/usr/sbin:/sbin command -v nginx || true)
 [ -z "$nginx" ] || sides="$sides nginx"
 
-pid=
+pids=
 stop() {
-	[ -z "$pid" ] || { kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; }
-	pid=
+	for pid in $pids; do
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	pids=
 }
 trap stop EXIT
 
-start() { # side processors
-	case $1 in
-	nginx)
-		head -c 16384 /dev/zero | tr '\0' x >"$out/16k"
-		cat >"$out/nginx.conf" <<-END
-			daemon off;
-			worker_processes $2;
-			pid $out/nginx.pid;
-			error_log $out/nginx.log;
-			events { worker_connections 16384; }
-			http {
-				access_log off;
-				keepalive_requests 1000000000;
-				client_body_temp_path $out/body;
-				proxy_temp_path $out/proxy;
-				fastcgi_temp_path $out/fastcgi;
-				uwsgi_temp_path $out/uwsgi;
-				scgi_temp_path $out/scgi;
-				server {
-					listen 127.0.0.1:$port;
-					location = /hello {
-						default_type "text/plain; charset=utf-8";
-						return 200 "Hello, World!";
-					}
-					location = /16k {
-						root $out;
-						sendfile on;
-						open_file_cache max=10;
-						default_type "text/plain; charset=utf-8";
-					}
+configure_nginx() { # port workers
+	head -c 16384 /dev/zero | tr '\0' x >"$out/16k"
+	cat >"$out/nginx.conf" <<-END
+		daemon off;
+		worker_processes $2;
+		pid $out/nginx.pid;
+		error_log $out/nginx.log;
+		events { worker_connections 16384; }
+		http {
+			access_log off;
+			keepalive_requests 1000000000;
+			client_body_temp_path $out/body;
+			proxy_temp_path $out/proxy;
+			fastcgi_temp_path $out/fastcgi;
+			uwsgi_temp_path $out/uwsgi;
+			scgi_temp_path $out/scgi;
+			server {
+				listen 127.0.0.1:$1;
+				location = /hello {
+					default_type "text/plain; charset=utf-8";
+					return 200 "Hello, World!";
+				}
+				location /16k {
+					root $out;
+					sendfile on;
+					open_file_cache max=10;
+					default_type "text/plain; charset=utf-8";
 				}
 			}
-		END
-		"$nginx" -p "$out" -c "$out/nginx.conf" 2>"$out/nginx.start" &
+		}
+	END
+}
+
+# What runs on CPUs of its own: the servers, and who asks them.
+on_cpus() { # from to
+	[ "$1" -le "$2" ] && [ "$2" -lt "$cpus" ] && echo "$first taskset -c $1-$2" || echo "$first"
+}
+
+start() { # side processors port
+	run=$(on_cpus 0 $(($2 - 1)))
+	case $1 in
+	nginx)
+		configure_nginx "$3" "$2"
+		$run "$nginx" -p "$out" -c "$out/nginx.conf" 2>"$out/nginx.start" &
 		;;
-	*) "$out/$1" $port "$2" 2>"$out/$1.log" & ;;
+	*) $run "$out/$1" "$3" "$2" 2>"$out/$1.log" & ;;
 	esac
 	pid=$!
-	tries=0
-	until wrk -t1 -c1 -d1 "http://127.0.0.1:$port/hello" 2>/dev/null | grep -q 'requests in'; do
-		tries=$((tries + 1))
-		[ $tries -lt 20 ] || { echo "$1 does not start" >&2; exit 1; }
-	done
+	pids="$pids $pid"
 }
-
-# What others notice of many slow clients: those are there when wrk begins, and come again when they
-# are turned away.
-crowd=
-disperse() {
-	[ -z "$crowd" ] || { kill "$crowd" 2>/dev/null || true; wait "$crowd" 2>/dev/null || true; }
-	crowd=
-}
-if [ "$slow" -gt 0 ]; then
-	trap 'disperse; stop' EXIT
-	$cc -std=gnu11 -O2 -g -Wall -Wextra -Iinclude -o "$out/crowd" bench/http/crowd.c \
-		"$build/libtuza.a" -pthread -ldl
-	echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs, Linux $(uname -r)," \
-		"$(date -u +%F); each row is one run of $seconds s."
-	echo
-	echo "| processors | connections | slow clients | requests/s | 50 % | 99 % | server's memory |"
-	echo "|---|---|---|---|---|---|---|"
-	for on in $procs; do
-		for count in $connections; do
-			for many in 0 "$slow" 0 "$slow"; do
-				start tuza "$on"
-				if [ "$many" -gt 0 ]; then
-					"$out/crowd" $port "$many" >"$out/crowd.log" &
-					crowd=$!
-					until grep -q there "$out/crowd.log"; do
-						kill -0 "$crowd" 2>/dev/null || { cat "$out/crowd.log" >&2; exit 1; }
-						sleep 0.1
-					done
-				fi
-				wrk -t1 -c"$count" -d"$seconds" --latency "http://127.0.0.1:$port/hello" >"$out/wrk"
-				memory=$(awk '/^VmRSS/ { print int($2 / 1024) " MB" }' "/proc/$pid/status")
-				disperse
-				stop
-				grep -q 'Non-2xx\|Socket errors' "$out/wrk" && { cat "$out/wrk" >&2; exit 1; }
-				awk -v on="$on" -v count="$count" -v many="$many" -v memory="$memory" '
-					/Requests\/sec/ { rate = $2 }
-					$1 == "50%" { half = $2 }
-					$1 == "99%" { late = $2 }
-					END { printf "| %s | %s | %s | %d | %s | %s | %s |\n",
-						on, count, many, rate, half, late, memory }' "$out/wrk"
-			done
-		done
-	done
-	exit 0
-fi
 
 about() { # what is measured
-	echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs," \
+	echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $cpus CPUs," \
 		"Linux $(uname -r), $(date -u +%F); $1."
 	echo
 }
+
+# What others notice of many slow clients: before those are there, and from when all are there until
+# they have been turned away, which is after 10 s, more than once.
+if [ "$slow" -gt 0 ]; then
+	[ "$pace" -gt 0 ] || pace=100
+	$cc -std=gnu11 -O2 -g -Wall -Wextra -Iinclude -o "$out/crowd" bench/http/crowd.c \
+		"$build/libtuza.a" -pthread -ldl
+	about "good clients ask $pace times a second each, beside $slow slow ones for 24 s"
+	echo "| processors | good clients | slow clients | answers | 50 % | 99 % | 99.9 % | worst | server's memory |"
+	echo "|---|---|---|---|---|---|---|---|---|"
+	: >"$out/said"
+	for on in $procs; do
+		for count in $connections; do
+			start tuza "$on" 0.0.0.0:$port
+			for many in 0 "$slow"; do
+				seconds=8
+				if [ "$many" -gt 0 ]; then
+					seconds=24
+					$(on_cpus $((cpus - 1)) $((cpus - 1))) "$out/crowd" $port "$many" $seconds \
+						>"$out/crowd.log" &
+					crowd=$!
+					pids="$crowd $pids"
+					until grep -q there "$out/crowd.log"; do
+						kill -0 $crowd 2>/dev/null || { cat "$out/crowd.log" >&2; exit 1; }
+						sleep 0.1
+					done
+				fi
+				$(on_cpus "$on" $((cpus - 2))) "$out/load" $((seconds * 1000 - 1000)) 1 "$count" 1 "$pace" \
+					"$path" "tuza:$port:$pid" >"$out/raw"
+				memory=$(awk '/^VmRSS/ { print int($2 / 1024) " MB" }' "/proc/$pid/status")
+				awk -v on="$on" -v count="$count" -v many="$many" -v memory="$memory" '
+					{ printf "| %s | %s | %s | %d | %d µs | %d µs | %d µs | %.1f ms | %s |\n",
+						on, count, many, $6, $7, $8, $9, $10 / 1000, memory }' "$out/raw"
+			done
+			wait "$crowd"
+			echo "$on processors: $(tail -n 1 "$out/crowd.log")" >>"$out/said"
+			stop
+		done
+	done
+	echo
+	cat "$out/said"
+	exit 0
+fi
 
 # Of a process and its children, in KiB: resident, and page tables.
 memory() {
@@ -174,7 +196,7 @@ memory() {
 
 # Each connection has had one answer: the memory of the server's process alone, before and after.
 if [ "$idle" -gt 0 ]; then
-	$cc -std=gnu11 -O2 -Wall -Wextra -o "$out/hold" bench/http/hold.c
+	$cc -std=gnu11 -O2 -D_DEFAULT_SOURCE -Wall -Wextra -o "$out/hold" bench/http/hold.c
 	mkfifo "$out/held" 2>/dev/null || [ -p "$out/held" ]
 	# shellcheck disable=SC3045 # dash and bash have it
 	ulimit -n $((idle + 1000))
@@ -183,7 +205,9 @@ if [ "$idle" -gt 0 ]; then
 	echo "|---|---|---|"
 	for on in $procs; do
 		for side in $sides; do
-			start "$side" "$on"
+			start "$side" "$on" $port
+			# What only the first request takes is there before.
+			"$out/hold" $port 10 "$path" </dev/null >"$out/hold.log"
 			before=$(memory "$pid")
 			"$out/hold" $port "$idle" "$path" <"$out/held" >"$out/hold.log" &
 			held=$!
@@ -216,7 +240,8 @@ if [ "$requests" -gt 0 ]; then
 	about "$requests requests, medians of $rounds"
 	echo "| processors | callers | client | requests/s | CPU us of a request |"
 	echo "|---|---|---|---|---|"
-	start nginx 2
+	start nginx 2 $port
+	"$out/load" 1 1 1 1 0 "$path" nginx:$port:"$pid" >"$out/raw" # until it is there
 	for on in $procs; do
 		for count in $connections; do
 			for side in $clients; do
@@ -241,70 +266,63 @@ if [ "$requests" -gt 0 ]; then
 	exit 0
 fi
 
-: >"$out/raw"
+about "$path, medians of $rounds turns of $ms ms${first:+, $first}"
+echo "| processors | connections | server | requests/s | tuza / it, half of the turns | CPU µs of a request | user, kernel | 50 % | 99 % | 99.9 % |"
+echo "|---|---|---|---|---|---|---|---|---|---|"
 for on in $procs; do
 	for count in $connections; do
-		round=0
-		while [ $round -lt "$rounds" ]; do
-			for side in $sides; do
-				start "$side" "$on"
-				threads=$((on < count ? on : count))
-				wrk -t"$threads" -c"$count" -d"$seconds" --latency \
-					"http://127.0.0.1:$port$path" >"$out/wrk"
-				stop
-				grep -q 'Non-2xx\|Socket errors' "$out/wrk" && { cat "$out/wrk" >&2; exit 1; }
-				awk -v on="$on" -v count="$count" -v side="$side" '
-					/Requests\/sec/ { rate = $2 }
-					$1 == "50%" { half = $2 }
-					$1 == "99%" { late = $2 }
-					END { print on, count, side, rate, half, late }' "$out/wrk" >>"$out/raw"
-			done
-			round=$((round + 1))
+		servers=
+		number=$port
+		for side in $sides; do
+			start "$side" "$on" $number
+			servers="$servers $side:$number:$pid"
+			number=$((number + 1))
 		done
+		# shellcheck disable=SC2086 # a list
+		$(on_cpus "$on" $((cpus - 1))) "$out/load" "$ms" "$rounds" "$count" \
+			$((on < count ? on : count)) "$pace" "$path" $servers >"$out/raw"
+		stop
+		awk -v on="$on" -v count="$count" -v sides="$sides" '
+			{
+				n = ++turns[$1]
+				for (i = 2; i <= NF; i++)
+					value[$1, i, n] = $i
+				user[$1] += $4
+				kernel[$1] += $5
+				requests[$1] += $6
+			}
+			# The part-th of four of what is in list[1 … n], which is sorted.
+			function quarter(part,    i, j, t) {
+				for (i = 1; i <= n; i++)
+					for (j = i + 1; j <= n; j++)
+						if (list[j] < list[i]) {
+							t = list[i]; list[i] = list[j]; list[j] = t
+						}
+				i = int((n * part + 3) / 4)
+				return list[i > 0 ? i : 1]
+			}
+			function median(side, field,    i) {
+				n = turns[side]
+				for (i = 1; i <= n; i++)
+					list[i] = value[side, field, i]
+				return quarter(2)
+			}
+			END {
+				number = split(sides, names, " ")
+				for (k = 1; k <= number; k++) {
+					side = names[k]
+					line = sprintf("| %s | %s | %s | %d |", on, count, side, median(side, 2))
+					for (i = 1; i <= n; i++)
+						list[i] = value["tuza", 2, i] / value[side, 2, i]
+					line = line sprintf(" %.2f (%.2f to %.2f) |", quarter(2), quarter(1), quarter(3))
+					# Ticks are 10 ms; what part of its time was which is all they tell.
+					cpu = median(side, 3)
+					ticks = user[side] + kernel[side]
+					part = ticks ? user[side] / ticks : 0
+					line = line sprintf(" %.2f | %.1f, %.1f |", cpu, cpu * part, cpu * (1 - part))
+					print line sprintf(" %d µs | %d µs | %d µs |",
+						median(side, 7), median(side, 8), median(side, 9))
+				}
+			}' "$out/raw"
 	done
 done
-
-echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs, Linux $(uname -r);" \
-	"medians of $rounds runs of $seconds s, $(date -u +%F)."
-awk '
-	{
-		key = $1 " " $2
-		if (!(key in seen)) { seen[key] = 1; keys[++count] = key }
-		n = ++runs[key, $3]
-		rate[key, $3, n] = $4
-		half[key, $3, n] = $5
-		late[key, $3, n] = $6
-	}
-	# Sorts by rate and leaves the median in the globals r, h, l; spread in percent in s.
-	function median(key, side,    n, i, j, t) {
-		n = runs[key, side]
-		for (i = 1; i <= n; i++)
-			for (j = i + 1; j <= n; j++)
-				if (rate[key, side, j] < rate[key, side, i]) {
-					t = rate[key, side, i]; rate[key, side, i] = rate[key, side, j]; rate[key, side, j] = t
-					t = half[key, side, i]; half[key, side, i] = half[key, side, j]; half[key, side, j] = t
-					t = late[key, side, i]; late[key, side, i] = late[key, side, j]; late[key, side, j] = t
-				}
-		i = int((n + 1) / 2)
-		r = rate[key, side, i]
-		h = half[key, side, i]
-		l = late[key, side, i]
-		s = n > 1 ? 100 * (rate[key, side, n] - rate[key, side, 1]) / r : 0
-	}
-	END {
-		print ""
-		print "| processors | connections | server | requests/s | spread | tuza / it | 50 % | 99 % |"
-		print "|---|---|---|---|---|---|---|---|"
-		split("tuza go nginx", sides, " ")
-		for (i = 1; i <= count; i++) {
-			split(keys[i], part, " ")
-			median(keys[i], "tuza")
-			ours = r
-			for (j = 1; j <= 3; j++)
-				if ((keys[i], sides[j]) in runs) {
-					median(keys[i], sides[j])
-					printf "| %s | %s | %s | %d | %d %% | %.2f | %s | %s |\n",
-						part[1], part[2], sides[j], r, s, ours / r, h, l
-				}
-		}
-	}' "$out/raw"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * hello PORT PROCESSORS: answers requests for /hello with the same 13 bytes, for /16k with the same
- * 16 KiB; twin of go/hello.go.
+ * 16 KiB; twin of go/hello.go. PORT is one of 127.0.0.1, or an address.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,8 @@ static int serve(void *port)
 	tuza_http_mux *mux = tuza_http_mux_new();
 	char address[64];
 
-	snprintf(address, sizeof address, "127.0.0.1:%s", (const char *)port);
+	snprintf(address, sizeof address, "%s%s",
+		strchr(port, ':') ? "" : "127.0.0.1:", (const char *)port);
 	memset(body, 'x', sizeof body);
 	tuza_http_handle(mux, "GET /hello", hello, NULL);
 	tuza_http_handle(mux, "GET /16k", large, NULL);

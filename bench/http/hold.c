@@ -24,8 +24,10 @@ static int open_one(int port, const char *request)
 	char answer[1024];
 	size_t got = 0;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
-		fail("connect");
+	for (int tries = 1000; fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0;
+		tries--)
+		if (fd < 0 || tries == 0 || usleep(10000) != 0) // it may have been started just now
+			fail("connect");
 	if (write(fd, request, strlen(request)) != (ssize_t)strlen(request))
 		fail("write");
 	// The head and the 13 bytes of the body.
