@@ -200,10 +200,11 @@ static void log_access(struct connection *c, const char *method, const char *tar
 }
 
 // What the client has sent and nobody reads would have the system throw the answer away: it is
-// read for a moment.
+// read for a moment, with nothing but the connection: thousands may be turned away at once.
 static void linger(struct connection *c)
 {
 	char bytes[512];
+	give_back_input(c);
 	if (tuza_conn_close_write(c->conn) != 0 ||
 		tuza_conn_set_read_deadline(c->conn, tuza_now() + LINGER_MS * TUZA_MILLISECOND) !=
 			0)
@@ -227,7 +228,6 @@ static void refuse(struct connection *c, int status)
 	(void)tuza_http_error(&x->writer, status, NULL);
 	(void)writer_finish(&x->writer);
 	log_access(c, "", "");
-	linger(c);
 }
 
 static void call_handler(void *exchange)
@@ -240,8 +240,10 @@ static void call_handler(void *exchange)
 		(void)tuza_http_error(&x->writer, 404, NULL);
 }
 
-// False: the connection ends.
-static bool answer(struct connection *c)
+// How a connection goes on.
+enum outcome { NEXT, LINGERS, ENDS };
+
+static enum outcome answer(struct connection *c)
 {
 	struct exchange *x = c->exchange;
 	tuza_http_writer *w = &x->writer;
@@ -257,13 +259,13 @@ static bool answer(struct connection *c)
 			x->panic.message, x->panic.stack);
 	if (c->hijacked) {
 		log_access(c, r->head.method, r->head.target);
-		return false;
+		return ENDS;
 	}
 	if (panicked) {
 		w->close = true;
 		if (w->framing != FRAMING_OPEN || tuza_http_error(w, 500, NULL) != 0) {
 			log_access(c, r->head.method, r->head.target);
-			return false; // in the middle: the client must not take it for complete
+			return ENDS; // in the middle: the client must not take it for complete
 		}
 	}
 	// The body before the answer: many clients read only when they have sent all.
@@ -275,16 +277,16 @@ static bool answer(struct connection *c)
 		goes_on = false;
 	(void)add_relaxed(&c->server->requests, 1); // a statistic
 	log_access(c, r->head.method, r->head.target);
-	if (!goes_on && w->error == 0 && (!r->body.done || x->input->next < x->input->end))
-		linger(c);
-	return goes_on;
+	if (goes_on)
+		return NEXT;
+	return w->error == 0 && (!r->body.done || x->input->next < x->input->end) ? LINGERS : ENDS;
 }
 
 static bool serve_one(struct connection *c)
 {
 	struct head_scan scan = {0};
 	int status = read_head(c, &scan);
-	bool goes_on = false;
+	enum outcome outcome = LINGERS;
 	if (status < 0 || !take_exchange(c))
 		return false;
 	if (status == 0)
@@ -292,9 +294,11 @@ static bool serve_one(struct connection *c)
 	if (status > 0)
 		refuse(c, status);
 	else
-		goes_on = answer(c);
+		outcome = answer(c);
 	give_back_exchange(c);
-	return goes_on;
+	if (outcome == LINGERS)
+		linger(c);
+	return outcome == NEXT;
 }
 
 // ---- handing it over ---------------------------------------------------------------------------

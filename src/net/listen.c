@@ -117,6 +117,7 @@ EXPORT int tuza_accept(tuza_listener *l, tuza_conn **conn)
 		*conn = dress(c, accepted);
 	} while (!*conn);
 	conn_end(c);
+	preempt_check(); // where one after the other comes it never parks
 	return (int)conn_result(error);
 }
 

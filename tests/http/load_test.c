@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Many clients: thousands that send their heads slowly, and who else is there; servers that end
- * under load, gently or by a kill. Programs of their own play the crowd and the server that is
- * killed: this one, started again.
+ * under load, gently, by a signal or by a kill. Programs of their own play the crowd and the server
+ * that is killed: this one, started again.
  */
 // run-alone: thousands of connections
 #include "http_support.h"
@@ -276,16 +276,23 @@ TEST(every_request_that_a_handler_took_is_answered_when_the_server_is_drained)
 
 // ---- killed under load --------------------------------------------------------------------------
 
+// Until it is killed; or until it is asked to end, and then it says what it has done.
 TEST(part_of_the_server)
 {
+	atomic_long handled = 0;
 	struct site s;
 
 	if (!part())
 		return;
-	site_open(&s, &(tuza_http_server_options){.handler = hello});
+	tuza_context *asked = tuza_context_notify_signal(tuza_context_background(), SIGTERM);
+	site_open(&s, &(tuza_http_server_options){.handler = hello, .arg = &handled});
 	printf("at %s\n", s.address);
 	fflush(stdout);
-	tuza_select(NULL, 0); // until it is killed
+	tuza_chan_recv(tuza_context_done(asked), NULL);
+	CHECK_EQ(tuza_http_server_shutdown(s.server, tuza_context_background()), 0);
+	printf("handled %ld\n", handled);
+	site_close(&s);
+	tuza_context_free(asked);
 }
 
 // By the client, which keeps connections.
@@ -312,32 +319,77 @@ static void fetch_on(struct load *l)
 	atomic_fetch_sub(l->left, 1);
 }
 
+enum { CLIENTS = 16 };
+
+// A server of its own, and as many clients of both kinds.
+struct loaded {
+	tuza_process *server;
+	char line[128];
+	atomic_long answered, broken, left;
+	struct load load;
+};
+
+static bool open_loaded(struct loaded *l)
+{
+	tuza_process_options o = {.out = tuza_process_pipe(), .err = tuza_process_inherit()};
+
+	memset(l, 0, sizeof *l);
+	l->server = play("part_of_the_server", "", &o);
+	ssize_t n = tuza_conn_read(tuza_process_out(l->server), l->line, sizeof l->line - 1);
+	if (!CHECK(n > 4 && strncmp(l->line, "at ", 3) == 0))
+		return false;
+	l->line[strcspn(l->line, "\n")] = '\0';
+	l->left = 2 * CLIENTS;
+	l->load = (struct load){
+		l->line + 3, tuza_http_client_new(NULL), &l->answered, &l->broken, &l->left};
+	for (int i = 0; i < CLIENTS; i++) {
+		TUZA_GO(ask_on, &l->load);
+		TUZA_GO(fetch_on, &l->load);
+	}
+	WAIT_UNTIL(l->answered > 20 * CLIENTS);
+	return true;
+}
+
+static void close_loaded(struct loaded *l)
+{
+	tuza_process_free(l->server);
+	tuza_http_client_free(l->load.client);
+}
+
 TEST(nothing_hangs_when_the_server_is_killed_under_load)
 {
-	enum { CLIENTS = 16, ROUNDS = 3 };
+	struct loaded l;
 
-	for (int round = 0; round < ROUNDS; round++) {
-		atomic_long answered = 0, broken = 0, left = 2 * CLIENTS;
-		char line[128] = "";
-		tuza_process_options o = {
-			.out = tuza_process_pipe(), .err = tuza_process_inherit()};
-		tuza_process *server = play("part_of_the_server", "", &o);
+	for (int round = 0; round < 3 && open_loaded(&l); round++) {
+		CHECK_EQ(tuza_process_signal(l.server, SIGKILL), 0);
+		CHECK_EQ(tuza_process_wait(l.server, NULL), TUZA_ESIGNAL(SIGKILL));
+		WAIT_UNTIL(l.left == 0);
+		CHECK(l.broken <= 2 * CLIENTS); // those that it was in the middle of
+		close_loaded(&l);
+	}
+}
 
-		ssize_t n = tuza_conn_read(tuza_process_out(server), line, sizeof line - 1);
-		if (!CHECK(n > 4 && strncmp(line, "at ", 3) == 0))
-			break;
-		line[strcspn(line, "\n")] = '\0';
-		struct load l = {line + 3, tuza_http_client_new(NULL), &answered, &broken, &left};
-		for (int i = 0; i < CLIENTS; i++) {
-			TUZA_GO(ask_on, &l);
-			TUZA_GO(fetch_on, &l);
-		}
-		WAIT_UNTIL(answered > 20 * CLIENTS);
-		CHECK_EQ(tuza_process_signal(server, SIGKILL), 0);
-		CHECK_EQ(tuza_process_wait(server, NULL), TUZA_ESIGNAL(SIGKILL));
-		WAIT_UNTIL(left == 0);
-		CHECK(broken <= 2 * CLIENTS); // those that it was in the middle of
-		tuza_process_free(server);
-		tuza_http_client_free(l.client);
+// What the server has handled by its own count, its clients have the answers of.
+TEST(nothing_is_lost_when_a_signal_ends_the_server_under_load)
+{
+	struct loaded l;
+
+	for (int round = 0; round < 3 && open_loaded(&l); round++) {
+		char said[256] = "";
+		long handled = -1;
+		size_t have = 0;
+		ssize_t n;
+
+		CHECK_EQ(tuza_process_signal(l.server, SIGTERM), 0);
+		while ((n = tuza_conn_read(tuza_process_out(l.server), said + have,
+				sizeof said - 1 - have)) > 0)
+			have += (size_t)n;
+		CHECK_EQ(tuza_process_wait(l.server, NULL), 0);
+		const char *count = strstr(said, "handled ");
+		CHECK(count && sscanf(count, "handled %ld", &handled) == 1);
+		WAIT_UNTIL(l.left == 0);
+		CHECK_EQ(l.answered, handled);
+		CHECK_EQ(l.broken, 0);
+		close_loaded(&l);
 	}
 }
