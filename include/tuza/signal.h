@@ -43,7 +43,7 @@ extern "C" {
  *   c  of elements of sizeof(int); kept until tuza_signal_stop. One that is closed gets nothing.
  *
  * Panics   "os/signal: Notify using nil channel"; "tuza: signals need a channel of int"; "tuza: out
- *          of memory".
+ *          of memory"; "tuza: signals cannot be had: …" where a filter of system calls forbids it.
  * Go       signal.Notify   (D8)
  */
 #define tuza_signal_notify(c, ...) tuza_signal_notify_((c), __VA_ARGS__, 0)
@@ -81,7 +81,8 @@ void tuza_signal_reset_(int sig, ...);
  * after. Costs a goroutine, until then.
  *
  * Returns  a context that the caller owns; never NULL.
- * Panics   "cannot create context from nil parent"; "tuza: out of memory".
+ * Panics   "cannot create context from nil parent"; as tuza_signal_notify without memory, or if
+ *          it is forbidden.
  * Owns/frees  tuza_context_free.
  * Go       signal.NotifyContext   (D8)
  */

@@ -159,6 +159,8 @@ struct driver {
 	struct tuza_http_response *dirty;
 	unsigned char *watched; // by descriptor, see client_socket.c
 	size_t watched_room;
+	bool some_refused; // of them the epoll had no room for
+	int socket_error;  // of the last socket that could not be had; 0 once it was told
 	// any goroutine, atomic
 	size_t load; // transfers that it was given and that have not ended
 	size_t open; // sockets
@@ -191,7 +193,8 @@ void driver_close_connections(struct driver *d);
 void sockets_set_up(struct driver *d); // tells the multi handle
 void sockets_set_up_handle(struct driver *d, CURL *easy);
 void sockets_ready(struct driver *d, int fd, uint32_t events);
-void sockets_forget(struct driver *d); // the epoll is closed
+void sockets_try_again(struct driver *d); // when some_refused
+void sockets_forget(struct driver *d);    // the epoll is closed
 
 // client_transfer.c: for the driver
 void transfer_start(struct tuza_http_response *t);

@@ -215,6 +215,10 @@ static void drive(void *arg)
 			continue;
 		} else if (until > idle_since + LINGER)
 			until = idle_since + LINGER;
+		if (d->some_refused)
+			sockets_try_again(d);
+		if (d->some_refused && until > now + RETRY)
+			until = now + RETRY;
 		if (!any)
 			sleep_until(d, until);
 		if (d->multi) {

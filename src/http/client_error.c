@@ -46,6 +46,15 @@ static int receive_code(const struct tuza_http_response *t)
 	return system_code(t, is_transport ? -ECONNRESET : TUZA_EHTTP);
 }
 
+// Why there was no socket, or else no connection.
+static int socket_code(struct driver *d)
+{
+	int error = d->socket_error;
+
+	d->socket_error = 0;
+	return error ? -error : -ECONNREFUSED;
+}
+
 int client_error_code(const struct tuza_http_response *t, CURLcode result)
 {
 	switch (result) {
@@ -60,7 +69,7 @@ int client_error_code(const struct tuza_http_response *t, CURLcode result)
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		return TUZA_ENOHOST;
 	case CURLE_COULDNT_CONNECT:
-		return system_code(t, -ECONNREFUSED);
+		return system_code(t, socket_code(t->driver));
 	case CURLE_OPERATION_TIMEDOUT:
 		return TUZA_EIOTIMEOUT;
 	case CURLE_GOT_NOTHING:

@@ -20,7 +20,14 @@
 #include <unistd.h>
 
 // What `watched` holds of a descriptor: what the epoll waits for, and why.
-enum { WATCH_IN = 1, WATCH_OUT = 2, WATCH_BOTH = 3, WATCH_OPENED = 4, WATCH_WANTED = 8 };
+enum {
+	WATCH_IN = 1,
+	WATCH_OUT = 2,
+	WATCH_BOTH = 3,
+	WATCH_OPENED = 4,
+	WATCH_WANTED = 8,
+	WATCH_REFUSED = 16, // the epoll had no room for it: to be tried again
+};
 
 // The byte of a descriptor; NULL: out of memory, nothing is known.
 static unsigned char *watch_of(struct driver *d, int fd)
@@ -43,6 +50,17 @@ static void leave_epoll(struct driver *d, int fd)
 {
 	if (d->poll >= 0)
 		(void)epoll_ctl(d->poll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+// there: the epoll waits for it already, for something else. False: it has no room.
+static bool enter_epoll(struct driver *d, int fd, unsigned mask, bool there)
+{
+	struct epoll_event event = {.data.fd = fd};
+	event.events = (mask & WATCH_IN ? EPOLLIN : 0u) | (mask & WATCH_OUT ? EPOLLOUT : 0u);
+	if (epoll_ctl(d->poll, there ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0)
+		return true;
+	return errno == (there ? ENOENT : EEXIST) &&
+	       epoll_ctl(d->poll, there ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) == 0;
 }
 
 // ---- what libcurl calls -----------------------------------------------------------------------
@@ -72,14 +90,14 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 		*watch |= WATCH_WANTED;
 		return 0;
 	}
-	struct epoll_event event = {.data.fd = fd};
-	event.events = (mask & WATCH_IN ? EPOLLIN : 0u) | (mask & WATCH_OUT ? EPOLLOUT : 0u);
-	bool there = watch && (*watch & WATCH_BOTH);
-	if (epoll_ctl(d->poll, there ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0 &&
-		errno == (there ? ENOENT : EEXIST))
-		(void)epoll_ctl(d->poll, there ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+	bool there = watch && (*watch & WATCH_BOTH) && !(*watch & WATCH_REFUSED);
+	bool refused = !enter_epoll(d, fd, mask, there);
+	if (refused && !watch)
+		return -1; // nobody would remember it: better no transfer than one that hangs
+	d->some_refused |= refused;
 	if (watch)
-		*watch = (unsigned char)((*watch & WATCH_OPENED) | mask | WATCH_WANTED);
+		*watch = (unsigned char)((*watch & WATCH_OPENED) | mask | WATCH_WANTED |
+					 (refused ? WATCH_REFUSED : 0));
 	return 0;
 }
 
@@ -88,8 +106,10 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 	struct driver *d = arg;
 	(void)purpose;
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-	if (fd < 0)
+	if (fd < 0) {
+		d->socket_error = errno; // which libcurl does not look at
 		return CURL_SOCKET_BAD;
+	}
 	unsigned char *watch = watch_of(d, fd);
 	if (watch)
 		*watch = WATCH_OPENED;
@@ -135,6 +155,22 @@ void sockets_set_up_handle(struct driver *d, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, d);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, d);
+}
+
+void sockets_try_again(struct driver *d)
+{
+	d->some_refused = false;
+	for (size_t i = 0; i < d->watched_room; i++) {
+		unsigned char *watch = &d->watched[i];
+		if (!(*watch & WATCH_REFUSED))
+			continue;
+		if (!(*watch & WATCH_WANTED))
+			*watch &= WATCH_OPENED;
+		else if (enter_epoll(d, (int)i, *watch & WATCH_BOTH, false))
+			*watch &= (unsigned char)~WATCH_REFUSED;
+		else
+			d->some_refused = true;
+	}
 }
 
 void sockets_ready(struct driver *d, int fd, uint32_t events)

@@ -64,6 +64,12 @@ static bool again(int fd, uint32_t direction, ssize_t *result)
 	return ready >= 0;
 }
 
+// A filter may forbid the calls for sockets. Then those that are allowed will tell.
+static bool is_no_socket(ssize_t result)
+{
+	return result == -ENOTSOCK || result == -EPERM || result == -EACCES || result == -ENOSYS;
+}
+
 static ssize_t read_any(int fd, void *bytes, size_t count)
 {
 	ssize_t result = -EAGAIN;
@@ -88,14 +94,15 @@ EXPORT ssize_t tuza_read(int fd, void *bytes, size_t count)
 	do
 		result = sys_receive(fd, bytes, count, NULL, NULL);
 	while (again(fd, NETPOLL_READ, &result));
-	if (result == -ENOTSOCK && !blocking_is_inside()) {
+	bool is_other = is_no_socket(result);
+	if (is_other && !blocking_is_inside()) {
 		// The end is not believed: it is no business of a call that must not wait.
 		ssize_t now = sys_pread_now(fd, bytes, count < IO_NOW ? count : IO_NOW, -1);
 		preempt_check();
 		if (now > 0)
 			result = now;
 	}
-	if (result == -ENOTSOCK)
+	if (is_other && result < 0)
 		result = read_any(fd, bytes, count);
 	if (result > 0)
 		io_has_read(bytes, (size_t)result);
@@ -111,7 +118,7 @@ static ssize_t write_some(int fd, const char *bytes, size_t count, size_t *limit
 		do
 			result = sys_send(fd, bytes, count, NULL, 0);
 		while (again(fd, NETPOLL_WRITE, &result));
-		if (result != -ENOTSOCK)
+		if (!is_no_socket(result))
 			return result;
 		*limit = sys_write_limit(fd);
 		result = -EAGAIN;

@@ -127,10 +127,12 @@ int faults_thread_start(void)
 	if (!memory)
 		return -ENOMEM;
 	stack_t new = {.ss_sp = memory + guard, .ss_size = SIGNAL_STACK_BYTES};
-	if (sys_pages_commit(memory + guard, SIGNAL_STACK_BYTES) != 0 ||
-		sigaltstack(&new, &signal_stack.previous) != 0) {
+	int error = sys_pages_commit(memory + guard, SIGNAL_STACK_BYTES);
+	if (!error && sigaltstack(&new, &signal_stack.previous) != 0)
+		error = -errno;
+	if (error) {
 		sys_pages_free(memory, guard + SIGNAL_STACK_BYTES);
-		return -ENOMEM;
+		return error;
 	}
 	for (size_t at = 0; at < SIGNAL_STACK_BYTES; at += guard)
 		*(volatile char *)(memory + guard + at) = 0;

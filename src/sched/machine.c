@@ -16,6 +16,7 @@
 #include "sched/schedule.h"
 #include "sched/start.h"
 #include "sched/upcalls.h"
+#include <tuza/error.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -76,14 +77,17 @@ static void *thread_main(void *machine)
 	machine_init(m);
 	sys_thread_name("tuza");
 	sys_thread_exact_timers();
-	if (faults_thread_start() == 0) {
+	int error = faults_thread_start();
+	if (error == 0) {
 		exit_guard_arm();
 		arch_try(run_machine, m, &m->exit_landing);
 		// machine_leave landed here.
 		exit_guard_disarm();
 		faults_thread_end();
 	} else {
-		// No memory for a signal stack: as if the thread could not be started.
+		// As if the thread could not be started. Relaxed: who starts another may fail, too.
+		if (error != -ENOMEM || load_relaxed(&rt.machine_count) == 1)
+			fatal("tuza: cannot set a signal stack: %s", tuza_strerror(error));
 		give_up_processor(m);
 	}
 	trace_machine_ends(m);

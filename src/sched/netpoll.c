@@ -369,13 +369,13 @@ int netpoll_wait_fd(int fd, uint32_t directions, int64_t deadline)
 	struct netpoll *n = fd < 0 ? NULL : netpoll_of_fd(fd, true);
 	if (!n)
 		return fd < 0 ? -EBADF : -ENOMEM;
-	int result = poller_open();
-	if (result)
-		return result;
 	park_check(WAIT_IO);
 	for (;;) {
-		result = sys_poll_now(fd, directions);
-		if (result != 0)
+		int result = sys_poll_now(fd, directions);
+		if (result != 0) // regular files are always ready: they need no poller
+			return result;
+		result = poller_open();
+		if (result)
 			return result;
 		result = wait_once(n, 0, directions, NULL, fd, deadline);
 		if (result < 0)

@@ -17,6 +17,7 @@
 #include "sched/visit.h"
 #include "sys/poller.h"
 #include "sys/valgrind.h"
+#include <tuza/error.h>
 
 struct poller poller;
 
@@ -52,6 +53,10 @@ void poller_leave_to_parent(void)
 // Passes events on; returns who waited for them.
 static struct goroutine *deliver(const struct sys_poll_event *events, int count)
 {
+	// Nobody who waits would ever be woken: the program has closed what is not its own, or a
+	// filter of system calls forbids this one.
+	if (unlikely(count < 0))
+		fatal_all("tuza: cannot wait for descriptors: %s", tuza_strerror(count));
 	struct goroutine *first = NULL, **end = &first;
 	for (int i = 0; i < count; i++) {
 		// The tag: generation and number, as netpoll.c made it.

@@ -14,7 +14,7 @@ void faults_install(void);
 // Gives back what faults_install took, at the end of the runtime.
 void faults_uninstall(void);
 // The alternate signal stack of this thread; prefaulted. Called on a machine's own thread; 0 or
-// -ENOMEM.
+// a negative code.
 MUST_USE int faults_thread_start(void);
 void faults_thread_end(void);
 

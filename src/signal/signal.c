@@ -22,6 +22,7 @@
 #include "sched/start.h"
 #include "sched/upcalls.h"
 #include "sys/sys.h"
+#include <tuza/error.h>
 #include <tuza/goroutine.h>
 #include <tuza/panic.h>
 #include <tuza/select.h>
@@ -113,17 +114,19 @@ bool signals_are_awaited(void) { return load_relaxed(&asked) != 0; } // a hint
 
 // ---- actions: all of these need the mutex -------------------------------------------------
 
-static void take(int sig, void (*fn)(int))
+// 0; a negative code when the system refuses.
+static int take(int sig, void (*fn)(int))
 {
 	struct sigaction action = {.sa_handler = fn, .sa_flags = SA_ONSTACK | SA_RESTART};
 	struct sigaction before;
 
 	sigfillset(&action.sa_mask);
 	if (sigaction(sig, &action, &before) != 0)
-		return; // none of the program's
+		return errno == EINVAL ? 0 : -errno; // EINVAL: none of the program's
 	if (!(taken & bit_of(sig)))
 		previous[sig] = before;
 	taken |= bit_of(sig);
+	return 0;
 }
 
 static void give_back(int sig)
@@ -181,13 +184,14 @@ static uint64_t set_of(int sig, va_list more)
 	return set & possible();
 }
 
-// False without memory.
-static bool notify(tuza_chan *c, uint64_t wanted)
+// 0, or what the system refuses.
+static int notify(tuza_chan *c, uint64_t wanted)
 {
 	struct registration *made = malloc(sizeof *made);
+	int error = 0;
 
 	if (!made)
-		return false;
+		return -ENOMEM;
 	runtime_ensure_started(); // whose monitor sends
 	*made = (struct registration){.chan = c};
 
@@ -199,12 +203,19 @@ static bool notify(tuza_chan *c, uint64_t wanted)
 		made = NULL;
 	}
 	(*at)->wanted |= wanted;
-	for (uint64_t set = wanted; set; set &= set - 1)
-		take(first_of(set), handler);
+	for (uint64_t set = wanted; set && !error; set &= set - 1)
+		error = take(first_of(set), handler);
 	count_asked();
 	pthread_mutex_unlock(&registry_mutex);
 	free(made);
-	return true;
+	return error;
+}
+
+static NORETURN void tell_refused(int error)
+{
+	if (error == -ENOMEM)
+		tuza_panic("tuza: out of memory");
+	tuza_panic("tuza: signals cannot be had: %s", tuza_strerror(error));
 }
 
 EXPORT void tuza_signal_notify_(tuza_chan *c, int sig, ...)
@@ -218,8 +229,9 @@ EXPORT void tuza_signal_notify_(tuza_chan *c, int sig, ...)
 	va_start(more, sig);
 	uint64_t wanted = set_of(sig, more);
 	va_end(more);
-	if (!notify(c, wanted))
-		tuza_panic("tuza: out of memory");
+	int error = notify(c, wanted);
+	if (error)
+		tell_refused(error);
 }
 
 EXPORT void tuza_signal_stop(tuza_chan *c)
@@ -336,18 +348,21 @@ EXPORT tuza_context *tuza_context_notify_signal_(tuza_context *parent, int sig, 
 	uint64_t wanted = set_of(sig, more);
 	va_end(more);
 	tuza_context *ctx = tuza_context_with_cancel(parent);
-	if (tuza_chan_try_new(sizeof(int), 1, &n.signals) != 0)
+	int error = tuza_chan_try_new(sizeof(int), 1, &n.signals);
+	if (error)
 		goto free_context;
-	if (!notify(n.signals, wanted))
-		goto release_chan;
+	error = notify(n.signals, wanted);
+	if (error)
+		goto stop_signals;
 	n.ctx = tuza_context_retain(ctx);
-	if (tuza_go_copy(wait_for_signal, &n, sizeof n) == 0)
+	error = tuza_go_copy(wait_for_signal, &n, sizeof n);
+	if (error == 0)
 		return ctx;
 	tuza_context_release(ctx);
+stop_signals:
 	tuza_signal_stop(n.signals);
-release_chan:
 	tuza_chan_release(n.signals);
 free_context:
 	tuza_context_free(ctx);
-	tuza_panic("tuza: out of memory");
+	tell_refused(error);
 }

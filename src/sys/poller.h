@@ -50,7 +50,7 @@ enum { SYS_POLL_BATCH = 128 }; // Go: netpoll takes 128 events at a time
  * sys_poller_interrupt, or until the absolute time `deadline` (ns, sys_clock_now; INT64_MAX: none;
  * 0: no wait). One thread at a time may wait, any number look without waiting.
  *
- * Returns  how many; 0 also for no reason at all.
+ * Returns  how many; 0 also for no reason at all; a negative code when the kernel refuses.
  */
 int sys_poller_wait(
 	const struct sys_poller *p, struct sys_poll_event events[SYS_POLL_BATCH], int64_t deadline);

@@ -2,6 +2,11 @@
 // How requests fail: codes, words, time limits, contexts; and that nothing stays behind.
 #include "client_support.h"
 
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
 // The request fails with this code, and these words are in its text.
 static void check_fails(
 	struct server *s, tuza_http_client *client, const char *path, int code, const char *words)
@@ -262,6 +267,57 @@ TEST(a_connection_that_does_not_come_about_is_given_up)
 	tuza_http_client_free(client);
 	tuza_listener_close(listener);
 }
+
+#if !TEST_SANITIZED // whose own functions these would replace
+
+static atomic_int refused_watches, refused_sockets; // so many calls fail from now on
+
+// Of all that is linked here only the client's driver calls these two.
+int epoll_ctl(int poll, int operation, int fd, struct epoll_event *event)
+{
+	struct stat s;
+	if (operation != EPOLL_CTL_DEL && fstat(fd, &s) == 0 && S_ISSOCK(s.st_mode) &&
+		atomic_load(&refused_watches) > 0) {
+		atomic_fetch_sub(&refused_watches, 1);
+		errno = ENOSPC;
+		return -1;
+	}
+	return (int)syscall(SYS_epoll_ctl, poll, operation, fd, event);
+}
+
+int socket(int family, int type, int protocol)
+{
+	if (atomic_load(&refused_sockets) > 0) {
+		atomic_fetch_sub(&refused_sockets, 1);
+		errno = EMFILE;
+		return -1;
+	}
+	return (int)syscall(SYS_socket, family, type, protocol);
+}
+
+TEST(a_socket_that_cannot_be_watched_is_tried_again_and_one_that_cannot_be_had_is_told)
+{
+	struct server s = {0};
+	tuza_http_response *r;
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client = client_new();
+	atomic_store(&refused_watches, 3);
+	CHECK_EQ(get(&s, client, "/hello", &r), 0);
+	CHECK_EQ(refused_watches, 0);
+	tuza_http_response_free(r);
+	tuza_http_client_free(client);
+	client = client_new(); // without connections
+	atomic_store(&refused_sockets, 1);
+	check_fails(&s, client, "/hello", -EMFILE, "too many open files");
+	CHECK_EQ(refused_sockets, 0);
+	CHECK_EQ(get(&s, client, "/hello", &r), 0);
+	tuza_http_response_free(r);
+	tuza_http_client_free(client);
+	server_stop(&s);
+}
+
+#endif
 
 static void answer_in_plain(tuza_listener *listener)
 {

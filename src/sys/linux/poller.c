@@ -102,6 +102,8 @@ int sys_poller_wait(
 	struct epoll_event found[SYS_POLL_BATCH];
 	long n = epoll_wait_until(p->fd, found, deadline);
 	int count = 0;
+	if (n < 0)
+		return n == -EINTR ? 0 : (int)n; // a signal is a wake-up for no reason
 	for (long i = 0; i < n; i++) {
 		// NOLINTNEXTLINE(clang-analyzer-*): it does not see what the kernel writes
 		uint32_t is = found[i].events;
@@ -123,7 +125,7 @@ int sys_poller_wait(
 		if (events_of_it & (SYS_POLL_READ | SYS_POLL_WRITE))
 			events[count++] = (struct sys_poll_event){found[i].data.u64, events_of_it};
 	}
-	return count; // EINTR is a wake-up for no reason
+	return count;
 }
 
 void sys_poller_interrupt(const struct sys_poller *p)

@@ -38,6 +38,7 @@ static struct {
 	int self;
 	bool is_full;
 	bool found_new;
+	int error; // of a signal that could not be sent
 	// any thread, atomic
 	uint32_t is_on;  // futex: 1 while they are to stand
 	uint32_t inside; // threads in the handler
@@ -199,7 +200,8 @@ static bool is_deaf(int id)
 	return mask >> (SIGURG - 1) & 1;
 }
 
-static void send(int id)
+// 0, also to a thread that is gone; an error when the system does not let us.
+static int send(int id)
 {
 	siginfo_t info;
 
@@ -208,13 +210,14 @@ static void send(int id)
 	info.si_code = SI_QUEUE;
 	info.si_pid = getpid();
 	info.si_uid = getuid();
-	raw_syscall6(SYS_rt_tgsigqueueinfo, getpid(), id, SIGURG, (long)&info, 0, 0);
+	long r = raw_syscall6(SYS_rt_tgsigqueueinfo, getpid(), id, SIGURG, (long)&info, 0, 0);
+	return r == -ESRCH ? 0 : (int)r;
 }
 
 static void see(int id, void *unused)
 {
 	(void)unused;
-	if (id == stop.self)
+	if (id == stop.self || stop.error)
 		return;
 	for (size_t i = 0; i < stop.count; i++)
 		if (stop.threads[i].id == id)
@@ -226,7 +229,7 @@ static void see(int id, void *unused)
 	stop.threads[stop.count] = (struct sys_stopped){.id = id};
 	store_release(&stop.count, stop.count + 1); // (stop-count)
 	stop.found_new = true;
-	send(id);
+	stop.error = send(id);
 }
 
 static bool has_gone(int id)
@@ -265,12 +268,14 @@ int sys_threads_stop(struct sys_stopped *stopped, size_t room)
 	stop.threads = stopped;
 	stop.room = room;
 	stop.count = 0;
+	stop.error = 0;
 	stop.is_full = false;
 	stop.self = thread_self();
 	store_seq_cst(&stop.is_on, 1); // (stop-inside)
 	do {
 		stop.found_new = false;
 		error = sys_threads_each(see, NULL);
+		error = error ? error : stop.error;
 		while (!error && !stop.is_full && waited_for < stop.count)
 			wait_for(&stop.threads[waited_for++]);
 	} while (stop.found_new && !error && !stop.is_full);
