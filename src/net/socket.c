@@ -59,12 +59,17 @@ static ssize_t socket_read(struct conn *c, void *bytes, size_t count, tuza_addre
 {
 	uint64_t seen;
 	ssize_t n;
-	do {
+	bool waited = false;
+	for (;; waited = true) {
 		int error = netpoll_begin(c->poll, c->generation, NETPOLL_READ, &seen);
 		if (error)
 			return error;
 		n = is_drained(c, seen) ? -EAGAIN : receive(c, bytes, count, from);
-	} while (conn_again(c, NETPOLL_READ, seen, &n));
+		if (!conn_again(c, NETPOLL_READ, seen, &n))
+			break;
+	}
+	if (waited && n > 0)
+		netpoll_found(c->poll, c->generation);
 	c->drained = n > 0 && (size_t)n < count ? seen : NETPOLL_NONE;
 	return n;
 }

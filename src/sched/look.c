@@ -11,7 +11,9 @@
 #include "sched/look.h"
 
 #include "sched/global_queue.h"
+#include "sched/guess.h"
 #include "sched/idle.h"
+#include "sched/netpoll.h"
 #include "sched/park.h"
 #include "sched/poller.h"
 #include "sched/processor.h"
@@ -91,14 +93,37 @@ bool look_at_timers(struct processor *p, uint32_t start, uint32_t count, int64_t
 	return any;
 }
 
-bool look_outside(struct processor *p)
+static bool put_from_outside(struct processor *p, struct goroutine *list)
 {
-	struct goroutine *list = poller_look();
 	if (!list)
 		return false;
 	schedule_put_list(p, list, EVENT_BY_NETPOLL);
 	idle_share(p);
 	return true;
+}
+
+bool look_outside(struct processor *p) { return put_from_outside(p, poller_look(p)); }
+
+static struct goroutine *wake_whom(struct guess_whom whom)
+{
+	struct goroutine *list = NULL;
+	*netpoll_event(whom.n, whom.generation, NETPOLL_READ, &list) = NULL;
+	return list;
+}
+
+bool look_outside_or_guess(struct processor *p)
+{
+	struct goroutine *list = NULL;
+	// Nobody guesses while another one waits in the kernel, and is woken by what comes.
+	if (!load_relaxed(&poller.machine) && guess_now(&p->guess)) // a hint
+		list = wake_whom(p->guess.other);
+	if (list) {
+		poller_note_look(p);
+		return put_from_outside(p, list);
+	}
+	list = poller_look(p);
+	guess_learn(&p->guess, list && !list->next ? list : NULL);
+	return put_from_outside(p, list);
 }
 
 struct goroutine *look_for_work(struct machine *m, struct processor *p)
@@ -116,7 +141,7 @@ struct goroutine *look_for_work(struct machine *m, struct processor *p)
 			g = steal_next(p, start, count, now, &watch);
 		if (!g && look_at_timers(p, start, count, now))
 			g = schedule_get_local(p);
-		if (!g && look_outside(p))
+		if (!g && !poller_is_looked_after(p, now) && look_outside(p))
 			g = schedule_get_local(p);
 		if (g)
 			return g;

@@ -19,6 +19,8 @@
 #include "sys/valgrind.h"
 #include <tuza/error.h>
 
+enum { LOOKS_AGAIN_NS = 10000 }; // half of what a looker spends: a guess
+
 struct poller poller;
 
 // Guards opening, which is a few system calls, once.
@@ -75,7 +77,14 @@ static void is_here(void *frame, size_t bytes)
 	(void)VALGRIND_MAKE_MEM_UNDEFINED(frame, bytes);
 }
 
-struct goroutine *poller_look(void)
+void poller_note_look(const struct processor *p)
+{
+	store_relaxed(&poller.looked_at, clock_now()); // hints, both
+	if (p)
+		store_relaxed(&poller.looked_by, p->index);
+}
+
+struct goroutine *poller_look(const struct processor *p)
 {
 	// Hints, all of them: who misses an event by them looks again, or another does.
 	if (load_relaxed(&poller.waiters) == 0 || load_relaxed(&poller.looking) ||
@@ -85,8 +94,8 @@ struct goroutine *poller_look(void)
 	struct sys_poll_event events[SYS_POLL_BATCH];
 	is_here(events, sizeof events);
 	int count = sys_poller_wait(&poller.kernel, events, 0);
-	store_relaxed(&poller.looked_at, clock_now()); // a hint
-	store_relaxed(&poller.looking, 0);             // nothing is ordered by it
+	poller_note_look(p);
+	store_relaxed(&poller.looking, 0); // nothing is ordered by it
 	return deliver(events, count);
 }
 
@@ -100,6 +109,15 @@ struct goroutine *poller_wait(int64_t until)
 }
 
 void poller_interrupt(void) { sys_poller_interrupt(&poller.kernel); }
+
+bool poller_is_looked_after(const struct processor *but, int64_t now)
+{
+	// Hints, all of them.
+	if (now - load_relaxed(&poller.looked_at) >= LOOKS_AGAIN_NS)
+		return false;
+	const struct processor *p = processor_at(load_relaxed(&poller.looked_by));
+	return p != but && load_relaxed(&p->status) == PROCESSOR_RUNNING;
+}
 
 bool poller_is_neglected(int64_t now, int64_t ns)
 {

@@ -18,6 +18,7 @@ struct poller {
 	uint32_t thread_waiters;        // of those, plain threads
 	uint32_t looking;               // 1: somebody looks without waiting
 	int64_t looked_at;              // when somebody last did, or began to wait
+	uint32_t looked_by;             // a hint: the index of that processor
 	struct machine *machine; // the one that waits in the kernel, or is about to: set under
 				 // rt.lock
 	uint32_t is_open;
@@ -40,9 +41,17 @@ MUST_USE int poller_open(void);
 // In the child of a fork, whose poller is the parent's: it is never touched again.
 void poller_leave_to_parent(void);
 
-// A look without waiting: who must be made ready, linked by next. NULL also when another one looks,
-// or waits and has a processor to run them.
-struct goroutine *poller_look(void);
+// A look without waiting, for p, or NULL: who must be made ready, linked by next. NULL also when
+// another one looks, or waits and has a processor to run them.
+struct goroutine *poller_look(const struct processor *p);
+
+// p's owner knows without a look what it would find (guess.h).
+void poller_note_look(const struct processor *p);
+
+// The owner of a processor other than `but` looked a moment ago. It will look again when it has run
+// what it found, so what comes until then is for it: with one message at a time, two that look are
+// slower than one. A hint.
+bool poller_is_looked_after(const struct processor *but, int64_t now);
 
 // Waits in the kernel until an event, `until`, or poller_interrupt. For poller.machine.
 struct goroutine *poller_wait(int64_t until);

@@ -17,6 +17,7 @@
 #include "sched/latency.h"
 #include "sched/lock.h"
 #include "sched/park.h"
+#include "sched/guess.h"
 #include "sched/runq.h"
 #include "sched/timer_heap.h"
 #include "sys/poller.h"
@@ -68,6 +69,7 @@ struct processor {
 	uint64_t id_next, id_end; // goroutine ids in hand
 	uint64_t created, ended;  // statistics: relaxed, only writer
 	uint64_t steals;          // the same: goroutines found at other processors
+	struct guess guess;
 	uint32_t soft_skip; // submissions left before the next one looks whether to wake (idle.c)
 	struct goroutine *free; // dead descriptors
 	uint32_t free_count;
