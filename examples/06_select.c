@@ -33,9 +33,8 @@ static int program(void *arg)
 			TUZA_RECV_OK(channels[1], &value, &ok));
 		if (ok)
 			sum += value;
-		else
-			channels[i] =
-				NULL; // closed. A NULL channel is never ready: its case is off
+		else // closed. A NULL channel is never ready: its case is off
+			channels[i] = NULL;
 	}
 	printf("everything that came from both: %d\n", sum);
 	tuza_chan_release(busy);

@@ -31,10 +31,9 @@ static int program(void *arg)
 			tuza_panic("out of memory");
 	}
 	for (int i = 0; i < 3; i++) {
-		int code =
-			tuza_join(handles[i]); // what it wrote is visible now; the handle is gone
+		int code = tuza_join(handles[i]);
 
-		if (code == 0)
+		if (code == 0) // what it wrote is visible now; the handle is gone
 			printf("100 / %d = %d\n", tasks[i].divisor, tasks[i].result);
 		else
 			printf("100 / %d: %s\n", tasks[i].divisor, tuza_strerror(code));

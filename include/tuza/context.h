@@ -232,16 +232,16 @@ typedef struct tuza_context_after tuza_context_after;
  * Owns/frees  tuza_context_after_stop, exactly once; also after the context's end, and after fn.
  * Go       context.AfterFunc   (X9)
  */
+bool tuza_context_after_stop(tuza_context_after *after);
 TUZA_MUST_USE tuza_context_after *tuza_context_after_func(
-	tuza_context *ctx, void (*fn)(void *), void *arg);
+	tuza_context *ctx, void (*fn)(void *), void *arg) TUZA_FREED_BY_(tuza_context_after_stop);
 
 /*
- * Prevents the call, if it has not begun, and frees `after`.
+ * tuza_context_after_stop, above: prevents the call, if it has not begun, and frees `after`.
  *
  * Returns  true when fn will not run; false when it was started. (Its end is not awaited.)
  * Go       the stop function of context.AfterFunc
  */
-bool tuza_context_after_stop(tuza_context_after *after);
 
 // ---- waiting with a context --------------------------------------------------------------------
 

@@ -73,7 +73,8 @@ typedef struct tuza_timer tuza_timer;
  * Owns/frees  tuza_timer_free.
  * Go       time.NewTimer   (src/time/sleep.go)
  */
-TUZA_MUST_USE tuza_timer *tuza_timer_new(tuza_duration d);
+void tuza_timer_free(tuza_timer *t);
+TUZA_MUST_USE tuza_timer *tuza_timer_new(tuza_duration d) TUZA_FREED_BY_(tuza_timer_free);
 
 /*
  * The timer's channel, of int64_t; its len and cap are 0.
@@ -111,10 +112,9 @@ bool tuza_timer_stop(tuza_timer *t);
 bool tuza_timer_reset(tuza_timer *t, tuza_duration d);
 
 /*
- * Stops the timer and frees it. NULL is allowed. A call that tuza_after_func started goes on, and
- * may itself free the timer.
+ * tuza_timer_free, above: stops the timer and frees it. NULL is allowed. A call that
+ * tuza_after_func started goes on, and may itself free the timer.
  */
-void tuza_timer_free(tuza_timer *t);
 
 /*
  * A channel that gets one value once d has passed.
@@ -160,7 +160,8 @@ typedef struct tuza_ticker tuza_ticker;
  * Owns/frees  tuza_ticker_free.
  * Go       time.NewTicker   (src/time/tick.go)
  */
-TUZA_MUST_USE tuza_ticker *tuza_ticker_new(tuza_duration d);
+void tuza_ticker_free(tuza_ticker *t);
+TUZA_MUST_USE tuza_ticker *tuza_ticker_new(tuza_duration d) TUZA_FREED_BY_(tuza_ticker_free);
 
 /*
  * The ticker's channel, of int64_t; its len and cap are 0.
@@ -187,8 +188,7 @@ void tuza_ticker_stop(tuza_ticker *t);
  */
 void tuza_ticker_reset(tuza_ticker *t, tuza_duration d);
 
-// Stops the ticker and frees it. NULL is allowed.
-void tuza_ticker_free(tuza_ticker *t);
+// tuza_ticker_free, above: stops the ticker and frees it. NULL is allowed.
 
 #ifdef __cplusplus
 }

@@ -56,6 +56,50 @@ if gcc -fanalyzer -c -x c /dev/null -o "$dir/object" 2>/dev/null &&
 	warns "$pitfalls/11_forgotten_cancel.c" wrong Wanalyzer-malloc-leak \
 		gcc -O1 -fanalyzer -c -o "$dir/object"
 	echo "gcc -fanalyzer finds the forgotten context"
+	line=0
+	# It knows everything that has one owner who must free it.
+	while IFS='|' read -r type new free; do
+		line=$((line + 1))
+		cat <<END
+int forgets$line(tuza_context *p, int early);
+int forgets$line(tuza_context *p, int early)
+{
+	static char key;
+	$type *made = $new;
+
+	(void)p, (void)key;
+	if (early)
+		return 0;
+	$free(made);
+	return 1;
+}
+END
+	done >"$dir/forgets" <<'END'
+tuza_context|tuza_context_with_cancel(p)|tuza_context_free
+tuza_context|tuza_context_with_deadline(p, 1)|tuza_context_free
+tuza_context|tuza_context_with_timeout(p, 1)|tuza_context_free
+tuza_context|tuza_context_with_deadline_cause(p, 1, 1)|tuza_context_free
+tuza_context|tuza_context_with_timeout_cause(p, 1, 1)|tuza_context_free
+tuza_context|tuza_context_with_value(p, &key, NULL)|tuza_context_free
+tuza_context|tuza_context_with_value_free(p, &key, NULL, NULL)|tuza_context_free
+tuza_context|tuza_context_without_cancel(p)|tuza_context_free
+tuza_context|tuza_context_notify_signal(p, 2)|tuza_context_free
+tuza_context_after|tuza_context_after_func(p, NULL, NULL)|tuza_context_after_stop
+tuza_errgroup|tuza_errgroup_new(p)|tuza_errgroup_free
+tuza_scope|tuza_scope_open(p)|tuza_scope_close
+tuza_broadcast|tuza_broadcast_new(4)|tuza_broadcast_free
+tuza_timer|tuza_timer_new(1)|tuza_timer_free
+tuza_ticker|tuza_ticker_new(1)|tuza_ticker_free
+END
+	{
+		echo '#include <tuza/tuza.h>'
+		cat "$dir/forgets"
+	} >"$dir/forgets.c"
+	gcc -I"$TUZA_SOURCE_DIR/include" -O1 -fanalyzer -c -o "$dir/object" "$dir/forgets.c" >"$dir/log" 2>&1
+	for number in $(seq "$(grep -c "made = " "$dir/forgets")"); do
+		sed -n "/function .forgets$number.:/,/In function/p" "$dir/log" |
+			grep -q 'Wanalyzer-malloc-leak' || fail "it does not find what forgets$number has made"
+	done
 	find "$TUZA_SOURCE_DIR/examples" -name '*.c' ! -name '11_forgotten_cancel.c' | sort |
 		xargs -P 2 -n 8 sh -c 'for source; do
 				gcc -I"$TUZA_SOURCE_DIR/include" -O1 -fanalyzer -c -o /dev/null "$source"
