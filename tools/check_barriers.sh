@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# tools/check_barriers.sh: every ordered atomic operation in src/ names its partner.
+# tools/check_barriers.sh: every ordered atomic operation names its partner.
 #
 # An operation that ends in _acquire, _release, _acq_rel or _seq_cst needs a label in parentheses, as
 # in "// (runq-tail) pairs with …", in a comment on its line or at most three lines above (a comment
-# counts as one line), and the label must stand at both ends: on two lines of src/ at least. A run of
-# operations, one close below the other, shares the label of the first. No fences, and no atomics but
-# those of base/atomic.h.
+# counts as one line), and the label must stand at both ends: on two lines of src/ and include/ at least. A run of
+# operations, one close below the other, shares the label of the first. No fences, and in src/ no
+# atomics but those of base/atomic.h.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 # The files are read twice: first for the labels, then for the operations.
-files=$(find src -name '*.[ch]' ! -path src/base/atomic.h | LC_ALL=C sort)
+files=$(find src include -name '*.[ch]' ! -path src/base/atomic.h | LC_ALL=C sort)
 [ -n "$files" ] || exit 0
 # shellcheck disable=SC2086
 awk '
@@ -83,7 +83,7 @@ awk '
 			fail("no stand-alone fences: ThreadSanitizer cannot see them")
 		else if (code ~ /atomic_signal_fence/)
 			ordered = 1 # the compiler alone is held; the CPU by a membarrier at the other end
-		else if (code ~ /(__atomic_|__sync_|stdatomic\.h|[^a-zA-Z0-9_]_Atomic[^a-zA-Z0-9_])/)
+		else if (FILENAME !~ /^include/ && code ~ /(__atomic_|__sync_|stdatomic\.h|[^a-zA-Z0-9_]_Atomic[^a-zA-Z0-9_])/)
 			fail("atomics only through base/atomic.h")
 		if (code ~ /(load|store|exchange|cas|add|sub|or|and)_(acquire|release|acq_rel|seq_cst)[ \t]*\(/)
 			ordered = 1

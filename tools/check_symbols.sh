@@ -37,7 +37,9 @@ gcc -std=gnu11 -Iinclude -fsyntax-only -aux-info "$dir/prototypes" "$dir/all.c" 
 		sed -n 's/.*[ *]\(tuza_[a-z0-9_]*\) (.*/\1/p'
 	sed -n 's/^extern "C" .*[ *]\(tuza_[a-z0-9_]*\)(.*/\1/p' include/tuza/*.h # for C++ alone
 	sed -n 's/^extern .*[ *]\(tuza_[a-z0-9_]*\)\(\[.*\)\{0,1\};.*/\1/p' include/tuza/*.h
-} | sort -u >"$dir/all_declared"
+} | sort -u >"$dir/declared"
+sed -n 's/^TUZA_PART_INLINE_ .*[ *]\(tuza_[a-z0-9_]*\)(.*/\1/p' include/tuza/*.h | sort -u >"$dir/inline"
+comm -23 "$dir/declared" "$dir/inline" >"$dir/all_declared"
 
 # library NAME PREFIX NEEDED: libNAME.so and libNAME.a; NEEDED, a pattern, is what the first may need.
 library() {

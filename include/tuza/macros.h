@@ -50,10 +50,12 @@
 #if defined(TUZA_LIBRARY_)
 #define TUZA_INLINE_
 #elif defined(__cplusplus)
-#define TUZA_INLINE_ inline
+#define TUZA_INLINE_ __attribute__((always_inline)) inline
 #else
-#define TUZA_INLINE_ __inline__
+#define TUZA_INLINE_ __attribute__((always_inline)) __inline__
 #endif
+// Part of such short ways, everywhere.
+#define TUZA_PART_INLINE_ __attribute__((always_inline)) __inline__
 #define TUZA_LIKELY_(x) __builtin_expect(!!(x), 1)
 
 // Clang's thread-safety analysis (-Wthread-safety); nothing elsewhere.

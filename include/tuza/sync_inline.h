@@ -22,7 +22,10 @@ enum {
 	TUZA_MUTEX_LOCKED_ = 1,
 	TUZA_ONCE_DONE_ = 1,
 	TUZA_RWMUTEX_CLOSED_ = 3, // to readers: a writer has it, or somebody waits
+	TUZA_RWMUTEX_BIASED_ = 8,
+	TUZA_RWMUTEX_SLOTS_ = 16,
 	TUZA_RWMUTEX_READER_ = 1 << 21,
+	TUZA_RWMUTEX_QUIET_ = 32768, // so many read locks without a writer: it gets slots
 };
 void tuza_mutex_lock_slow_(tuza_mutex *m);
 void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen);
@@ -50,6 +53,108 @@ void tuza_once_do_slow_(tuza_once *once, void (*fn)(void *), void *arg);
 		(uint32_t)(tuza_sp_ >> 12);                                                        \
 	})
 
+/*
+ * Where the goroutines on a thread stand as readers of locks that have slots, instead of being
+ * counted in the lock. src/sync/reader_slots.h says how that works, and why so few instructions
+ * are enough: ordinary stores, by this thread alone.
+ */
+enum { TUZA_READER_SLOTS_ = 8 };
+struct tuza_reader_line_ {
+	uint64_t entries[TUZA_READER_SLOTS_]; // 0: free
+	uint64_t told;                        // what writers told this thread
+	uint64_t taken;                       // it is some thread's; the library's
+} __attribute__((aligned(128)));
+extern __thread struct tuza_reader_line_ *tuza_reader_line_;
+bool tuza_reader_undo_(struct tuza_reader_line_ *line, uint32_t slot);
+bool tuza_reader_is_out_(struct tuza_reader_line_ *line, uint32_t slot);
+
+/*
+ * The calling thread's, or one that nobody can enter. By hand: a compiler may keep the address of a
+ * thread's variable over a call after which the goroutine is on another thread.
+ */
+#ifndef TUZA_READER_LINE_TO_
+#if defined(__x86_64__)
+#define TUZA_READER_LINE_TO_(line)                                                                 \
+	__asm__ volatile("movq tuza_reader_line_@gottpoff(%%rip), %0\n\t"                          \
+			 "movq %%fs:(%0), %0"                                                      \
+			 : "=r"(line)                                                              \
+			 :                                                                         \
+			 : "memory")
+#elif defined(__aarch64__)
+#define TUZA_READER_LINE_TO_(line)                                                                 \
+	do {                                                                                       \
+		uintptr_t tuza_tp_;                                                                \
+		__asm__ volatile("adrp %0, :gottprel:tuza_reader_line_\n\t"                        \
+				 "ldr %0, [%0, :gottprel_lo12:tuza_reader_line_]\n\t"              \
+				 "mrs %1, tpidr_el0\n\t"                                           \
+				 "ldr %0, [%1, %0]"                                                \
+				 : "=&r"(line), "=&r"(tuza_tp_)                                    \
+				 :                                                                 \
+				 : "memory");                                                      \
+	} while (0)
+#else
+#define TUZA_READER_LINE_TO_(line) ((line) = tuza_reader_line_)
+#endif
+#endif
+
+// (reader-slots) Between two steps of a reader: the compiler keeps them in order, and a writer's
+// barrier makes the CPU do so.
+#ifndef TUZA_READER_STEP_
+#define TUZA_READER_STEP_() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#endif
+
+TUZA_PART_INLINE_ uint32_t tuza_reader_slot_(const uint64_t *state)
+{
+	return (uint32_t)((uintptr_t)state >> 4 ^ (uintptr_t)state >> 7) % TUZA_READER_SLOTS_;
+}
+
+/*
+ * What stands for a reader of the lock whose word was `seen`: its address, 47 bits in programs, and
+ * above it the era. Between both there are flags, which are the same in all entries.
+ */
+TUZA_PART_INLINE_ uint64_t tuza_reader_entry_(const uint64_t *state, uint64_t seen)
+{
+	return (seen << 43) + (uintptr_t)state;
+}
+
+// Takes a read lock; `seen` has BIASED. False: it has to be taken by counting.
+TUZA_PART_INLINE_ bool tuza_reader_enter_(const uint64_t *state, uint64_t seen)
+{
+	struct tuza_reader_line_ *line;
+	uint32_t slot = tuza_reader_slot_(state);
+
+	TUZA_READER_LINE_TO_(line);
+	if (!TUZA_LIKELY_(!__atomic_load_n(&line->told, __ATOMIC_RELAXED) &&
+			  !__atomic_load_n(&line->entries[slot], __ATOMIC_RELAXED)))
+		return false;
+	TUZA_READER_STEP_();
+	__atomic_store_n(&line->entries[slot], tuza_reader_entry_(state, seen), __ATOMIC_RELAXED);
+	TUZA_READER_STEP_(); // (reader-slots)
+	// (reader-slots) (rwmutex) the same flags and the same era: no writer has begun to look
+	if (TUZA_LIKELY_(
+		    (__atomic_load_n(state, __ATOMIC_ACQUIRE) ^ seen) % TUZA_RWMUTEX_READER_ == 0))
+		return true;
+	return tuza_reader_undo_(line, slot);
+}
+
+// Ends a read lock that was taken in a slot of this thread: its last touch then. False: the caller
+// is counted.
+TUZA_PART_INLINE_ bool tuza_reader_leave_(const uint64_t *state, uint64_t seen)
+{
+	struct tuza_reader_line_ *line;
+	uint32_t slot = tuza_reader_slot_(state);
+
+	TUZA_READER_LINE_TO_(line);
+	if (!TUZA_LIKELY_(__atomic_load_n(&line->entries[slot], __ATOMIC_RELAXED) ==
+			  tuza_reader_entry_(state, seen)))
+		return false;
+	TUZA_READER_STEP_();
+	__atomic_store_n(&line->entries[slot], 0, __ATOMIC_RELEASE);            // (rwmutex-slots)
+	TUZA_READER_STEP_();                                                    // (reader-slots)
+	return TUZA_LIKELY_(!__atomic_load_n(&line->told, __ATOMIC_RELAXED)) || // (reader-slots)
+	       tuza_reader_is_out_(line, slot);
+}
+
 #ifndef TUZA_LIBRARY_
 TUZA_INLINE_ void tuza_mutex_lock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
 {
@@ -72,16 +177,35 @@ TUZA_INLINE_ void tuza_mutex_unlock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_an
 		tuza_mutex_unlock_slow_(m, seen);
 }
 
+// The detector of races knows the library's slots, not these.
+#if defined(__SANITIZE_THREAD__)
+#define TUZA_READS_IN_SLOTS_ 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TUZA_READS_IN_SLOTS_ 0
+#endif
+#endif
+#ifndef TUZA_READS_IN_SLOTS_
+#define TUZA_READS_IN_SLOTS_ 1
+#endif
+
 // Both look first: a word that several read stays in all their caches.
 
 TUZA_INLINE_ void tuza_rwmutex_rlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	uint64_t seen;
+	uint64_t seen = __atomic_load_n(&rw->state, __ATOMIC_RELAXED);
+	uint32_t reads;
 
-	if (!TUZA_LIKELY_(__atomic_load_n(&rw->state, __ATOMIC_RELAXED) == 0)) {
+	if (TUZA_READS_IN_SLOTS_ && (seen & TUZA_RWMUTEX_BIASED_) &&
+		TUZA_LIKELY_(tuza_reader_enter_(&rw->state, seen)))
+		return;
+	// Some may be overlooked: it is about how many.
+	reads = __atomic_load_n(&rw->reads, __ATOMIC_RELAXED);
+	if (!TUZA_LIKELY_(seen == 0 && reads < TUZA_RWMUTEX_QUIET_)) {
 		tuza_rwmutex_rlock_shared_(rw);
 		return;
 	}
+	__atomic_store_n(&rw->reads, (uint16_t)(reads + 1), __ATOMIC_RELAXED);
 	// (rwmutex) pairs with a writer's unlock
 	seen = __atomic_fetch_add(&rw->state, (uint64_t)TUZA_RWMUTEX_READER_, __ATOMIC_ACQUIRE);
 	if (!TUZA_LIKELY_(!(seen & TUZA_RWMUTEX_CLOSED_)))
@@ -90,7 +214,12 @@ TUZA_INLINE_ void tuza_rwmutex_rlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safet
 
 TUZA_INLINE_ void tuza_rwmutex_runlock(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	if (!TUZA_LIKELY_(__atomic_load_n(&rw->state, __ATOMIC_RELAXED) == TUZA_RWMUTEX_READER_))
+	uint64_t seen = __atomic_load_n(&rw->state, __ATOMIC_RELAXED);
+
+	if (TUZA_READS_IN_SLOTS_ && (seen & TUZA_RWMUTEX_SLOTS_) &&
+		TUZA_LIKELY_(tuza_reader_leave_(&rw->state, seen)))
+		return;
+	if (!TUZA_LIKELY_(seen == TUZA_RWMUTEX_READER_))
 		tuza_rwmutex_runlock_shared_(rw);
 	// (rwmutex-readers) pairs with a writer's lock
 	else if (!TUZA_LIKELY_(__atomic_sub_fetch(&rw->state, (uint64_t)TUZA_RWMUTEX_READER_,

@@ -139,7 +139,7 @@ static uint32_t number_of(const void *lock, bool is_rwmutex)
 	const tuza_mutex *m = lock;
 	const tuza_rwmutex *rw = lock;
 	// Glimpses: whose lock it is may change meanwhile.
-	uint32_t word = is_rwmutex ? load_relaxed(&rw->reserved) : load_relaxed(&m->holder);
+	uint32_t word = is_rwmutex ? load_relaxed(&rw->number) : load_relaxed(&m->holder);
 	bool is_free = is_rwmutex || load_relaxed(&m->state) == 0; // as above
 	const struct held *h;
 

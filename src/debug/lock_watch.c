@@ -49,7 +49,8 @@ EXPORT void tuza_mutex_unlock_watched_(tuza_mutex *m) TUZA_TSA_(no_thread_safety
 // The number stays in the lock, for good.
 static void number_stays(tuza_rwmutex *rw, const struct held *h)
 {
-	store_relaxed(&rw->reserved, h->number); // all store the same, but for a race of firsts
+	store_relaxed(
+		&rw->number, (uint16_t)h->number); // all store the same, but for a race of firsts
 	lock_order_after(h);
 }
 

@@ -23,6 +23,7 @@ struct lock {
  *   shard of all contexts (context/)    first
  *   context (context/)
  *   wait queue bucket (waitqueue.c)
+ *   lines of readers (sync/reader_lines.c)
  *   timer heap (timer.c)
  *   channel (chan/), record of a descriptor (netpoll.c), flow of a pipe (net/)
  *   runtime lists (runtime.lock)

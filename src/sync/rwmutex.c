@@ -17,6 +17,7 @@
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sync/cancel.h"
+#include "sync/reader_lines.h"
 
 // As for mutexes: Go's starvationThresholdNs, active_spin and active_spin_cnt.
 #define RWMUTEX_STARVING_NS 1000000
@@ -26,14 +27,13 @@
 static const void *readers_of(const tuza_rwmutex *rw) { return (const char *)rw + 1; }
 
 enum {
-	// A lock gets slots at one in so many of the read locks at which readers meet, so that a
-	// writer's look at all slots, some microseconds, is paid for by the time they save.
-	BIAS_ONE_IN = 4096,
+	// A writer's barrier and look at all lines, some microseconds, are paid for by what so many
+	// read locks save; by fewer where readers meet.
+	QUIET_READS = TUZA_RWMUTEX_QUIET_,
+	READS_BY_A_MEETING = 8,
 	BIAS_ONE_IN_CHAOS = 4,
-	SLOT_BITS = 9, // 32 KiB, of which only what is used is in memory
 };
 
-static struct reader_slot reader_slots[1 << SLOT_BITS];
 static uint32_t era; // any thread, atomic
 
 // The detector is told two stories: "readers let writers in" at readers_of(rw), all else at rw.
@@ -71,19 +71,9 @@ static void forget_dropped(tuza_rwmutex *rw)
 	waitqueue_unlock(q);
 }
 
-// ---- readers that meet ----------------------------------------------------------------------
+// ---- readers in slots -----------------------------------------------------------------------
 
-// Where the calling goroutine stands as a reader of rw. NULL: a plain thread's lock is counted.
-static struct reader_slot *slot_of(const tuza_rwmutex *rw)
-{
-	const struct goroutine *g = goroutine_current_or_null();
-	if (!g || (g->flags & GOROUTINE_THREAD))
-		return NULL;
-	uint64_t mix = ((uintptr_t)g ^ (uintptr_t)rw << 20) * 0x9e3779b97f4a7c15;
-	return &reader_slots[mix >> (64 - SLOT_BITS)];
-}
-
-// Readers meet here. The caller is one of them, and counted.
+// The caller is a reader, and counted.
 static NOINLINE void bias(tuza_rwmutex *rw)
 {
 	uint64_t next = (add_relaxed(&era, 1) & 0x7fff) + 1; // unique is enough
@@ -96,8 +86,25 @@ static NOINLINE void bias(tuza_rwmutex *rw)
 static NOINLINE void unbias(tuza_rwmutex *rw)
 {
 	struct waitqueue *q = waitqueue_lock(rw);
-	reader_slots_count(&rw->state, reader_slots, COUNT_OF(reader_slots));
+	store_relaxed(&rw->reads, (uint16_t)0); // about
+	reader_lines_count(&rw->state);
 	waitqueue_unlock(q);
+}
+
+// The caller has a read lock, the only one or not, and was counted.
+static ALWAYS_INLINE void count_read(tuza_rwmutex *rw, bool alone)
+{
+	uint32_t reads = load_relaxed(&rw->reads) + (alone ? 1 : READS_BY_A_MEETING); // about
+
+	if (unlikely(reads >= QUIET_READS) ||
+		(unlikely(chaos_on) && park_random_below(BIAS_ONE_IN_CHAOS) == 0)) {
+		if (reader_lines_work()) {
+			bias(rw);
+			return;
+		}
+		reads = 0;
+	}
+	store_relaxed(&rw->reads, (uint16_t)reads); // about
 }
 
 // ---- waiting --------------------------------------------------------------------------------
@@ -226,9 +233,8 @@ NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
 }
 
 /*
- * Ends a read lock of somebody who is counted. If nobody is, while there are readers in slots, one
- * of those is another goroutine's, which has unlocked in place of the caller's: then they are
- * counted.
+ * Ends a read lock of somebody who is counted. If nobody is, one of those in slots is the caller's,
+ * on another thread, or of one who has unlocked in its place.
  */
 static void end_counted(tuza_rwmutex *rw)
 {
@@ -237,7 +243,10 @@ static void end_counted(tuza_rwmutex *rw)
 	while (unlikely(!rwmutex_state_runlock(&rw->state, &seen))) {
 		if (!(seen & RWMUTEX_SLOTS))
 			fatal("sync: RUnlock of unlocked RWMutex");
-		unbias(rw); // the caller still holds the lock
+		if (reader_lines_look(&rw->state, seen) == 0)
+			unbias(rw); // the caller still holds the lock, if it ever did
+		else if (rwmutex_state_overdraw(&rw->state, seen))
+			return;
 	}
 	// From here on `rw` may be gone.
 	if (rwmutex_was_last(seen))
@@ -276,8 +285,10 @@ NOINLINE static void rwmutex_unlock_slow(tuza_rwmutex *rw)
 }
 
 _Static_assert((int)TUZA_RWMUTEX_READER_ == (int)RWMUTEX_READER &&
-		       (int)TUZA_RWMUTEX_CLOSED_ == (int)(RWMUTEX_WRITER | RWMUTEX_WAITING),
-	"tuza/sync.h counts readers inline");
+		       (int)TUZA_RWMUTEX_CLOSED_ == (int)(RWMUTEX_WRITER | RWMUTEX_WAITING) &&
+		       (int)TUZA_RWMUTEX_BIASED_ == (int)RWMUTEX_BIASED &&
+		       (int)TUZA_RWMUTEX_SLOTS_ == (int)RWMUTEX_SLOTS && RWMUTEX_ERA == 1 << 5,
+	"tuza/sync.h takes read locks inline");
 
 // A writer is about: the caller's addition has to be taken back.
 EXPORT void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw)
@@ -289,14 +300,14 @@ EXPORT void tuza_rwmutex_rlock_slow_(tuza_rwmutex *rw)
 	race_acquire(rw);
 }
 
-// Somebody has it, or readers stand in slots.
+// Somebody has it, or readers stand in slots, or shall.
 EXPORT void tuza_rwmutex_rlock_shared_(tuza_rwmutex *rw)
 {
 	uint64_t seen = load_relaxed(&rw->state); // a hint
 
 	if (seen & RWMUTEX_BIASED) {
-		struct reader_slot *slot = slot_of(rw);
-		if (slot && reader_slots_enter(&rw->state, slot)) {
+		reader_lines_listen();
+		if (tuza_reader_enter_(&rw->state, seen)) {
 			race_acquire(rw);
 			return;
 		}
@@ -307,20 +318,11 @@ EXPORT void tuza_rwmutex_rlock_shared_(tuza_rwmutex *rw)
 		return;
 	}
 	race_acquire(rw);
-	if (rwmutex_readers(seen) != 0 && !(seen & RWMUTEX_SLOTS) && !park_is_alone() &&
-		park_random_below(chaos_on ? BIAS_ONE_IN_CHAOS : BIAS_ONE_IN) == 0)
-		bias(rw);
+	if (!(seen & RWMUTEX_SLOTS))
+		count_read(rw, rwmutex_readers(seen) == 0);
 }
 
-EXPORT void tuza_rwmutex_rlock(tuza_rwmutex *rw)
-{
-	if (unlikely(load_relaxed(&rw->state) != 0)) // a hint
-		tuza_rwmutex_rlock_shared_(rw);
-	else if (unlikely(rwmutex_state_rlock(&rw->state) & (RWMUTEX_WRITER | RWMUTEX_WAITING)))
-		tuza_rwmutex_rlock_slow_(rw);
-	else
-		race_acquire(rw);
-}
+EXPORT void tuza_rwmutex_rlock(tuza_rwmutex *rw) { tuza_rwmutex_rlock_shared_(rw); }
 
 EXPORT bool tuza_rwmutex_try_rlock(tuza_rwmutex *rw)
 {
@@ -343,10 +345,9 @@ EXPORT void tuza_rwmutex_runlock_met_(tuza_rwmutex *rw)
 EXPORT void tuza_rwmutex_runlock_shared_(tuza_rwmutex *rw)
 {
 	uint64_t seen = load_relaxed(&rw->state); // SLOTS stays while the caller stands in one
-	struct reader_slot *slot = seen & RWMUTEX_SLOTS ? slot_of(rw) : NULL;
 
 	race_release(readers_of(rw));
-	if (!slot || !reader_slots_leave(&rw->state, seen, slot))
+	if (!(seen & RWMUTEX_SLOTS) || !tuza_reader_leave_(&rw->state, seen))
 		end_counted(rw);
 	preempt_check(); // readers need not park, however long they keep others waiting
 }
@@ -366,6 +367,7 @@ EXPORT void tuza_rwmutex_runlock(tuza_rwmutex *rw)
 static ALWAYS_INLINE void rwmutex_has_writer(tuza_rwmutex *rw)
 {
 	store_relaxed(&rw->holder, TUZA_STACK_MARK_()); // the holder's own; others only compare it
+	store_relaxed(&rw->reads, (uint16_t)0);         // about
 }
 
 EXPORT void tuza_rwmutex_lock(tuza_rwmutex *rw)

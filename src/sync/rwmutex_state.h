@@ -95,6 +95,18 @@ static ALWAYS_INLINE bool rwmutex_state_runlock(uint64_t *state, uint64_t *seen)
 }
 
 /*
+ * Ends a read lock in the place of somebody who stands in a slot, below zero. `seen`: what the word
+ * was, with SLOTS, at a look just before.
+ *
+ * Returns  false when it changed: nothing was done. The last touch otherwise.
+ */
+static ALWAYS_INLINE bool rwmutex_state_overdraw(uint64_t *state, uint64_t seen)
+{
+	// (rwmutex-readers) pairs with rwmutex_state_lock
+	return cas_release(state, &seen, seen - RWMUTEX_READER);
+}
+
+/*
  * Ends the read lock that was the only one at a look just before, when the word was READER. An
  * addition whose result is compared to zero costs less than one whose result is looked into, and
  * that less than a compare-and-swap.

@@ -1,23 +1,109 @@
 // SPDX-License-Identifier: MIT
 /*
- * Readers that meet stand in slots instead of being counted (sync/reader_slots.h): nobody may
- * notice but by the clock. A lock gets slots by chance, so each test does what makes it likely.
+ * Where writers are rare readers stand in slots instead of being counted (sync/reader_slots.h):
+ * nobody may notice but by the clock.
  */
 #include "sync_support.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sys/syscall.h>
 #include <tuza/context.h>
+#include <unistd.h>
 
-// Two read locks at a time, until it is all but certain that the lock has slots. (On one processor
-// none ever has.)
+// What the kernel must offer, else no lock has slots.
+static bool barriers_work(void)
+{
+	long commands = syscall(SYS_membarrier, 0, 0, 0); // QUERY
+
+	return commands > 0 && (commands & 1 << 3); // PRIVATE_EXPEDITED
+}
+
+static bool has_slots(const tuza_rwmutex *rw)
+{
+	return __atomic_load_n(&rw->state, __ATOMIC_RELAXED) & TUZA_RWMUTEX_BIASED_;
+}
+
+// Two read locks at a time, until the lock has slots.
 static void meet(tuza_rwmutex *rw)
 {
 	tuza_rwmutex_rlock(rw);
-	for (int i = 0; i < 60000; i++) {
+	for (int i = 0; i < 5000; i++) {
 		tuza_rwmutex_rlock(rw);
 		tuza_rwmutex_runlock(rw);
 	}
 	tuza_rwmutex_runlock(rw);
+	CHECK(has_slots(rw) || !barriers_work());
+}
+
+// Nobody else has it.
+static void lock_and_unlock(tuza_rwmutex *rw)
+{
+	CHECK(tuza_rwmutex_try_lock(rw));
+	tuza_rwmutex_unlock(rw);
+}
+
+TEST(a_lock_without_writers_gets_slots_and_loses_them_to_a_writer)
+{
+	tuza_rwmutex rw = {0};
+
+	for (int i = 0; i < TUZA_RWMUTEX_QUIET_ + 1; i++) {
+		tuza_rwmutex_rlock(&rw);
+		tuza_rwmutex_runlock(&rw);
+	}
+	CHECK(has_slots(&rw) || !barriers_work());
+	tuza_rwmutex_lock(&rw);
+	tuza_rwmutex_unlock(&rw);
+	CHECK(!has_slots(&rw));
+	tuza_rwmutex_rlock(&rw);
+	tuza_rwmutex_runlock(&rw);
+	CHECK(!has_slots(&rw));
+}
+
+// A plain thread: it has a line of its own, which the next one gets.
+static void *rlock_and_end(void *rw)
+{
+	tuza_rwmutex_rlock(rw);
+	return NULL;
+}
+
+static void *runlock_and_end(void *rw)
+{
+	tuza_rwmutex_runlock(rw);
+	return NULL;
+}
+
+static void on_a_thread(void *(*fn)(void *), tuza_rwmutex *rw)
+{
+	pthread_t thread;
+
+	CHECK_EQ(pthread_create(&thread, NULL, fn, rw), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+TEST(a_read_lock_outlives_the_thread_that_it_was_taken_on)
+{
+	tuza_rwmutex rw = {0}, other = {0};
+
+	meet(&rw);
+	meet(&other);
+	for (int i = 0; i < 20; i++) {
+		on_a_thread(rlock_and_end, &rw);
+		on_a_thread(rlock_and_end, &other);
+		if (i % 5 == 0)
+			CHECK(!tuza_rwmutex_try_lock(&rw));
+		if (i % 2)
+			on_a_thread(runlock_and_end, &rw);
+		else
+			tuza_rwmutex_runlock(&rw);
+		if (i == 10)
+			lock_and_unlock(&rw);
+	}
+	lock_and_unlock(&rw);
+	CHECK(!tuza_rwmutex_try_lock(&other));
+	for (int i = 0; i < 20; i++)
+		tuza_rwmutex_runlock(&other);
+	lock_and_unlock(&other);
 }
 
 struct shared {

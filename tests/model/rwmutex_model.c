@@ -5,28 +5,38 @@
  * touches the lock no more, a last reader's only while somebody waits for it: a writer that comes
  * last frees (poisons) it. The same when waiters are cancelled, before they wait, while they do, or
  * when they have been woken: a writer that gives up leaves nobody behind. A reader in a slot
- * touches the lock no more when it leaves, and slots are empty in the end.
+ * touches the lock no more when it leaves, and count and slots are level in the end.
  */
 #include "parking.h"
 
-// Others get in between the steps of reader_slots.h, too.
-#undef load_seq_cst
-#undef cas_seq_cst
-#undef and_seq_cst
-#define load_seq_cst(p) (model_pause(), __atomic_load_n((p), __ATOMIC_SEQ_CST))
-#define cas_seq_cst(p, expected, v)                                                                \
-	(model_pause(), __atomic_compare_exchange_n(                                               \
-				(p), (expected), (v), 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-#define and_seq_cst(p, v) (model_pause(), __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST))
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Others get in between the steps of tuza_reader_enter_ and tuza_reader_leave_, too. What explores
+// executions knows of no barrier that one thread makes another pass.
+#ifdef MODEL_CHECKER
+#define TUZA_READER_STEP_() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#else
+#define TUZA_READER_STEP_() pause_unless_hurried()
+void pause_unless_hurried(void);
+#endif
+struct tuza_reader_line_;
+extern _Thread_local struct tuza_reader_line_ *own_line;
+_Thread_local struct tuza_reader_line_ *own_line; // constant
+#define TUZA_READER_LINE_TO_(to) ((to) = own_line)
+// So does a writer that counts.
+#undef add_relaxed
+#define add_relaxed(p, v) (turn_pause(), __atomic_fetch_add((p), (v), __ATOMIC_RELAXED))
+static void turn_pause(void);
 #include "sync/reader_slots.h"
 
 #define LOCKERS 5
-#define SLOTS 2               // of three readers
 #define THREADS (LOCKERS + 1) // and one that cancels
 #ifdef MODEL_CHECKER
 #define TURNS 1
 #else
 #define TURNS 20
+#define HURRIED_TURNS 1000
 #endif
 #define POISON 0xdead000000u
 
@@ -42,13 +52,64 @@ struct wait {
 static struct bucket writers = BUCKET_INIT; // its lock is the bucket's
 static struct bucket readers = BUCKET_INIT; // its own lock is not used
 static struct wait waits[LOCKERS];
-static struct reader_slot slots[SLOTS];
+static struct tuza_reader_line_ lines[THREADS];
+static pthread_mutex_t lines_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t state;
 static uint64_t era;      // atomic
 static int first, second; // plain: written by writers, always both
 static int written;       // atomic: turns of writers that had the lock
 static int left;          // atomic: turns that have not ended
 static bool poisoned;     // plain: by the last one
+static int turns;         // constant in a round; HURRIED_TURNS: without a pause
+
+static void turn_pause(void)
+{
+	if (turns == TURNS)
+		model_pause();
+}
+
+#ifndef MODEL_CHECKER
+// Not in each round, so that both happen: that a step is still in the CPU's store buffer, and that
+// it is not.
+void pause_unless_hurried(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	turn_pause();
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+#endif
+
+static void barrier_in_all_threads(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#ifndef MODEL_CHECKER
+	if (syscall(SYS_membarrier, 1 << 3, 0, 0) != 0) // PRIVATE_EXPEDITED
+		abort();
+#endif
+}
+
+bool tuza_reader_undo_(struct tuza_reader_line_ *mine, uint32_t slot)
+{
+	pthread_mutex_lock(&lines_lock);
+	bool is_held = reader_slots_undo(mine, slot);
+	pthread_mutex_unlock(&lines_lock);
+	return is_held;
+}
+
+bool tuza_reader_is_out_(struct tuza_reader_line_ *mine, uint32_t slot)
+{
+	pthread_mutex_lock(&lines_lock);
+	bool is_out = reader_slots_is_out(mine, slot);
+	pthread_mutex_unlock(&lines_lock);
+	return is_out;
+}
+
+static void listen(void)
+{
+	pthread_mutex_lock(&lines_lock);
+	reader_slots_heard(own_line);
+	pthread_mutex_unlock(&lines_lock);
+}
 
 static void release_list(struct waiter *list)
 {
@@ -105,7 +166,7 @@ static void cancel(struct wait *c)
 
 static void pass_on(void)
 {
-	model_pause();
+	turn_pause();
 	pthread_mutex_lock(&writers.lock);
 	struct waiter *w = writers.first, *list = NULL;
 	uint64_t next = count_readers();
@@ -132,7 +193,14 @@ static void pass_on(void)
 static void count_slots(void)
 {
 	pthread_mutex_lock(&writers.lock);
-	reader_slots_count(&state, slots, SLOTS);
+	pthread_mutex_lock(&lines_lock);
+	uint64_t seen = reader_slots_close(&state, lines, THREADS);
+	if (seen & RWMUTEX_SLOTS) {
+		barrier_in_all_threads();
+		turn_pause();
+		reader_slots_count(&state, seen, lines, THREADS);
+	}
+	pthread_mutex_unlock(&lines_lock);
 	pthread_mutex_unlock(&writers.lock);
 }
 
@@ -142,23 +210,27 @@ static void runlock_counted(void)
 
 	while (!rwmutex_state_runlock(&state, &seen)) {
 		assert(seen & RWMUTEX_SLOTS);
-		count_slots();
+		if (reader_slots_look(&state, seen, lines, THREADS) == 0)
+			count_slots();
+		else if (rwmutex_state_overdraw(&state, seen))
+			return;
 	}
 	if (rwmutex_was_last(seen))
 		pass_on();
 }
 
-static void runlock(struct reader_slot *slot)
+// `elsewhere`: on another thread than the lock was taken on.
+static void runlock(bool elsewhere)
 {
 	uint64_t seen = load_relaxed(&state);
 
-	model_pause();
+	turn_pause();
 	if (seen == RWMUTEX_READER) {
 		if (!rwmutex_state_runlock_only(&state))
 			pass_on();
 		return;
 	}
-	if (!(seen & RWMUTEX_SLOTS) || !reader_slots_leave(&state, seen, slot))
+	if (elsewhere || !(seen & RWMUTEX_SLOTS) || !tuza_reader_leave_(&state, seen))
 		runlock_counted();
 }
 
@@ -167,7 +239,7 @@ static void bias(void)
 {
 	uint64_t next = add_relaxed(&era, 1) % 0xffff + 1;
 
-	model_pause();
+	turn_pause();
 	pthread_mutex_lock(&writers.lock);
 	reader_slots_begin(&state, next);
 	pthread_mutex_unlock(&writers.lock);
@@ -175,19 +247,24 @@ static void bias(void)
 
 // Both locks: false when cancelled.
 
-static bool rlock(struct wait *c, struct reader_slot *slot)
+static bool rlock(struct wait *c)
 {
-	uint64_t seen;
+	uint64_t seen = load_relaxed(&state);
 
-	if (reader_slots_enter(&state, slot))
-		return true;
+	turn_pause();
+	if (seen & RWMUTEX_BIASED) {
+		if (load_relaxed(&own_line->told))
+			listen();
+		if (tuza_reader_enter_(&state, seen))
+			return true;
+	}
 	seen = rwmutex_state_rlock(&state);
 	if (!(seen & (RWMUTEX_WRITER | RWMUTEX_WAITING))) {
-		if (rwmutex_readers(seen) != 0 && !(seen & RWMUTEX_SLOTS))
+		if (!(seen & RWMUTEX_SLOTS))
 			bias();
 		return true;
 	}
-	model_pause();
+	turn_pause();
 	runlock_counted();
 	while (!rwmutex_state_try_rlock(&state)) {
 		pthread_mutex_lock(&writers.lock);
@@ -219,7 +296,7 @@ static bool wlock(struct wait *c)
 			count_slots();
 			continue;
 		}
-		model_pause();
+		turn_pause();
 		pthread_mutex_lock(&writers.lock);
 		if (!rwmutex_state_park_writer(&state, woken)) {
 			pthread_mutex_unlock(&writers.lock);
@@ -284,32 +361,30 @@ static struct wait *turn_begin(void *number)
 
 static void *read_turns(void *number)
 {
-	struct reader_slot *slot = &slots[(uintptr_t)number % SLOTS];
-
-	for (int i = 0; i < TURNS; i++) {
-		if (!rlock(turn_begin(number), slot)) {
+	own_line = &lines[(intptr_t)number];
+	for (int i = 0; i < turns; i++) {
+		if (!rlock(turn_begin(number))) {
 			(void)sub_relaxed(&left, 1);
 			continue;
 		}
 		assert(first == second);
-		model_pause();
+		turn_pause();
 		(void)sub_relaxed(&left, 1);
-		// Some unlock from where another reader stands, as another goroutine would.
-		runlock(i % 3 == 0 ? &slots[((uintptr_t)number + 1) % SLOTS] : slot);
+		runlock(i % 3 == 0);
 	}
 	return NULL;
 }
 
 static void *write_turns(void *number)
 {
-	for (int i = 0; i < TURNS; i++) {
+	for (int i = 0; i < turns; i++) {
 		if (!wlock(turn_begin(number))) {
 			(void)sub_relaxed(&left, 1);
 			continue;
 		}
 		assert(first == second);
 		first++;
-		model_pause();
+		turn_pause();
 		second++;
 		add_relaxed(&written, 1);
 		// If it is: all others have let go of the lock, though maybe not returned.
@@ -326,9 +401,9 @@ static void *write_turns(void *number)
 static void *cancel_turns(void *number)
 {
 	(void)number;
-	for (int i = 0; i < TURNS; i++)
+	for (int i = 0; i < turns; i++)
 		for (int k = 0; k < LOCKERS; k++) {
-			model_pause();
+			turn_pause();
 			cancel(&waits[k]);
 		}
 	return NULL;
@@ -339,21 +414,33 @@ static void one_round(void)
 	static model_thread *const threads[THREADS] = {
 		read_turns, write_turns, read_turns, write_turns, read_turns, cancel_turns};
 
+#ifdef MODEL_CHECKER
+	turns = TURNS;
+#else
+	turns = turns == TURNS ? HURRIED_TURNS : TURNS;
+#endif
 	state = 0;
 	first = second = written = 0;
-	left = LOCKERS * TURNS;
+	left = LOCKERS * turns;
 	poisoned = false;
 	model_run(threads, THREADS);
+	if (!poisoned)
+		count_slots();
 	assert(first == written && second == written);
-	assert(poisoned ? state == POISON
-			: (state & ~(RWMUTEX_BIASED | RWMUTEX_SLOTS | 0xffff * RWMUTEX_ERA)) == 0);
-	for (int i = 0; i < SLOTS; i++)
-		assert(slots[i].entry == 0);
+	assert(state == (poisoned ? POISON : 0));
+	for (int i = 0; i < THREADS; i++) {
+		assert(lines[i].entries[tuza_reader_slot_(&state)] == 0);
+		lines[i].told = 0;
+	}
 	assert(!writers.first && !readers.first);
 }
 
 int main(void)
 {
+#ifndef MODEL_CHECKER
+	if (syscall(SYS_membarrier, 1 << 4, 0, 0) != 0) // REGISTER_PRIVATE_EXPEDITED
+		return 0;                               // then no lock has slots
+#endif
 	model_rounds(one_round);
 	return 0;
 }
