@@ -37,6 +37,7 @@ struct supervisor {
 	size_t restarts_room; // of the ring
 	size_t restarts_at;   // the oldest, or a free place
 	size_t restarts_kept; // how many are in it
+	bool lacks_memory;    // for the ring
 	tuza_duration next_pause;
 	uint64_t failures;
 	uint64_t random;
@@ -92,8 +93,10 @@ static bool restarts_grow(struct supervisor *s)
 	int64_t *ring = more > room && more <= SIZE_MAX / sizeof ring[0]
 				? malloc(more * sizeof ring[0])
 				: NULL;
-	if (!ring)
+	if (!ring) {
+		s->lacks_memory = more > room;
 		return false;
+	}
 	for (size_t i = 0; i < room; i++) // full: the oldest comes first
 		ring[i] = s->restarts[(s->restarts_at + i) % room];
 	free(s->restarts);
@@ -165,7 +168,7 @@ static int supervise(struct supervisor *s)
 		tuza_duration pause = again ? pause_next(s, now - began) : -1;
 		tell(s, &r, pause);
 		if (!again)
-			return r.code;
+			return s->lacks_memory ? -ENOMEM : r.code;
 		code = tuza_sleep_ctx(s->ctx, pause);
 		if (code != 0)
 			return code;
