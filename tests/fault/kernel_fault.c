@@ -52,6 +52,9 @@ static bool forbid(unsigned call, unsigned error)
 // Each: 0, or a negative code. Whatever is left behind ends with the process.
 typedef int step(void);
 
+static unsigned chosen; // of the steps
+static int expected;    // what each gives
+
 static tuza_waitgroup group;
 static tuza_mutex mutex;
 static long sum;
@@ -138,7 +141,8 @@ static int use_pipe(void)
 	char byte;
 
 	CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
-	TUZA_GO(write_later, ends[1]);
+	if (!expected) // what is ready needs no poller
+		TUZA_GO(write_later, ends[1]);
 	int ready = tuza_wait_fd(ends[0], POLLIN, 0);
 	if (ready < 0 || tuza_read(ends[0], &byte, 1) == 1)
 		result = ready < 0 ? ready : 0;
@@ -208,6 +212,31 @@ static int use_signals(void)
 	return sig == SIGUSR1 ? 0 : -EPROTO;
 }
 
+static void wait_for_close(void *c)
+{
+	tuza_waitgroup_done(&group);
+	(void)!tuza_recv((tuza_chan *)c, (int *)NULL);
+}
+
+// More stacks than Linux allows mappings, two for each, should guards split them.
+static int start_many(void)
+{
+	enum { MANY_STACKS = 40000 };
+	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
+	int result = 0;
+
+	tuza_waitgroup_add(&group, MANY_STACKS);
+	for (int i = 0; i < MANY_STACKS && !result; i++)
+		result = tuza_go(wait_for_close, c);
+	if (result)
+		return result;
+	tuza_waitgroup_wait(&group); // all have a stack
+	tuza_chan_close(c);
+	WAIT_UNTIL(tuza_num_goroutine() == 1);
+	tuza_chan_release(c);
+	return 0;
+}
+
 enum {
 	SCHEDULE = 1,
 	MEMORY = 2,
@@ -216,14 +245,12 @@ enum {
 	NET = 16,
 	PROFILE = 32,
 	SCAN = 64,
-	SIGS = 128
+	SIGS = 128,
+	MANY = 256
 };
 
 static step *const steps[] = {schedule_all, use_memory, use_file, use_pipe, use_network,
-	use_cpu_profile, use_scan, use_signals};
-
-static unsigned chosen; // of the steps
-static int expected;    // what each gives
+	use_cpu_profile, use_scan, use_signals, start_many};
 
 static int do_steps(void *arg)
 {
@@ -252,7 +279,7 @@ struct ban {
 static const struct ban bans[] = {
 	{CALL(membarrier), SCHEDULE | MEMORY | SCAN, 0, NULL},
 	{CALL(io_uring_setup), NET, 0, NULL},
-	{CALL(madvise), SCHEDULE | MEMORY, 0, NULL},
+	{CALL(madvise), SCHEDULE | MEMORY | MANY, 0, NULL},
 	{"process_madvise", PROCESS_MADVISE, SCHEDULE, 0, NULL},
 	{CALL(statx), FILES | PIPES, 0, NULL},
 	{CALL(preadv2), FILES | PIPES, 0, NULL},

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
 /*
- * Polling under shortage and on older kernels: no descriptor left when somebody first waits, and a
- * kernel without epoll_pwait2. Checklist 30 (the poller's start fails or races), seccomp.
+ * Polling under shortage and on older kernels: no descriptor left when somebody first waits, or for
+ * connections, and a kernel without epoll_pwait2. Checklist 30 (the poller's start fails or races),
+ * seccomp.
  */
 #include "../test.h"
 
 #include <tuza/io.h>
+#include <tuza/net.h>
+#include <tuza/sync.h>
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
@@ -87,6 +92,81 @@ static int wait_and_sleep(void *arg)
 		CHECK_EQ(read(ends[0], &byte, 1), 1);
 	}
 	return 0;
+}
+
+// ---- accepting without descriptors -------------------------------------------------------------
+
+enum { CLIENTS = 60, SPARE = 3 };
+
+static tuza_waitgroup gate;
+static atomic_int accepted, served;
+
+static void serve(tuza_conn *conn)
+{
+	char byte;
+
+	accepted++;
+	tuza_waitgroup_wait(&gate); // which costs nothing
+	served += tuza_conn_read(conn, &byte, 1) == 1 && tuza_conn_write(conn, &byte, 1) == 1;
+	CHECK_EQ(tuza_conn_close(conn), 0);
+}
+
+static void accept_all(tuza_listener *l)
+{
+	for (tuza_conn *conn; tuza_accept(l, &conn) == 0;)
+		TUZA_GO(serve, conn);
+}
+
+static int highest_descriptor(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd - 1;
+}
+
+static int serve_without_descriptors(void *arg)
+{
+	int clients[CLIENTS];
+	struct rlimit limit, low;
+	tuza_listener *l;
+	char byte = 'x';
+	struct sockaddr_in address;
+	socklen_t bytes = sizeof address;
+
+	(void)arg;
+	CHECK_EQ(tuza_listen("tcp4", "127.0.0.1:0", &l), 0);
+	CHECK_EQ(getsockname(tuza_listener_fd(l), (struct sockaddr *)&address, &bytes), 0);
+	for (int i = 0; i < CLIENTS; i++) { // they wait in the system's queue
+		clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		CHECK_EQ(connect(clients[i], (struct sockaddr *)&address, bytes), 0);
+		CHECK_EQ(write(clients[i], &byte, 1), 1);
+	}
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = (rlim_t)highest_descriptor() + 1 + SPARE;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+	tuza_waitgroup_add(&gate, 1);
+	TUZA_GO(accept_all, l);
+	WAIT_UNTIL(accepted == SPARE);
+	clock_t before = clock();
+	tuza_sleep(300 * MS); // the fourth is tried and tried again
+	CHECK(clock() - before < CLOCKS_PER_SEC / 10);
+	CHECK_EQ(accepted, SPARE);
+	tuza_waitgroup_done(&gate);
+	WAIT_UNTIL(served == CLIENTS);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK_EQ(tuza_listener_close(l), 0);
+	for (int i = 0; i < CLIENTS; i++) {
+		CHECK_EQ(read(clients[i], &byte, 1), 1);
+		close(clients[i]);
+	}
+	return 0;
+}
+
+TEST_PLAIN(listener_without_descriptors_burns_nothing_and_serves_all_in_the_end)
+{
+	CHECK_EQ(tuza_run(serve_without_descriptors, NULL), 0);
 }
 
 // The filter stays for good: the last of this program.

@@ -62,6 +62,22 @@ TEST_PLAIN(program_completes_when_the_nth_thread_is_refused)
 	atomic_store(&allowed, 1 << 30);
 }
 
+static int change_ids(void *unused)
+{
+	(void)many(unused); // the machines that there are sleep now, or look for work
+	tuza_blocking_begin();
+	int result = setresgid((gid_t)-1, (gid_t)-1, (gid_t)-1);
+	tuza_blocking_end();
+	return result;
+}
+
+// The C library asks every thread, by a signal, and waits for each.
+TEST_PLAIN(ids_of_the_process_can_be_changed_while_threads_sleep)
+{
+	for (int i = 0; i < 20; i++)
+		CHECK_EQ(tuza_run(change_ids, NULL), 0);
+}
+
 static void block_briefly(void *unused)
 {
 	(void)unused;

@@ -115,3 +115,62 @@ sum 12" ] || fail "what $cxx $optimization made says: $("$dir/uses")"
 	done
 	echo "$cxx"
 done
+
+# One object that does not say so would make every stack of the program executable; and shadow stacks
+# must not be promised, since each goroutine would need one.
+for object in "$TUZA_BUILD_DIR/libtuza.so" "$dir/uses"; do
+	[ -e "$object" ] || continue
+	readelf -lW "$object" | grep -q 'GNU_STACK .* RW ' || fail "$object: an executable stack"
+	! readelf -nW "$object" | grep -q SHSTK || fail "$object promises shadow stacks"
+done
+echo "stacks hold no code"
+
+# The C library's longjmp may be checked for going down the stack only (fortify).
+cat >"$dir/jumps.c" <<'END'
+#include <setjmp.h>
+#include <stdio.h>
+#include <tuza/tuza.h>
+
+static void jump_often(tuza_waitgroup *wg, int *jumps)
+{
+	jmp_buf home;
+	volatile int n = 0;
+
+	if (setjmp(home) < 0)
+		return;
+	tuza_yield();
+	if (n++ < 100)
+		longjmp(home, 1);
+	*jumps = n;
+	tuza_waitgroup_done(wg);
+}
+
+static void fail_inside(void *unused)
+{
+	(void)unused;
+	tuza_panic("inside");
+}
+
+static int program(void *unused)
+{
+	static int jumps[50];
+	tuza_waitgroup wg = {0};
+	int sum = 0;
+
+	(void)unused;
+	tuza_waitgroup_add(&wg, 50);
+	for (int i = 0; i < 50; i++)
+		TUZA_GO(jump_often, &wg, &jumps[i]);
+	tuza_waitgroup_wait(&wg);
+	for (int i = 0; i < 50; i++)
+		sum += jumps[i];
+	printf("%d %d\n", sum, tuza_try(fail_inside, NULL, NULL) == TUZA_EPANIC);
+	return 0;
+}
+
+int main(void) { return tuza_run(program, NULL); }
+END
+"$compiler" -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -I"$include" "$dir/jumps.c" -o "$dir/jumps" \
+	"$TUZA_BUILD_DIR/libtuza.a" -pthread -ldl || fail "fortified"
+[ "$("$dir/jumps")" = "5050 1" ] || fail "fortified: $("$dir/jumps" 2>&1)"
+echo "fortified programs jump"

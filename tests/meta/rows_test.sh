@@ -3,6 +3,7 @@
 #
 # docs/GO-SEMANTICS.md tells what the names of Go's rows mean, X7 for one: each that a comment of the
 # headers, the source or the tests uses is there, and the tests that a row names are, and name it.
+# docs/RELIABILITY.md names tests as well, which are there; each of its lines has one, or says why not.
 set -u
 
 dir=$(mktemp -d) || exit 1
@@ -50,6 +51,23 @@ look() ( # ROOT
 	done <"$dir/rows"
 )
 
+# The same of docs/RELIABILITY.md, whose tests do not name its lines.
+look_at_reliability() ( # ROOT
+	cd "$1" || exit 1
+	doc=docs/RELIABILITY.md
+	sed -n 's/^| \([A-Z][0-9]*\) | .* |\([^|]*\)|$/\1\2/p' "$doc" >"$dir/bugs"
+	sed 's/ .*//' "$dir/bugs" | sort | uniq -d | sed "s|.*|$doc: & is there twice|"
+	while read -r id tests; do
+		[ "${tests#- }" = "$tests" ] || continue
+		found=$(echo "$tests" | sed 's/:.*//' | grep -oE '[a-z]+/[a-z0-9_/]+') ||
+			echo "$doc: $id: no test"
+		for test in $found; do
+			[ -e "tests/$test.c" ] || [ -e "tests/$test.sh" ] ||
+				echo "$doc: $id: there is no test $test"
+		done
+	done <"$dir/bugs"
+)
+
 # What is wrong is found, or this test says nothing.
 mkdir -p "$dir/tree/docs" "$dir/tree/include" "$dir/tree/src" "$dir/tree/tests/api"
 cat >"$dir/tree/docs/GO-SEMANTICS.md" <<'END'
@@ -74,7 +92,28 @@ docs/GO-SEMANTICS.md: X3: there is no test api/three_test" ] || {
 	exit 1
 }
 
-look "$TUZA_SOURCE_DIR" >"$dir/wrong"
+cat >"$dir/tree/docs/RELIABILITY.md" <<'END'
+| | what happens | tests |
+|---|---|---|
+| R1 | it is lost | api/one_test: once, and/or twice |
+| R2 | it hangs | api/one_test, stress/two_stress |
+| R2 | it spins | |
+| R3 | it breaks | - not ours |
+END
+[ "$(look_at_reliability "$dir/tree")" = "docs/RELIABILITY.md: R2 is there twice
+docs/RELIABILITY.md: R2: there is no test stress/two_stress
+docs/RELIABILITY.md: R2: no test" ] || {
+	echo "what is wrong with tests of bugs is not found:"
+	look_at_reliability "$dir/tree"
+	exit 1
+}
+
+{
+	look "$TUZA_SOURCE_DIR"
+	look_at_reliability "$TUZA_SOURCE_DIR"
+} >"$dir/wrong"
+echo "$(wc -l <"$dir/bugs") kinds of bugs"
+[ -s "$dir/bugs" ] || exit 1
 echo "$(wc -l <"$dir/rows") rows, named $(wc -l <"$dir/named") times"
 if [ -s "$dir/wrong" ] || [ ! -s "$dir/rows" ]; then
 	cat "$dir/wrong"
