@@ -61,28 +61,58 @@ bool does_not_block(void (*fn)(void *), void *arg)
 	return WAIT_UNTIL(atomic_load(&probe->state) == TEST_PROBE_DONE);
 }
 
-int test_count_in_dump(const char *text)
+static int count(const char *text, const char *part)
 {
-	int fd = memfd_create("dump", MFD_CLOEXEC), n = 0;
+	int n = 0;
+
+	for (; (text = strstr(text, part)); text += strlen(part))
+		n++;
+	return n;
+}
+
+// A dump of all goroutines, to be freed.
+static char *dump_all(void)
+{
+	int fd = memfd_create("dump", MFD_CLOEXEC);
 
 	tuza_dump(fd);
 	off_t bytes = lseek(fd, 0, SEEK_END);
 	char *dump = calloc(1, (size_t)bytes + 1);
-	if (pread(fd, dump, (size_t)bytes, 0) == bytes)
-		for (char *at = dump; (at = strstr(at, text)); at += strlen(text))
-			n++;
-	free(dump);
+	(void)!pread(fd, dump, (size_t)bytes, 0);
 	close(fd);
+	return dump;
+}
+
+int test_count_in_dump(const char *text)
+{
+	char *dump = dump_all();
+	int n = count(dump, text);
+
+	free(dump);
 	return n;
+}
+
+static bool are_parked(const char *reason, int n)
+{
+	char text[64], longer[64]; // "chan receive" is not "chan receive (nil chan)"
+	char *dump = dump_all();
+
+	snprintf(text, sizeof(text), "[%s", reason);
+	snprintf(longer, sizeof(longer), "[%s (", reason);
+	bool are = count(dump, text) - count(dump, longer) >= n;
+	free(dump);
+	return are;
 }
 
 bool wait_parked(const char *reason, int n)
 {
-	char text[64], longer[64]; // "chan receive" is not "chan receive (nil chan)"
+	int64_t soon = tuza_now() + 10 * TUZA_MILLISECOND;
+	tuza_statistics s;
 
-	snprintf(text, sizeof(text), "[%s", reason);
-	snprintf(longer, sizeof(longer), "[%s (", reason);
-	return WAIT_UNTIL(test_count_in_dump(text) - test_count_in_dump(longer) >= n);
+	// A dump costs far more than this look, which does not count threads of the program.
+	while (tuza_stats(&s), s.waiting < (size_t)n && tuza_now() < soon)
+		tuza_sleep(100 * TUZA_MICROSECOND);
+	return WAIT_UNTIL(are_parked(reason, n));
 }
 
 bool test_is_on_valgrind(void)
