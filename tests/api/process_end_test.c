@@ -46,6 +46,7 @@ static int run_until_it_says(
 	return result;
 }
 
+// X16
 TEST(deadline_kills_and_the_wait_says_so)
 {
 	tuza_process_state state;

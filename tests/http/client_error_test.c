@@ -131,6 +131,7 @@ static void cancel_when_asked(struct cancelling *c)
 	tuza_context_release(c->ctx);
 }
 
+// X16
 TEST(cancelling_ends_a_request_that_waits_for_headers)
 {
 	struct server s = {0};
