@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # tools/tour.sh BUILD: runs every example, saying first what it shows: the comment that opens its
-# source. Fails when one of them does.
+# source. In the order of examples/README.md, the pitfalls last. Fails when one of them does.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${1:-build/release}
@@ -35,9 +35,12 @@ title() {
 exec 4>&1 # standard output, inside the command substitution below
 count=0
 failures=
-for source in examples/*.c; do
-	[ -e "$source" ] || continue
-	name=$(basename "$source" .c)
+sources=$(sed '/^## The articles/q' examples/README.md | grep -oE '^\| \[[^]]*\]\([^)]*\.c\)' |
+	sed 's/.*(\(.*\))/\1/')
+for name in $sources; do
+	source=examples/$name
+	name=${name%.c}
+	[ -x "$build/examples/$name" ] || continue # what it needs is not there: curl, OpenSSL
 	count=$((count + 1))
 	printf '%s%s%s\n' "$bold" "$source" "$plain"
 	title "$source" | sed 's/^/# /; s/ $//'
