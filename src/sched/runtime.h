@@ -69,7 +69,6 @@ struct processor {
 	uint64_t id_next, id_end; // goroutine ids in hand
 	uint64_t created, ended;  // statistics: relaxed, only writer
 	uint64_t steals;          // the same: goroutines found at other processors
-	struct guess guess;
 	uint32_t soft_skip; // submissions left before the next one looks whether to wake (idle.c)
 	struct goroutine *free; // dead descriptors
 	uint32_t free_count;
@@ -78,6 +77,7 @@ struct processor {
 	struct processor *next_idle;  // guarded by runtime.lock
 	uint64_t parks;               // statistics: relaxed, only writer
 	uint64_t woken[EVENT_CAUSES]; // the same: goroutines that were put into its queue by events
+	struct guess guess;           // when it may not ask the kernel
 	uint32_t latency_skip;        // so many more are not measured (latency.c)
 	uint64_t latency_random;
 	uint64_t mutex_wait_total;           // ns; relaxed, only writer, as all of these
