@@ -118,7 +118,8 @@ bool look_outside_or_guess(struct processor *p)
 	if (!load_relaxed(&poller.machine) && guess_now(&p->guess)) // a hint
 		list = wake_whom(p->guess.other);
 	if (list) {
-		poller_note_look(p);
+		if (load_relaxed(&rt.idle_processor_count) != 0) // a hint: somebody might look
+			poller_note_look(p);
 		return put_from_outside(p, list);
 	}
 	list = poller_look(p);
