@@ -299,20 +299,42 @@ static void write_file(const struct recorder *r, struct writing w, bool on_own_s
 
 // ---- the environment ---------------------------------------------------------------------------
 
-static void end_by_environment(void)
+/*
+ * The file has all runs of the process so far: it is written anew at the end of each, and when the
+ * process ends for what came after. A program of very many short runs writes less often.
+ */
+enum { ENDS_WRITTEN = 100 };
+static const int64_t PAUSE_AFTER_THOSE = 1000000000;
+
+static bool by_environment_is_over; // to be busy
+
+static void write_by_environment(bool at_exit)
 {
+	static int64_t written_at; // to be busy, both
+	static int ends;
+
 	if (is_child_of_fork())
 		return; // the file is the parent's
 	struct section s = section_begin();
 
-	if (record_is_on(TRACE_FOR_ENVIRONMENT)) {
+	if (record_is_on(TRACE_FOR_ENVIRONMENT) &&
+		(at_exit || ends++ < ENDS_WRITTEN ||
+			clock_now() - written_at >= PAUSE_AFTER_THOSE)) {
 		report_lock(0);
-		write_file(&by_environment, (struct writing){.ends = TRACE_FOR_ENVIRONMENT}, true);
+		write_file(&by_environment,
+			(struct writing){.ends = at_exit ? TRACE_FOR_ENVIRONMENT : 0}, true);
 		report_unlock();
-		end_user(TRACE_FOR_ENVIRONMENT);
+		written_at = clock_now();
+	}
+	if (at_exit) {
+		by_environment_is_over = true;
+		if (record_is_on(TRACE_FOR_ENVIRONMENT))
+			end_user(TRACE_FOR_ENVIRONMENT);
 	}
 	section_end(s);
 }
+
+static void end_by_environment(void) { write_by_environment(true); }
 
 void trace_start_of_run(void)
 {
@@ -322,6 +344,10 @@ void trace_start_of_run(void)
 	if (!path || !*path)
 		return;
 	be_busy();
+	if (by_environment_is_over) {
+		be_idle();
+		return;
+	}
 	int error = start_recorder(&by_environment, TRACE_FOR_ENVIRONMENT,
 		&(tuza_flight_recorder_options){
 			.max_bytes = TRACE_BYTES,
@@ -335,7 +361,7 @@ void trace_start_of_run(void)
 		is_registered = atexit(end_by_environment) == 0;
 }
 
-void trace_end_of_run(void) { end_by_environment(); }
+void trace_end_of_run(void) { write_by_environment(false); }
 
 void trace_at_death(bool in_signal_handler)
 {

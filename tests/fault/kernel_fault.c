@@ -361,7 +361,7 @@ TEST_PLAIN(a_call_that_is_forbidden_is_done_without_or_told)
 	for (size_t i = 0; i < sizeof bans / sizeof bans[0]; i++) {
 		unsigned error = errors[i % 2];
 
-		if (!check_run(&bans[i], error, bans[i].works, 0))
+		if (!check_run(&bans[i], error, bans[i].works, bans[i].dies ? -1 : 0))
 			return;
 		if (bans[i].refused)
 			check_run(&bans[i], error, bans[i].refused, -(int)error);
