@@ -210,6 +210,7 @@ EXPORT int tuza_supervise(tuza_context *ctx, const tuza_supervisor_options *opti
 	s.next_pause = s.options.backoff;
 	s.random = tuza_id() ^ (uint64_t)tuza_now();
 	TUZA_DEFER(supervisor_end, &s); // on_failure may panic
+	// NOLINTNEXTLINE(clang-analyzer-*): it does not see that the deferred call frees
 	return supervise(&s);
 }
 
