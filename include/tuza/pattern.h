@@ -75,7 +75,8 @@ typedef int (*tuza_work_fn)(tuza_context *ctx, const void *in, void *out, void *
  * Has `workers` goroutines work on the values of `jobs` and send what they make to `results`, in
  * no order, then closes `results`.
  *
- *   workers  how many values are worked on at the same time.
+ *   workers  how many values are worked on at the same time, at most: once the pool is over, or the
+ *            jobs are drained, no more are started.
  *   jobs     whoever sends to it closes it. What is in it when the pool ends early stays there: its
  *            senders should watch the caller's context.
  *   results  closed by nobody else. NULL: work has no output.
@@ -97,7 +98,7 @@ int tuza_worker_pool(tuza_context *ctx, size_t workers, tuza_chan *jobs, tuza_ch
  * Calls fn(ctx, i, arg) for each i below `n`, at most `limit` of them at the same time; they begin
  * in order.
  *
- *   limit  SIZE_MAX: all at the same time.
+ *   limit  SIZE_MAX: all at the same time. Once the loop is over no more goroutines are started.
  *
  * Returns  0 when all have been called and returned 0; else the code of the first failure, after
  *          which none begins, or the context's, when it ended before the last one began. -ENOMEM if
