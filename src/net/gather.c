@@ -8,7 +8,9 @@
  * goroutine that would send becomes a *leader*: it leaves an open batch at its processor and lets
  * all who are in the ring go first, by a yield. Who would send meanwhile adds itself to the batch
  * and parks. When the leader's turn comes again it closes the batch, does all the sends by one
- * call, and wakes the others.
+ * call, and wakes the others; unless the batch was full before: then who filled it does. With a
+ * thousand connections in the ring nobody waits for all of them, and what is sent, and what a
+ * program keeps for it, is a batch's and still in the cache.
  *
  * The leader stays runnable all the time, in a run queue like any other: so nothing here needs the
  * scheduler's attention, whoever steals it or takes over its processor, and a batch waits no longer
@@ -47,12 +49,20 @@ struct gathered {
 	size_t count;
 	int fd;
 	ssize_t result;
+	bool done; // the leader's, guarded by the place's lock: somebody else has made its send
+};
+
+// When a leader gave way, on which thread, and what that had spent until then.
+struct gave_way {
+	const struct machine *thread;
+	int64_t spent;
 };
 
 // On the leader's stack.
 struct batch {
-	struct gathered *first, **end;
+	struct gathered *first, **end; // the leader is the first; NULL: somebody else makes them
 	uint32_t count;
+	struct gave_way before;
 };
 
 enum kernel_state { UNTRIED, HERE, NONE };
@@ -75,28 +85,7 @@ static ssize_t send_now(int fd, const void *bytes, size_t count)
 	return sys_send(fd, bytes, count, NULL, 0);
 }
 
-// ---- the others -------------------------------------------------------------------------------
-
-// Adds the caller to the batch that is open here, and waits. False: there is none.
-static bool join(struct place *p, struct gathered *mine)
-{
-	lock_acquire(&p->lock);
-	struct batch *b = p->open;
-	if (!b) {
-		lock_release(&p->lock);
-		return false;
-	}
-	*b->end = mine;
-	b->end = &mine->next;
-	if (++b->count == SYS_SENDS_MOST)
-		store_relaxed(&p->open, NULL); // under the lock
-	mine->g = goroutine_current();
-	mine->g->waiting = NULL; // it is in no queue that outlives a run
-	park_unlocking(&p->lock, WAIT_IO, NULL);
-	return true;
-}
-
-// ---- the leader -------------------------------------------------------------------------------
+// ---- a batch ----------------------------------------------------------------------------------
 
 // The kernel's object, for the caller alone; NULL: there is none, or it is in use.
 static struct sys_sends *take_kernel(struct place *p)
@@ -127,30 +116,34 @@ static void send_all(struct batch *b)
 	lock_release(&p->kernel_lock);
 }
 
-static void wake_others(struct batch *b)
+// All that wait but `mine`, the caller's own. The leader may not wait yet.
+static void wake_others(struct place *p, const struct batch *b, const struct gathered *mine)
 {
 	struct goroutine *woken = NULL, **end = &woken;
-	// The leader is the first. The link is read before the one that it is in may run.
+	// A link is read before the one that it is in may run.
 	for (struct gathered *one = b->first->next; one; one = one->next) {
+		if (one == mine)
+			continue;
 		*end = one->g;
 		end = &one->g->next;
+	}
+	if (b->first != mine) {
+		lock_acquire(&p->lock);
+		b->first->done = true;
+		if (b->first->g) {
+			*end = b->first->g;
+			end = &b->first->g->next;
+		}
+		lock_release(&p->lock); // its stack may be gone from here on
 	}
 	*end = NULL;
 	if (woken)
 		ready_list(woken);
 }
 
-// When a leader gave way, on which thread, and what that had spent until then.
-struct gave_way {
-	const struct machine *thread;
-	int64_t spent;
-};
-
-static struct gave_way give_way(void)
+static struct gave_way spent_until_now(void)
 {
-	struct gave_way before = {machine_current(), sys_own_cpu_time()};
-	yield_to_others();
-	return before;
+	return (struct gave_way){machine_current(), sys_own_cpu_time()};
 }
 
 // What the others took. It is the thread's own time: that it stood still because the kernel ran
@@ -162,11 +155,56 @@ static int64_t spent_since(struct gave_way before)
 	return sys_own_cpu_time() - before.spent;
 }
 
+// Makes the sends of a batch that nobody else knows of any more.
+static void finish(struct place *p, struct batch *b, const struct gathered *mine)
+{
+	gather_account_note(&p->account, b->count, spent_since(b->before));
+	send_all(b);
+	wake_others(p, b, mine);
+}
+
+// Needs: p->lock, which it drops.
+static void await_send(struct place *p, struct gathered *mine)
+{
+	mine->g = goroutine_current();
+	mine->g->waiting = NULL; // it is in no queue that outlives a run
+	park_unlocking(&p->lock, WAIT_IO, NULL);
+}
+
+// ---- the others -------------------------------------------------------------------------------
+
+// Adds the caller to the batch that is open here, and waits, or makes the sends if it is full now.
+// False: there is none.
+static bool join(struct place *p, struct gathered *mine)
+{
+	lock_acquire(&p->lock);
+	struct batch *b = p->open;
+	if (!b) {
+		lock_release(&p->lock);
+		return false;
+	}
+	*b->end = mine;
+	b->end = &mine->next;
+	if (++b->count < SYS_SENDS_MOST) {
+		await_send(p, mine);
+		return true;
+	}
+	struct batch full = *b;
+	b->first = NULL;
+	store_relaxed(&p->open, NULL); // under the lock
+	lock_release(&p->lock);
+	finish(p, &full, mine);
+	return true;
+}
+
+// ---- the leader -------------------------------------------------------------------------------
+
 static ssize_t lead(struct place *p, struct gathered *mine)
 {
-	struct batch b = {mine, &mine->next, 1};
+	struct batch b = {.first = mine, .end = &mine->next, .count = 1};
 	if (!gather_account_allows(&p->account))
 		return send_now(mine->fd, mine->bytes, mine->count);
+	b.before = spent_until_now();
 	lock_acquire(&p->lock);
 	bool is_first = !p->open; // processors may share a place
 	if (is_first)
@@ -174,14 +212,18 @@ static ssize_t lead(struct place *p, struct gathered *mine)
 	lock_release(&p->lock);
 	if (!is_first)
 		return send_now(mine->fd, mine->bytes, mine->count);
-	struct gave_way before = give_way();
+	yield_to_others();
 	lock_acquire(&p->lock);
-	if (p->open == &b)
-		store_relaxed(&p->open, NULL); // under the lock; now nobody else knows of it
-	lock_release(&p->lock);
-	gather_account_note(&p->account, b.count, spent_since(before));
-	send_all(&b);
-	wake_others(&b);
+	if (!b.first && !mine->done) {
+		await_send(p, mine);
+	} else if (!b.first) {
+		lock_release(&p->lock);
+	} else {
+		if (p->open == &b)
+			store_relaxed(&p->open, NULL); // under the lock; nobody else knows of it
+		lock_release(&p->lock);
+		finish(p, &b, mine);
+	}
 	return mine->result;
 }
 
