@@ -59,12 +59,21 @@ struct connection {
 	char remote[TUZA_ADDRESS_TEXT];
 };
 
+// Exchanges that found no room in the pool: where many sends are gathered (libtuza's net/gather.c),
+// hundreds are in use at a time, and then none.
+struct exchange_spares {
+	tuza_mutex lock;
+	struct exchange *first; // guarded by lock
+	size_t count;           // guarded by lock
+};
+
 struct tuza_http_server {
 	// constant
 	tuza_http_server_options options;
 	struct head_limits limits;
 	tuza_context *context;
 	tuza_pool inputs, exchanges;
+	struct exchange_spares spares;
 
 	// any goroutine, atomic
 	uint32_t draining; // shut down or closed
@@ -136,6 +145,8 @@ struct tuza_http_writer {
 // ---- both --------------------------------------------------------------------------------------
 
 struct exchange {
+	tuza_http_server *server;
+	struct exchange *next; // among the spares
 	struct connection *connection;
 	int64_t started;     // for the access log, if there is one
 	struct input *input; // the connection's
@@ -148,7 +159,9 @@ struct exchange {
 
 // For the server's pool, `arg` is the server. NULL: no memory.
 void *exchange_new(void *arg);
-void exchange_free(void *exchange);
+void exchange_drop(void *exchange);
+// After the pool was freed.
+void exchange_spares_free(struct exchange_spares *spares);
 
 // The same for input.
 void *input_new(void *arg);

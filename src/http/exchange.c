@@ -8,31 +8,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { FIELDS_AT_FIRST = 100 };
+enum {
+	FIELDS_AT_FIRST = 100,
+	SPARES_MOST = 1024, // 14 MB; a guess
+};
 
-void *exchange_new(void *arg)
+static void exchange_free(struct exchange *x)
 {
-	tuza_http_server *server = arg;
-	struct exchange *x = calloc(1, sizeof *x);
-	size_t fields =
-		server->limits.fields < FIELDS_AT_FIRST ? server->limits.fields : FIELDS_AT_FIRST;
-	if (!x)
-		return NULL;
-	x->request.head.fields = malloc((fields + 1) * sizeof *x->request.head.fields);
-	if (!x->request.head.fields) {
-		exchange_free(x);
-		return NULL;
-	}
-	x->request.head.room = fields;
-	x->request.exchange = x;
-	x->writer.exchange = x;
-	x->date_second = -1;
-	return x;
-}
-
-void exchange_free(void *exchange)
-{
-	struct exchange *x = exchange;
 	arena_reset(&x->request.arena);
 	text_reset(&x->request.trailers, 0);
 	text_reset(&x->writer.headers, 0);
@@ -40,6 +22,61 @@ void exchange_free(void *exchange)
 	text_reset(&x->writer.head, 0);
 	free(x->request.head.fields);
 	free(x);
+}
+
+static struct exchange *take_spare(struct exchange_spares *spares)
+{
+	tuza_mutex_lock(&spares->lock);
+	struct exchange *x = spares->first;
+	if (x) {
+		spares->first = x->next;
+		spares->count--;
+	}
+	tuza_mutex_unlock(&spares->lock);
+	return x;
+}
+
+void *exchange_new(void *arg)
+{
+	tuza_http_server *server = arg;
+	struct exchange *x = take_spare(&server->spares);
+	size_t fields =
+		server->limits.fields < FIELDS_AT_FIRST ? server->limits.fields : FIELDS_AT_FIRST;
+	if (x || !(x = calloc(1, sizeof *x)))
+		return x;
+	x->request.head.fields = malloc((fields + 1) * sizeof *x->request.head.fields);
+	if (!x->request.head.fields) {
+		exchange_free(x);
+		return NULL;
+	}
+	x->server = server;
+	x->request.head.room = fields;
+	x->request.exchange = x;
+	x->writer.exchange = x;
+	x->date_second = -1;
+	return x;
+}
+
+void exchange_drop(void *exchange)
+{
+	struct exchange *x = exchange;
+	struct exchange_spares *spares = &x->server->spares;
+	tuza_mutex_lock(&spares->lock);
+	bool kept = spares->count < SPARES_MOST;
+	if (kept) {
+		x->next = spares->first;
+		spares->first = x;
+		spares->count++;
+	}
+	tuza_mutex_unlock(&spares->lock);
+	if (!kept)
+		exchange_free(x);
+}
+
+void exchange_spares_free(struct exchange_spares *spares)
+{
+	for (struct exchange *x; (x = take_spare(spares));)
+		exchange_free(x);
 }
 
 void *input_new(void *arg)

@@ -54,7 +54,7 @@ EXPORT tuza_http_server *tuza_http_server_new(const tuza_http_server_options *op
 	s->limits.bytes = limit_of(or_default(o->max_header_bytes, 64 << 10));
 	s->limits.fields = limit_of(or_default(o->max_headers, 100));
 	s->inputs = (tuza_pool){.make = input_new};
-	s->exchanges = (tuza_pool){.make = exchange_new, .arg = s, .drop = exchange_free};
+	s->exchanges = (tuza_pool){.make = exchange_new, .arg = s, .drop = exchange_drop};
 	list_init(&s->connections);
 	list_init(&s->listeners);
 	s->context = tuza_context_with_cancel(o->context ? o->context : tuza_context_background());
@@ -239,6 +239,7 @@ EXPORT void tuza_http_server_free(tuza_http_server *server)
 		tuza_cond_wait(&server->fewer, &server->lock);
 	tuza_mutex_unlock(&server->lock);
 	tuza_pool_free(&server->exchanges);
+	exchange_spares_free(&server->spares);
 	tuza_pool_free(&server->inputs);
 	tuza_context_free(server->context);
 	free(server);
