@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Many goroutines that send at the same time: their sends may become one system call
+ * Many goroutines that send at the same time: their sends may become one system call, or two
  * (net/gather.c), and nobody can tell. All of them wait for a channel to close, so that they are in
  * the run queue together when they write.
  */
@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <tuza/chan.h>
 
-enum { ENDS = 40 };
+enum { ENDS = 100 }; // more than a system call takes
 
 struct group {
 	tuza_chan *begin; // closed: everybody writes
@@ -108,7 +108,7 @@ static void check_bytes(const char *network, const char *address)
 	struct group *g = malloc(sizeof *g);
 
 	group_make(g, network, address);
-	g->turns = 60;
+	g->turns = 30;
 	tuza_waitgroup_add(&g->left, ENDS);
 	for (int i = 0; i < ENDS; i++)
 		TUZA_GO(receive_pieces, g, i);
