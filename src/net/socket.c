@@ -59,17 +59,12 @@ static ssize_t socket_read(struct conn *c, void *bytes, size_t count, tuza_addre
 {
 	uint64_t seen;
 	ssize_t n;
-	bool waited = false;
-	for (;; waited = true) {
+	do {
 		int error = netpoll_begin(c->poll, c->generation, NETPOLL_READ, &seen);
 		if (error)
 			return error;
 		n = is_drained(c, seen) ? -EAGAIN : receive(c, bytes, count, from);
-		if (!conn_again(c, NETPOLL_READ, seen, &n))
-			break;
-	}
-	if (waited && n > 0)
-		netpoll_found(c->poll, c->generation);
+	} while (conn_again(c, NETPOLL_READ, seen, &n));
 	c->drained = n > 0 && (size_t)n < count ? seen : NETPOLL_NONE;
 	return n;
 }

@@ -384,7 +384,7 @@ struct goroutine *idle_find(struct machine *m)
 		if (g)
 			return g;
 	}
-	if (look_outside_or_guess(p))
+	if (look_outside(p))
 		return schedule_get_local(p);
 
 	bool spun = false;

@@ -11,9 +11,7 @@
 #include "sched/look.h"
 
 #include "sched/global_queue.h"
-#include "sched/guess.h"
 #include "sched/idle.h"
-#include "sched/netpoll.h"
 #include "sched/park.h"
 #include "sched/poller.h"
 #include "sched/processor.h"
@@ -93,38 +91,14 @@ bool look_at_timers(struct processor *p, uint32_t start, uint32_t count, int64_t
 	return any;
 }
 
-static bool put_from_outside(struct processor *p, struct goroutine *list)
+bool look_outside(struct processor *p)
 {
+	struct goroutine *list = poller_look(p);
 	if (!list)
 		return false;
 	schedule_put_list(p, list, EVENT_BY_NETPOLL);
 	idle_share(p);
 	return true;
-}
-
-bool look_outside(struct processor *p) { return put_from_outside(p, poller_look(p)); }
-
-static struct goroutine *wake_whom(struct guess_whom whom)
-{
-	struct goroutine *list = NULL;
-	*netpoll_event(whom.n, whom.generation, NETPOLL_READ, &list) = NULL;
-	return list;
-}
-
-bool look_outside_or_guess(struct processor *p)
-{
-	struct goroutine *list = NULL;
-	// Nobody guesses while another one waits in the kernel, and is woken by what comes.
-	if (!load_relaxed(&poller.machine) && guess_now(&p->guess)) // a hint
-		list = wake_whom(p->guess.other);
-	if (list) {
-		if (load_relaxed(&rt.idle_processor_count) != 0) // a hint: somebody might look
-			poller_note_look(p);
-		return put_from_outside(p, list);
-	}
-	list = poller_look(p);
-	guess_learn(&p->guess, list && !list->next ? list : NULL);
-	return put_from_outside(p, list);
 }
 
 struct goroutine *look_for_work(struct machine *m, struct processor *p)

@@ -19,7 +19,4 @@ bool look_at_timers(struct processor *p, uint32_t start, uint32_t count, int64_t
 // which the caller owns. True if there were any.
 bool look_outside(struct processor *p);
 
-// The same for a processor that has nothing else to do. It may guess what the kernel would say.
-bool look_outside_or_guess(struct processor *p);
-
 #endif

@@ -385,13 +385,6 @@ int netpoll_wait_fd(int fd, uint32_t directions, int64_t deadline)
 	}
 }
 
-void netpoll_found(struct netpoll *n, uint32_t generation)
-{
-	struct machine *m = machine_current();
-	if (m->processor)
-		guess_note(&m->processor->guess, (struct guess_whom){n, generation, m->current});
-}
-
 bool netpoll_gathers(void) { return config.gathers; }
 
 // ---- the end of the runtime -------------------------------------------------------------------

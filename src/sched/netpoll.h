@@ -135,9 +135,6 @@ MUST_USE int netpoll_wait_fd(int fd, uint32_t directions, int64_t deadline);
 int netpoll_set_deadline(
 	struct netpoll *n, uint32_t generation, uint32_t directions, int64_t deadline);
 
-// Tells that an operation for which the caller had waited has found something to read (guess.h).
-void netpoll_found(struct netpoll *n, uint32_t generation);
-
 // Counts an event and wakes who waits for it.
 void netpoll_signal(struct netpoll *n, uint32_t generation, uint32_t directions);
 

@@ -77,7 +77,7 @@ static void is_here(void *frame, size_t bytes)
 	(void)VALGRIND_MAKE_MEM_UNDEFINED(frame, bytes);
 }
 
-void poller_note_look(const struct processor *p)
+static void note_look(const struct processor *p)
 {
 	store_relaxed(&poller.looked_at, clock_now()); // hints, both
 	if (p)
@@ -94,7 +94,7 @@ struct goroutine *poller_look(const struct processor *p)
 	struct sys_poll_event events[SYS_POLL_BATCH];
 	is_here(events, sizeof events);
 	int count = sys_poller_wait(&poller.kernel, events, 0);
-	poller_note_look(p);
+	note_look(p);
 	store_relaxed(&poller.looking, 0); // nothing is ordered by it
 	return deliver(events, count);
 }

@@ -45,9 +45,6 @@ void poller_leave_to_parent(void);
 // another one looks, or waits and has a processor to run them.
 struct goroutine *poller_look(const struct processor *p);
 
-// p's owner knows without a look what it would find (guess.h).
-void poller_note_look(const struct processor *p);
-
 // The owner of a processor other than `but` looked a moment ago. It will look again when it has run
 // what it found, so what comes until then is for it: with one message at a time, two that look are
 // slower than one. A hint.

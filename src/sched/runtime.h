@@ -17,7 +17,6 @@
 #include "sched/latency.h"
 #include "sched/lock.h"
 #include "sched/park.h"
-#include "sched/guess.h"
 #include "sched/runq.h"
 #include "sched/timer_heap.h"
 #include "sys/poller.h"
@@ -77,7 +76,6 @@ struct processor {
 	struct processor *next_idle;  // guarded by runtime.lock
 	uint64_t parks;               // statistics: relaxed, only writer
 	uint64_t woken[EVENT_CAUSES]; // the same: goroutines that were put into its queue by events
-	struct guess guess;           // when it may not ask the kernel
 	uint32_t latency_skip;        // so many more are not measured (latency.c)
 	uint64_t latency_random;
 	uint64_t mutex_wait_total;           // ns; relaxed, only writer, as all of these

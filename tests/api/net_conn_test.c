@@ -383,7 +383,6 @@ static void ask(tuza_conn *conn, int turns)
 	}
 }
 
-// The runtime comes to know whose turn it is, and wakes the other one without asking the kernel.
 TEST(two_that_answer_each_other_keep_nobody_from_what_came_for_him)
 {
 	int processors = tuza_gomaxprocs(1), turns = 0;
@@ -408,39 +407,5 @@ TEST(two_that_answer_each_other_keep_nobody_from_what_came_for_him)
 	WAIT_UNTIL(done);
 	CHECK_EQ(tuza_conn_close(p.b), 0);
 	close_pair(&q);
-	tuza_gomaxprocs(processors);
-}
-
-static int64_t cpu_time(void)
-{
-	struct timespec t;
-
-	CHECK_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
-	return t.tv_sec * TUZA_SECOND + t.tv_nsec;
-}
-
-// Whose turn it would be is woken for nothing once, not again and again.
-TEST(who_is_not_answered_waits_without_work_and_until_its_deadline)
-{
-	int processors = tuza_gomaxprocs(1);
-	struct pair p = pair_of(0);
-	atomic_int done = 0;
-	int64_t least = INT64_MAX;
-	char byte;
-
-	TUZA_GO(answer, p.b, &done);
-	for (int round = 0; round < 2; round++) {
-		ask(p.a, 60);
-		int64_t spent = cpu_time();
-		CHECK_EQ(tuza_conn_set_read_deadline(p.a, tuza_now() + 100 * MS), 0);
-		CHECK_EQ(tuza_conn_read(p.a, &byte, 1), TUZA_EIOTIMEOUT);
-		CHECK_EQ(tuza_conn_set_read_deadline(p.a, 0), 0);
-		spent = cpu_time() - spent;
-		least = spent < least ? spent : least;
-	}
-	CHECK(least < 50 * MS);
-	CHECK_EQ(tuza_conn_close(p.a), 0);
-	WAIT_UNTIL(done);
-	CHECK_EQ(tuza_conn_close(p.b), 0);
 	tuza_gomaxprocs(processors);
 }
