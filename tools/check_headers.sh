@@ -6,7 +6,6 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-failed=0
 # compile LANGUAGE COMPILER FLAG...
 compile() {
 	language=$1
@@ -14,9 +13,9 @@ compile() {
 	shift 2
 	command -v "$compiler" >/dev/null || {
 		echo "$compiler is missing"
-		failed=1
-		return
+		return 1
 	}
+	failed=0
 	for header in include/tuza/*.h; do
 		echo "#include <tuza/$(basename "$header")>" |
 			"$compiler" -x "$language" "$@" -Wall -Wextra -Wpedantic -Wshadow -Werror \
@@ -25,14 +24,24 @@ compile() {
 			failed=1
 		}
 	done
+	return $failed
 }
 
+compilers=
 for standard in c11 gnu11 gnu17; do
-	compile c gcc -std=$standard -Wmissing-prototypes
-	compile c clang -std=$standard -Wmissing-prototypes
+	for compiler in gcc clang; do
+		compile c $compiler -std=$standard -Wmissing-prototypes &
+		compilers="$compilers $!"
+	done
 done
 for standard in c++17 gnu++17; do
-	compile c++ g++ -std=$standard
-	compile c++ clang++ -std=$standard
+	for compiler in g++ clang++; do
+		compile c++ $compiler -std=$standard &
+		compilers="$compilers $!"
+	done
+done
+failed=0
+for one in $compilers; do
+	wait "$one" || failed=1
 done
 exit $failed
