@@ -45,9 +45,8 @@ enum {
 	LATE_TIMER_NS = 500000,
 	NO_POLLER_NS =
 		100000, // then an idle machine is woken to poll: a few wake-ups' worth, a guess
-	NO_LOOK_NS = 10000000,       // Go: sysmon looks itself
-	UNPOLLED_LEAST_NS = 1000000, // how late a poller may be woken: a guess
-	UNPOLLED_MOST_NS = 4000000,  // the same where somebody looks all the time
+	NO_LOOK_NS = 10000000,           // Go: sysmon looks itself
+	LOOK_MOST_UNPOLLED_NS = 1000000, // how late a poller may be woken: a guess
 	SCAVENGE_EVERY_NS = 100000000,
 	ADJUST_EVERY_NS = 1000000000, // Go: GOMAXPROCS is adjusted once a second at most
 	SCAVENGE_STACKS = 512,        // per round: about half a millisecond
@@ -62,8 +61,7 @@ static const int64_t REPORT_ASLEEP_NS = 10000000000;
 static struct {
 	int64_t next_scavenge;
 	int64_t next_adjust;
-	int64_t unpolled_delay; // until the next look while nobody waits in the kernel
-	int64_t asleep_since;   // all goroutines have been asleep since then; 0: they are not
+	int64_t asleep_since; // all goroutines have been asleep since then; 0: they are not
 	uint64_t asleep_created;
 	bool reported;
 	bool on_own_thread;
@@ -112,14 +110,7 @@ static bool is_unpolled(void)
 
 static void look_if_nobody_polls(int64_t now)
 {
-	bool neglected = poller_is_neglected(now, NO_POLLER_NS);
-	// Where those at work look all the time, the monitor need not: with short answers one in a
-	// hundred would be held up by it if it came each millisecond.
-	if (neglected || !is_unpolled())
-		monitor.unpolled_delay = UNPOLLED_LEAST_NS;
-	else if (monitor.unpolled_delay < UNPOLLED_MOST_NS)
-		monitor.unpolled_delay *= 2;
-	if (!neglected)
+	if (!poller_is_neglected(now, NO_POLLER_NS))
 		return;
 	if (load_relaxed(&rt.idle_processor_count) != 0) { // hint
 		idle_wake();
@@ -301,7 +292,6 @@ static sys_thread monitor_thread;
 void monitor_run(const uint32_t *until)
 {
 	memset(&monitor, 0, sizeof monitor);
-	monitor.unpolled_delay = UNPOLLED_LEAST_NS;
 	deadlock_reset();
 	monitor.on_own_thread = until == &rt.monitor_stop;
 	int64_t delay = LOOK_FIRST_NS;
@@ -344,8 +334,8 @@ void monitor_run(const uint32_t *until)
 			delay = delay * 2 < LOOK_MOST_NS ? delay * 2 : LOOK_MOST_NS;
 		else if (quiet <= QUIET_LOOKS)
 			delay = LOOK_FIRST_NS;
-		if (delay > monitor.unpolled_delay && is_unpolled())
-			delay = monitor.unpolled_delay;
+		if (delay > LOOK_MOST_UNPOLLED_NS && is_unpolled())
+			delay = LOOK_MOST_UNPOLLED_NS;
 		// Who was late shall not have to wait for the next look as well, if all are hogs.
 		if (fires && load_relaxed(&rt.idle_processor_count) == 0) { // a hint
 			delay = LOOK_FIRST_NS;
