@@ -124,8 +124,10 @@ TUZA_PART_INLINE_ bool tuza_reader_enter_(const uint64_t *state, uint64_t seen)
 	uint32_t slot = tuza_reader_slot_(state);
 
 	TUZA_READER_LINE_TO_(line);
-	if (!TUZA_LIKELY_(!__atomic_load_n(&line->told, __ATOMIC_RELAXED) &&
-			  !__atomic_load_n(&line->entries[slot], __ATOMIC_RELAXED)))
+	if (!TUZA_LIKELY_(__atomic_load_n(&line->entries[slot], __ATOMIC_RELAXED) == 0))
+		return false;
+	TUZA_READER_STEP_(); // (reader-slots) it may be free because its reader was moved just now
+	if (!TUZA_LIKELY_(__atomic_load_n(&line->told, __ATOMIC_RELAXED) == 0))
 		return false;
 	TUZA_READER_STEP_();
 	__atomic_store_n(&line->entries[slot], tuza_reader_entry_(state, seen), __ATOMIC_RELAXED);

@@ -21,7 +21,8 @@
  * (reader-slots) What no reader is overlooked by, and none is counted twice:
  *
  *   reader comes                  reader leaves                writer
- *     1. nobody told the line       1. the entry is there        1. clear BIASED, tell all lines
+ *     1. the slot is free, and      1. the entry is there        1. clear BIASED, tell all lines
+ *        nobody told the line
  *     2. write the entry            2. clear it                  2. membarrier
  *     3. BIASED is set, or undo     3. nobody told the line,     3. count the entries, clear each,
  *                                      or ask: am I out?            and tell its line so

@@ -54,7 +54,10 @@ static struct bucket readers = BUCKET_INIT; // its own lock is not used
 static struct wait waits[LOCKERS];
 static struct tuza_reader_line_ lines[THREADS];
 static pthread_mutex_t lines_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t state;
+// Both have the same slot in a line. The other one has no writers, but its readers are counted now
+// and then.
+static uint64_t state __attribute__((aligned(4096)));
+static uint64_t other __attribute__((aligned(4096)));
 static uint64_t era;      // atomic
 static int first, second; // plain: written by writers, always both
 static int written;       // atomic: turns of writers that had the lock
@@ -190,29 +193,29 @@ static void pass_on(void)
 	release_list(list);
 }
 
-static void count_slots(void)
+static void count_slots(uint64_t *word)
 {
 	pthread_mutex_lock(&writers.lock);
 	pthread_mutex_lock(&lines_lock);
-	uint64_t seen = reader_slots_close(&state, lines, THREADS);
+	uint64_t seen = reader_slots_close(word, lines, THREADS);
 	if (seen & RWMUTEX_SLOTS) {
 		barrier_in_all_threads();
 		turn_pause();
-		reader_slots_count(&state, seen, lines, THREADS);
+		reader_slots_count(word, seen, lines, THREADS);
 	}
 	pthread_mutex_unlock(&lines_lock);
 	pthread_mutex_unlock(&writers.lock);
 }
 
-static void runlock_counted(void)
+static void runlock_counted(uint64_t *word)
 {
 	uint64_t seen;
 
-	while (!rwmutex_state_runlock(&state, &seen)) {
+	while (!rwmutex_state_runlock(word, &seen)) {
 		assert(seen & RWMUTEX_SLOTS);
-		if (reader_slots_look(&state, seen, lines, THREADS) == 0)
-			count_slots();
-		else if (rwmutex_state_overdraw(&state, seen))
+		if (reader_slots_look(word, seen, lines, THREADS) == 0)
+			count_slots(word);
+		else if (rwmutex_state_overdraw(word, seen))
 			return;
 	}
 	if (rwmutex_was_last(seen))
@@ -231,17 +234,17 @@ static void runlock(bool elsewhere)
 		return;
 	}
 	if (elsewhere || !(seen & RWMUTEX_SLOTS) || !tuza_reader_leave_(&state, seen))
-		runlock_counted();
+		runlock_counted(&state);
 }
 
 // A reader that is counted lets others use slots.
-static void bias(void)
+static void bias(uint64_t *word)
 {
 	uint64_t next = add_relaxed(&era, 1) % 0xffff + 1;
 
 	turn_pause();
 	pthread_mutex_lock(&writers.lock);
-	reader_slots_begin(&state, next);
+	reader_slots_begin(word, next);
 	pthread_mutex_unlock(&writers.lock);
 }
 
@@ -261,11 +264,11 @@ static bool rlock(struct wait *c)
 	seen = rwmutex_state_rlock(&state);
 	if (!(seen & (RWMUTEX_WRITER | RWMUTEX_WAITING))) {
 		if (!(seen & RWMUTEX_SLOTS))
-			bias();
+			bias(&state);
 		return true;
 	}
 	turn_pause();
-	runlock_counted();
+	runlock_counted(&state);
 	while (!rwmutex_state_try_rlock(&state)) {
 		pthread_mutex_lock(&writers.lock);
 		if (c->cancelled) {
@@ -293,7 +296,7 @@ static bool wlock(struct wait *c)
 		uint64_t seen = load_relaxed(&state);
 		assert(!rwmutex_is_overdrawn(seen));
 		if (seen & RWMUTEX_SLOTS) {
-			count_slots();
+			count_slots(&state);
 			continue;
 		}
 		turn_pause();
@@ -359,6 +362,21 @@ static struct wait *turn_begin(void *number)
 	return c;
 }
 
+static void read_other(void)
+{
+	uint64_t seen = load_relaxed(&other);
+
+	if (!(seen & RWMUTEX_BIASED) || !tuza_reader_enter_(&other, seen)) {
+		seen = rwmutex_state_rlock(&other);
+		if (!(seen & RWMUTEX_SLOTS))
+			bias(&other);
+	}
+	turn_pause();
+	seen = load_relaxed(&other);
+	if (!(seen & RWMUTEX_SLOTS) || !tuza_reader_leave_(&other, seen))
+		runlock_counted(&other);
+}
+
 static void *read_turns(void *number)
 {
 	own_line = &lines[(intptr_t)number];
@@ -371,6 +389,8 @@ static void *read_turns(void *number)
 		turn_pause();
 		(void)sub_relaxed(&left, 1);
 		runlock(i % 3 == 0);
+		if (i % 2)
+			read_other();
 	}
 	return NULL;
 }
@@ -388,6 +408,8 @@ static void *write_turns(void *number)
 		second++;
 		add_relaxed(&written, 1);
 		// If it is: all others have let go of the lock, though maybe not returned.
+		if (i % 4 == 0)
+			count_slots(&other);
 		bool last = sub_relaxed(&left, 1) == 1;
 		wunlock();
 		if (last) {
@@ -419,13 +441,15 @@ static void one_round(void)
 #else
 	turns = turns == TURNS ? HURRIED_TURNS : TURNS;
 #endif
-	state = 0;
+	state = other = 0;
 	first = second = written = 0;
 	left = LOCKERS * turns;
 	poisoned = false;
 	model_run(threads, THREADS);
 	if (!poisoned)
-		count_slots();
+		count_slots(&state);
+	count_slots(&other);
+	assert(other == 0);
 	assert(first == written && second == written);
 	assert(state == (poisoned ? POISON : 0));
 	for (int i = 0; i < THREADS; i++) {
