@@ -53,22 +53,23 @@ static int count_children(void)
 	return n;
 }
 
-static void write_once_it_waits(int fd)
+static void write_once_it_waits(void *fds)
 {
 	wait_parked("IO wait", 1);
-	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(write(((int *)fds)[1], "x", 1), 1);
 }
 
 // The runtime's own descriptors are there from now on. A child alone does not see to that: it may
 // have ended before anybody came to wait for it.
 static void start_poller(void)
 {
+	tuza_waitgroup writer = {0};
 	int fds[2];
 
 	CHECK_EQ(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
-	TUZA_GO(write_once_it_waits, fds[1]);
+	tuza_waitgroup_go(&writer, write_once_it_waits, fds);
 	CHECK_EQ(tuza_wait_fd(fds[0], POLLIN, 0), POLLIN);
-	WAIT_UNTIL(tuza_num_goroutine() == 1);
+	tuza_waitgroup_wait(&writer);
 	tuza_close(fds[0]);
 	tuza_close(fds[1]);
 }
