@@ -171,6 +171,10 @@ struct site *site_start(void)
 {
 	char at[TUZA_ADDRESS_TEXT], pattern[64];
 	struct site *s = calloc(1, sizeof *s);
+	// The first traceback reads the program's debug information, which takes longer than a page
+	// may on a busy machine: not while a page panics.
+	char text[64];
+	(void)tuza_stack(text, sizeof text);
 	if (!s || tuza_listen("tcp", "127.0.0.1:0", &s->listener) != 0) {
 		free(s);
 		return NULL;
