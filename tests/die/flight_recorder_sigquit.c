@@ -10,13 +10,18 @@
 #include <tuza/tuza.h>
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
+
+static atomic_int yields;
 
 static void yield_for_ever(void *arg)
 {
 	(void)arg;
-	for (;;)
+	for (;;) {
 		tuza_yield();
+		atomic_fetch_add(&yields, 1);
+	}
 }
 
 static int program(void *arg)
@@ -28,7 +33,8 @@ static int program(void *arg)
 		return 1;
 	tuza_go(yield_for_ever, NULL);
 	tuza_go(yield_for_ever, NULL);
-	tuza_sleep(20 * TUZA_MILLISECOND);
+	for (int seen = atomic_load(&yields); atomic_load(&yields) - seen < 1000;)
+		tuza_sleep(TUZA_MILLISECOND);
 	kill(getpid(), SIGQUIT);
 	tuza_sleep(20 * TUZA_SECOND);
 	return 0;
