@@ -110,6 +110,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 		d->socket_error = errno; // which libcurl does not look at
 		return CURL_SOCKET_BAD;
 	}
+	d->socket_error = 0; // another family's
 	unsigned char *watch = watch_of(d, fd);
 	if (watch)
 		*watch = WATCH_OPENED;
