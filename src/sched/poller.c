@@ -116,7 +116,7 @@ bool poller_is_looked_after(const struct processor *but, int64_t now)
 	if (now - load_relaxed(&poller.looked_at) >= LOOKS_AGAIN_NS)
 		return false;
 	const struct processor *p = processor_at(load_relaxed(&poller.looked_by));
-	return p != but && load_relaxed(&p->status) == PROCESSOR_RUNNING;
+	return p && p != but && load_relaxed(&p->status) == PROCESSOR_RUNNING;
 }
 
 bool poller_is_neglected(int64_t now, int64_t ns)
