@@ -109,8 +109,8 @@ TUZA_PART_INLINE_ uint32_t tuza_reader_slot_(const uint64_t *state)
 }
 
 /*
- * What stands for a reader of the lock whose word was `seen`: its address, 47 bits in programs, and
- * above it the era. Between both there are flags, which are the same in all entries.
+ * What stands for a reader of the lock whose word was `seen`: its address, 48 bits in programs, and
+ * above it the era. Where both meet there are flags, which are the same in all entries.
  */
 TUZA_PART_INLINE_ uint64_t tuza_reader_entry_(const uint64_t *state, uint64_t seen)
 {

@@ -16,7 +16,8 @@ enum { LINES_MOST = 1024 };
  */
 static struct {
 	struct lock lock; // behind that of any bucket
-	uint32_t used;    // of so many some have been taken; written under the lock, only grows
+	uint32_t used;    // of so many some have been taken; guarded by the lock, only grows
+	uint32_t taken;   // so many; written under the lock, read without it as a hint
 	pthread_key_t key;
 	bool has_key;
 	struct tuza_reader_line_ all[LINES_MOST]; // untouched ones cost no memory
@@ -33,6 +34,7 @@ static void thread_ends(void *line)
 	tuza_reader_line_ = &nobodys;
 	lock_acquire(&lines.lock);
 	mine->taken = 0;
+	store_relaxed(&lines.taken, lines.taken - 1); // a hint
 	lock_release(&lines.lock);
 }
 
@@ -45,8 +47,9 @@ static struct tuza_reader_line_ *take(void)
 		if (lines.all[i].taken)
 			continue;
 		lines.all[i].taken = 1;
+		store_relaxed(&lines.taken, lines.taken + 1); // a hint
 		if (i >= lines.used)
-			store_relaxed(&lines.used, i + 1); // read under the lock, or as a hint
+			lines.used = i + 1;
 		return &lines.all[i];
 	}
 	return NULL;
@@ -75,7 +78,7 @@ bool reader_lines_work(void) { return sys_membarrier_works(); }
 
 NOINLINE void reader_lines_listen(void)
 {
-	if (tuza_reader_line_ == &nobodys)
+	if (tuza_reader_line_ == &nobodys && load_relaxed(&lines.taken) < LINES_MOST) // a hint
 		get_line();
 	struct tuza_reader_line_ *line = tuza_reader_line_;
 	if (line == &nobodys || load_relaxed(&line->told) == 0) // looked at again by the next lock
@@ -96,9 +99,12 @@ void reader_lines_count(uint64_t *state)
 	lock_release(&lines.lock);
 }
 
-uint64_t reader_lines_look(const uint64_t *state, uint64_t seen)
+bool reader_lines_have(const uint64_t *state, uint64_t era)
 {
-	return reader_slots_look(state, seen, lines.all, load_relaxed(&lines.used)); // a hint
+	lock_acquire(&lines.lock);
+	bool have = reader_slots_have(state, era, lines.all, lines.used);
+	lock_release(&lines.lock);
+	return have;
 }
 
 EXPORT bool tuza_reader_undo_(struct tuza_reader_line_ *line, uint32_t slot)

@@ -18,7 +18,7 @@ void reader_lines_listen(void);
 // microseconds slower. Needs: the bucket's lock.
 void reader_lines_count(uint64_t *state);
 
-// How many readers stand in slots of the lock; of a moment ago. `seen`: its word.
-uint64_t reader_lines_look(const uint64_t *state, uint64_t seen);
+// Whether there are entries of a lock with that word in that era.
+bool reader_lines_have(const uint64_t *state, uint64_t era);
 
 #endif

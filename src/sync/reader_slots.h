@@ -11,12 +11,11 @@
  * A writer does not wait for slots. It clears BIASED, tells all lines, makes every thread pass a
  * barrier, then *moves* whom it finds into the count, and goes on as with counted readers. So who
  * comes back to a slot and finds its entry gone holds a counted lock. Readers are interchangeable:
- * one that unlocks on another thread is counted off, in the place of whoever finds its entry on the
- * first thread (the count may be below zero meanwhile). What counts is that count and entries
- * together are the readers.
+ * one that unlocks on another thread is counted off in another's place, or has all counted if
+ * nobody is. What counts is that count and entries together are the readers.
  *
  * An entry names the lock's address and the era in which it was made: one that was left behind by a
- * lock whose memory is used anew means nothing to the new one.
+ * lock whose memory is used anew means nothing to the new one, which has other eras.
  *
  * (reader-slots) What no reader is overlooked by, and none is counted twice:
  *
@@ -74,16 +73,18 @@ static inline uint64_t reader_slots_close(
 	return seen;
 }
 
-// How many readers stand in slots; of a moment ago. `seen`: the lock's word.
-static inline uint64_t reader_slots_look(
-	const uint64_t *state, uint64_t seen, const struct tuza_reader_line_ *lines, uint32_t n)
+// Whether there are entries of a lock with that word in that era: it must not begin again then.
+static inline bool reader_slots_have(
+	const uint64_t *state, uint64_t era, const struct tuza_reader_line_ *lines, uint32_t n)
 {
 	uint32_t slot = tuza_reader_slot_(state);
-	uint64_t entry = tuza_reader_entry_(state, seen), count = 0;
+	uint64_t entry =
+		tuza_reader_entry_(state, RWMUTEX_BIASED | RWMUTEX_SLOTS | era * RWMUTEX_ERA);
 
 	for (uint32_t i = 0; i < n; i++)
-		count += load_relaxed(&lines[i].entries[slot]) == entry; // a hint
-	return count;
+		if (load_relaxed(&lines[i].entries[slot]) == entry) // nobody makes new ones
+			return true;
+	return false;
 }
 
 /*

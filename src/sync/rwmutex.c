@@ -76,8 +76,13 @@ static void forget_dropped(tuza_rwmutex *rw)
 // The caller is a reader, and counted.
 static NOINLINE void bias(tuza_rwmutex *rw)
 {
-	uint64_t next = (add_relaxed(&era, 1) & 0x7fff) + 1; // unique is enough
+	uint64_t next;
 	struct waitqueue *q = waitqueue_lock(rw);
+	// Some reader may have left an entry in an era that comes again, of a lock that was here
+	// before this one.
+	do
+		next = (add_relaxed(&era, 1) & 0x7fff) + 1; // unique is enough
+	while (reader_lines_have(&rw->state, next));
 	reader_slots_begin(&rw->state, next);
 	waitqueue_unlock(q);
 }
@@ -105,6 +110,13 @@ static ALWAYS_INLINE void count_read(tuza_rwmutex *rw, bool alone)
 		reads = 0;
 	}
 	store_relaxed(&rw->reads, (uint16_t)reads); // about
+}
+
+// More read locks were ended than taken, as it turns out now.
+static void refuse_overdrawn(const tuza_rwmutex *rw)
+{
+	if (unlikely(rwmutex_is_overdrawn(load_relaxed(&rw->state)))) // stays so
+		fatal("sync: RUnlock of unlocked RWMutex");
 }
 
 // ---- waiting --------------------------------------------------------------------------------
@@ -143,10 +155,8 @@ NOINLINE static bool rwmutex_lock_slow(
 	int rounds = 0;
 
 	while (!rwmutex_state_lock(&rw->state, woken)) {
-		uint64_t seen = load_relaxed(&rw->state); // re-checked under the lock
-		if (unlikely(rwmutex_is_overdrawn(seen)))
-			fatal("sync: RUnlock of unlocked RWMutex");
-		if (seen & RWMUTEX_SLOTS) {
+		refuse_overdrawn(rw);
+		if (load_relaxed(&rw->state) & RWMUTEX_SLOTS) { // re-checked under the lock
 			unbias(rw);
 			continue;
 		}
@@ -234,7 +244,7 @@ NOINLINE static void rwmutex_runlock_slow(tuza_rwmutex *rw)
 
 /*
  * Ends a read lock of somebody who is counted. If nobody is, one of those in slots is the caller's,
- * on another thread, or of one who has unlocked in its place.
+ * on another thread, or of one who has unlocked in its place: then they are counted.
  */
 static void end_counted(tuza_rwmutex *rw)
 {
@@ -243,10 +253,7 @@ static void end_counted(tuza_rwmutex *rw)
 	while (unlikely(!rwmutex_state_runlock(&rw->state, &seen))) {
 		if (!(seen & RWMUTEX_SLOTS))
 			fatal("sync: RUnlock of unlocked RWMutex");
-		if (reader_lines_look(&rw->state, seen) == 0)
-			unbias(rw); // the caller still holds the lock, if it ever did
-		else if (rwmutex_state_overdraw(&rw->state, seen))
-			return;
+		unbias(rw); // the caller still holds the lock
 	}
 	// From here on `rw` may be gone.
 	if (rwmutex_was_last(seen))
@@ -386,8 +393,10 @@ EXPORT bool tuza_rwmutex_try_lock(tuza_rwmutex *rw)
 {
 	if (load_relaxed(&rw->state) & RWMUTEX_SLOTS) // re-checked under the lock
 		unbias(rw);
-	if (!rwmutex_state_lock(&rw->state, 0))
+	if (!rwmutex_state_lock(&rw->state, 0)) {
+		refuse_overdrawn(rw);
 		return false;
+	}
 	rwmutex_has_writer(rw);
 	race_acquire(rw);
 	race_acquire(readers_of(rw));

@@ -87,23 +87,11 @@ static ALWAYS_INLINE bool rwmutex_state_try_rlock(uint64_t *state)
 static ALWAYS_INLINE bool rwmutex_state_runlock(uint64_t *state, uint64_t *seen)
 {
 	*seen = load_relaxed(state); // ordered by the CAS below
-	while (rwmutex_readers(*seen) > 0)
+	while ((int64_t)*seen >= (int64_t)RWMUTEX_READER)
 		// (rwmutex-readers) pairs with rwmutex_state_lock and with rwmutex_state_is_free.
 		if (cas_release(state, seen, *seen - RWMUTEX_READER))
 			return true;
 	return false;
-}
-
-/*
- * Ends a read lock in the place of somebody who stands in a slot, below zero. `seen`: what the word
- * was, with SLOTS, at a look just before.
- *
- * Returns  false when it changed: nothing was done. The last touch otherwise.
- */
-static ALWAYS_INLINE bool rwmutex_state_overdraw(uint64_t *state, uint64_t seen)
-{
-	// (rwmutex-readers) pairs with rwmutex_state_lock
-	return cas_release(state, &seen, seen - RWMUTEX_READER);
 }
 
 /*

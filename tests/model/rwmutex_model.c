@@ -213,10 +213,7 @@ static void runlock_counted(uint64_t *word)
 
 	while (!rwmutex_state_runlock(word, &seen)) {
 		assert(seen & RWMUTEX_SLOTS);
-		if (reader_slots_look(word, seen, lines, THREADS) == 0)
-			count_slots(word);
-		else if (rwmutex_state_overdraw(word, seen))
-			return;
+		count_slots(word);
 	}
 	if (rwmutex_was_last(seen))
 		pass_on();
@@ -244,6 +241,10 @@ static void bias(uint64_t *word)
 
 	turn_pause();
 	pthread_mutex_lock(&writers.lock);
+	pthread_mutex_lock(&lines_lock);
+	while (reader_slots_have(word, next, lines, THREADS))
+		next = next % 0xffff + 1;
+	pthread_mutex_unlock(&lines_lock);
 	reader_slots_begin(word, next);
 	pthread_mutex_unlock(&writers.lock);
 }
