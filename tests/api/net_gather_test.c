@@ -7,7 +7,9 @@
 #include "net_support.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <tuza/chan.h>
+#include <unistd.h>
 
 enum { ENDS = 100 }; // more than a system call takes
 
@@ -120,10 +122,16 @@ static void check_bytes(const char *network, const char *address)
 
 TEST(each_receives_its_own_bytes_in_order_over_tcp) { check_bytes("tcp", "127.0.0.1:0"); }
 
-TEST(each_receives_its_own_bytes_in_order_over_unix_sockets)
+// Others run this test at the same time.
+static const char *own_name(void)
 {
-	check_bytes("unix", "@tuza-gather-test");
+	static char name[40];
+
+	snprintf(name, sizeof name, "@tuza-gather-test-%d", (int)getpid());
+	return name;
 }
+
+TEST(each_receives_its_own_bytes_in_order_over_unix_sockets) { check_bytes("unix", own_name()); }
 
 // ---- results ----------------------------------------------------------------------------------
 
@@ -183,7 +191,7 @@ TEST(who_sends_to_one_that_does_not_read_waits_until_its_deadline)
 {
 	struct group *g = malloc(sizeof *g);
 
-	group_make(g, "unix", "@tuza-gather-test");
+	group_make(g, "unix", own_name());
 	for (int i = 0; i < ENDS; i++)
 		CHECK_EQ(tuza_conn_set_write_deadline(g->pairs[i].a, tuza_now() + 300 * MS), 0);
 	group_go(g, send_until_full);
