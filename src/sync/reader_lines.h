@@ -14,8 +14,8 @@ bool reader_lines_work(void);
 // told. Between two of its locks.
 void reader_lines_listen(void);
 
-// Moves the readers in slots of the lock with that word into its count, and makes them few
-// microseconds slower. Needs: the bucket's lock.
+// Moves the readers in slots of the lock with that word into its count. Takes some microseconds:
+// all threads pass a barrier. Needs: the bucket's lock.
 void reader_lines_count(uint64_t *state);
 
 // Whether there are entries of a lock with that word in that era.
