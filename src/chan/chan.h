@@ -4,10 +4,10 @@
  *
  * Invariants, under c->lock:
  *   - at least one of senders and receivers is empty, except for a single goroutine that selects on
- * sending and receiving on the same unbuffered channel;
+ *     sending and receiving on the same unbuffered channel;
  *   - count > 0 implies no live receiver waits; count < capacity implies no live sender waits;
  *   - a waiter in a queue is owned by the queue: who takes it out hands it its value, unlocks, and
- * makes it ready.
+ *     makes it ready.
  *
  * Go: src/runtime/chan.go, hchan
  */
@@ -130,10 +130,10 @@ NORETURN COLD void chan_panic_closed(void);
 // "tuza: send of 4 bytes on a channel of 8"
 NORETURN COLD void chan_panic_size(const char *verb, size_t bytes, const tuza_chan *c);
 
-// select.c: takes the waiter of a select for its channel; false: another channel or the timer was
-// first.
+// select_wait.c: takes the waiter of a select for its channel; false: another channel or the timer
+// was first. Needs: the channel's lock.
 bool selection_win(struct chan_waiter *w);
-// select.c: whether the select of the waiter is still undecided. Needs: the channel's lock.
+// select_wait.c: whether the select of the waiter is still undecided. Needs: the channel's lock.
 bool selection_waits(const struct chan_waiter *w);
 
 /*
