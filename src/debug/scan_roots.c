@@ -25,6 +25,7 @@
 #include "sched/machine.h"
 #include "sched/runtime.h"
 #include "sched/stack.h"
+#include "sched/timer_slots.h"
 #include "sched/upcalls.h"
 #include "sched/waitqueue.h"
 

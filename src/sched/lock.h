@@ -24,7 +24,7 @@ struct lock {
  *   context (context/)
  *   wait queue bucket (waitqueue.c)
  *   lines of readers (sync/reader_lines.c)
- *   timer heap (timer.c)
+ *   timer heap (timer_heap.h)
  *   channel (chan/), record of a descriptor (netpoll.c), flow of a pipe (net/)
  *   runtime lists (runtime.lock)
  *   stack arena (stack.c)               last

@@ -3,8 +3,8 @@
  * The timekeeper: the one sleeping machine that wakes for the earliest timer.
  *
  * rt.poll_until says until when it sleeps, or that there is none. It is written before the heaps
- * are looked at, as a heap is written before rt.poll_until is looked at (timer.c), so either the
- * sleeper sees a new timer or its starter sees the sleeper.
+ * are looked at, as a heap is written before rt.poll_until is looked at (timer_earliest_update), so
+ * either the sleeper sees a new timer or its starter sees the sleeper.
  *
  * Lock: rt.lock guards rt.timekeeper and the writing of rt.poll_until.
  */

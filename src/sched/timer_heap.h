@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The heap of one processor, as the scheduler sees it (timer.c; upper layers use sched/timer.h).
+ * The heap of one processor, as the scheduler sees it (timer_heap.c; upper layers use
+ * sched/timer.h).
  */
 #ifndef TUZA_SCHED_TIMER_HEAP_H
 #define TUZA_SCHED_TIMER_HEAP_H
@@ -9,18 +10,6 @@
 #include "sched/timer.h"
 #include "sched/visit.h"
 
-struct timer_slot {
-	int64_t when;    // a copy, so that sifting stays in the array
-	uintptr_t timer; // its address; TIMER_SLOT_FINAL: it does not know its place
-};
-
-#define TIMER_SLOT_FINAL ((uintptr_t)1)
-
-static ALWAYS_INLINE struct timer *timer_slot_timer(struct timer_slot slot)
-{
-	return (struct timer *)(slot.timer & ~TIMER_SLOT_FINAL);
-}
-
 struct timer_heap {
 	// any thread, atomic: when of the root, INT64_MAX if empty; written under the lock
 	int64_t earliest;
@@ -28,7 +17,7 @@ struct timer_heap {
 	struct lock lock;
 	uint32_t count;
 	uint32_t capacity;
-	struct timer_slot *slots;
+	struct timer_slot *slots; // timer_slots.h
 } CACHE_ALIGNED;
 
 // Makes an empty heap of one that is zero, or was destroyed.
@@ -36,6 +25,14 @@ void timer_heap_init(struct timer_heap *h);
 // Frees the array. Needs: the heap is empty, and nobody puts timers into it. Its memory stays: who
 // stops a timer may be about to lock the heap that it was in.
 void timer_heap_destroy(struct timer_heap *h);
+
+/*
+ * For timer.c. Makes room for more than `capacity` timers, what there was when the heap was full.
+ * Needs: h->lock not held.
+ *
+ * Returns  0, also when another thread did it meanwhile; -ENOMEM.
+ */
+COLD MUST_USE int timer_heap_grow(struct timer_heap *h, uint32_t capacity);
 
 // The runtime ends: all timers leave the heap; those that outlive it are kept for the next one.
 // Needs: nobody fires them or starts others.

@@ -7,10 +7,10 @@
  *   - a timer that became the earliest is seen by the machine that goes to sleep, or wakes it;
  *   - the same when the runtime ends meanwhile, and the timer goes on in the next one.
  *
- * This is sched/timer.c itself. Each call is an actor, a coroutine that stops before each lock and
- * each atomic operation that the scenario's other actors may see; all orders of all actors' steps
- * are executed, one after the other. (Orders, not weaker memories: those are the business of the
- * labels and of ThreadSanitizer.)
+ * These are sched/timer.c and sched/timer_heap.c themselves. Each call is an actor, a coroutine
+ * that stops before each lock and each atomic operation that the scenario's other actors may see;
+ * all orders of all actors' steps are executed, one after the other. (Orders, not weaker memories:
+ * those are the business of the labels and of ThreadSanitizer.)
  */
 #include "base/compiler.h"
 
@@ -65,6 +65,7 @@ enum visit { VISIT_NONE };
 static inline void visit_end(enum visit v) { (void)v; }
 
 #include "sched/timer.c"
+#include "sched/timer_heap.c"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,7 +249,7 @@ static void model_step_at(const void *p)
 		model_step();
 }
 
-// ---- what timer.c asks of others --------------------------------------------------------------
+// ---- what they ask of others ------------------------------------------------------------------
 
 int64_t sys_clock_now(void) { return 0; }
 void *sys_pages_alloc(size_t bytes) { return malloc(bytes); }

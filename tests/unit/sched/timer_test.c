@@ -6,7 +6,7 @@
 #include "../../stress/stress.h"
 
 #include "base/race_hooks.h"
-#include "sched/timer_heap.h"
+#include "sched/timer_slots.h"
 
 #include <pthread.h>
 
@@ -35,7 +35,7 @@ static struct goroutine *probe_fire(struct timer *t, int64_t now)
 	return NULL;
 }
 
-// The invariants of the file's head.
+// The invariants of timer_slots.h.
 static bool heap_is_valid(const struct timer_heap *h)
 {
 	int64_t earliest = h->count ? h->slots[0].when : INT64_MAX;
