@@ -3,9 +3,9 @@
  * What happens to goroutines, told to whoever wants to know (events.c): the sanitizers, the
  * execution trace, the histogram of scheduling latencies, the block profile, probes.
  *
- * One word says who wants to know. The paths of the scheduler test it once, where they tested the
- * sanitizers' flag before, and do no more while it is 0. A hook is called at the moment that its
- * name says, by the machine that it happens on:
+ * One word says who wants to know. The paths of the scheduler test it once, for all of them, and do
+ * no more while it is 0. A hook is called at the moment that its name says, by the machine that it
+ * happens on:
  *
  *   spawned          g is complete and about to be put into a queue for the first time
  *   readied          g waited, and is about to be put into a queue again: by whom

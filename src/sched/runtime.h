@@ -109,7 +109,7 @@ struct machine {
 	struct arch_landing exit_landing;
 	sys_thread thread;
 	uint64_t epoch;             // of the runtime that it belongs to
-	struct trace_writer *trace; // trace/record.c: where it notes events; NULL: none yet
+	struct trace_writer *trace; // trace/note.c: where it notes events; NULL: none yet
 
 	// any thread, atomic
 	uint32_t leave;       // set at the end of the runtime: leave at the next entry

@@ -108,7 +108,7 @@ void signals_deliver(void);
 bool signals_are_awaited(void);
 
 /*
- * trace/record.c: notes an event; see events.h. Of events_readied those that start are spawned;
+ * trace/note.c: notes an event; see events.h. Of events_readied those that start are spawned;
  * `by_current`: by the machine's goroutine, on its stack.
  */
 struct machine;

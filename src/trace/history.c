@@ -15,170 +15,9 @@
 #include "trace/history.h"
 
 #include "sched/inspect.h"
-#include "trace/history_table.h"
+#include "trace/history_steps.h"
 
 #include <errno.h>
-
-// ---- telling ---------------------------------------------------------------------------------
-
-struct telling {
-	struct history *h;
-	void (*fn)(const struct step *s, void *arg);
-	void *arg;
-	int64_t time;
-};
-
-static void tell(struct telling *t, struct step s)
-{
-	s.time = t->time;
-	t->fn(&s, t->arg);
-}
-
-static struct told_thread *thread_at(const struct telling *t, uint32_t thread)
-{
-	return &t->h->p->threads[thread];
-}
-
-static struct told_processor *processor_at_(const struct telling *t, uint32_t processor)
-{
-	return &t->h->p->processors[processor];
-}
-
-// ---- goroutines that stop and start ------------------------------------------------------------
-
-static void processor_stops(struct telling *t, uint32_t thread);
-
-static void goroutine_stops(struct telling *t, struct told_goroutine *g, enum step_kind kind,
-	enum history_state state, uint32_t detail, uint32_t stack)
-{
-	tell(t, (struct step){.kind = kind,
-			.goroutine = g->id,
-			.thread = g->thread,
-			.processor = thread_at(t, g->thread)->processor,
-			.detail = detail,
-			.stack = stack});
-	thread_at(t, g->thread)->goroutine = 0;
-	g->thread = NOBODY;
-	g->state = (uint8_t)state;
-}
-
-static void goroutine_is_ready(struct telling *t, struct told_goroutine *g, uint32_t thread,
-	uint32_t cause, uint32_t stack)
-{
-	tell(t, (struct step){.kind = STEP_READY,
-			.goroutine = g->id,
-			.thread = thread,
-			.by = thread_at(t, thread)->goroutine,
-			.processor = thread_at(t, thread)->processor,
-			.detail = cause,
-			.stack = stack,
-			.sequence = ++g->sequence});
-	g->state = HISTORY_RUNNABLE;
-}
-
-static void goroutine_starts(struct telling *t, struct told_goroutine *g, uint32_t thread)
-{
-	tell(t, (struct step){.kind = STEP_STARTS,
-			.goroutine = g->id,
-			.thread = thread,
-			.processor = thread_at(t, thread)->processor,
-			.entry = g->entry,
-			.sequence = ++g->sequence});
-	g->state = HISTORY_RUNNING;
-	g->thread = thread;
-	thread_at(t, thread)->goroutine = g->id;
-}
-
-static struct told_goroutine *running_on(const struct telling *t, uint32_t thread)
-{
-	uint64_t id = thread_at(t, thread)->goroutine;
-
-	return id ? history_find(t->h->p, id) : NULL;
-}
-
-// Whatever runs or is blocked on the thread does so no more.
-static void thread_is_free(struct telling *t, uint32_t thread)
-{
-	struct told_goroutine *g = running_on(t, thread);
-
-	if (!g)
-		return;
-	if (g->state == HISTORY_BLOCKED && thread_at(t, thread)->processor != TRACE_NO_PROCESSOR)
-		processor_stops(t, thread);
-	if (g->state == HISTORY_BLOCKED)
-		goroutine_stops(t, g, STEP_UNBLOCKS_LATE, HISTORY_RUNNABLE, 0, 0);
-	else
-		goroutine_stops(t, g, STEP_YIELDS, HISTORY_RUNNABLE, 1, 0);
-}
-
-// ---- processors --------------------------------------------------------------------------------
-
-static void processor_stops(struct telling *t, uint32_t thread)
-{
-	struct told_thread *m = thread_at(t, thread);
-
-	tell(t, (struct step){
-			.kind = STEP_PROCESSOR_STOPS, .thread = thread, .processor = m->processor});
-	processor_at_(t, m->processor)->thread = NOBODY;
-	m->processor = TRACE_NO_PROCESSOR;
-}
-
-// The thread loses its processor, which thread `by` takes.
-static void processor_is_taken(struct telling *t, uint32_t from, uint32_t by)
-{
-	struct told_thread *m = thread_at(t, from);
-	const struct told_goroutine *g = running_on(t, from);
-	uint32_t processor = m->processor;
-
-	if (from == by || !g || g->state != HISTORY_BLOCKED) {
-		if (!g || g->state != HISTORY_BLOCKED)
-			thread_is_free(t, from);
-		processor_stops(t, from);
-		return;
-	}
-	struct told_processor *p = processor_at_(t, processor);
-
-	tell(t, (struct step){.kind = STEP_PROCESSOR_STOLEN,
-			.thread = by,
-			.from = from,
-			.processor = processor,
-			.sequence = ++p->sequence});
-	p->thread = NOBODY;
-	m->processor = TRACE_NO_PROCESSOR;
-}
-
-// The thread has this processor from now on.
-static void thread_has(struct telling *t, uint32_t thread, uint32_t processor)
-{
-	struct told_thread *m = thread_at(t, thread);
-
-	if (m->processor == processor || processor >= PROCESSOR_SLOTS)
-		return;
-	if (m->processor != TRACE_NO_PROCESSOR)
-		processor_is_taken(t, thread, thread);
-	struct told_processor *p = processor_at_(t, processor);
-
-	if (p->thread != NOBODY)
-		processor_is_taken(t, p->thread, thread);
-	tell(t, (struct step){.kind = STEP_PROCESSOR_STARTS,
-			.thread = thread,
-			.processor = processor,
-			.sequence = ++p->sequence});
-	p->thread = thread;
-	m->processor = processor;
-}
-
-static void tell_idle(struct telling *t, uint32_t by, uint32_t processor)
-{
-	if (processor >= PROCESSOR_SLOTS)
-		return;
-	struct told_processor *p = processor_at_(t, processor);
-	const struct told_goroutine *g = p->thread != NOBODY ? running_on(t, p->thread) : NULL;
-
-	// Of another's that runs something the note comes too late.
-	if (p->thread != NOBODY && (p->thread == by || (g && g->state == HISTORY_BLOCKED)))
-		processor_is_taken(t, p->thread, by);
-}
 
 // ---- events ------------------------------------------------------------------------------------
 
@@ -192,25 +31,25 @@ static void tell_created(struct telling *t, const struct trace_event *e, uint32_
 		return;
 	g->sequence = 0;
 	g->is_ready = g->owes_ready = false;
-	by = running_on(t, thread);
+	by = told_running_on(t, thread);
 	if (!by || by->state == HISTORY_RUNNING)
-		thread_has(t, thread, trace_processor(e));
+		told_thread_has(t, thread, trace_processor(e));
 	g->state = HISTORY_RUNNABLE;
 	g->entry = entry ? trace_number(entry) : 0;
-	tell(t, (struct step){.kind = STEP_CREATED,
-			.goroutine = g->id,
-			.thread = thread,
-			.processor = thread_at(t, thread)->processor,
-			.by = by ? by->id : 0,
-			.state = by ? (enum history_state)by->state : HISTORY_NONE,
-			.stack = trace_number(e),
-			.entry = g->entry});
+	told_step(t, (struct step){.kind = STEP_CREATED,
+			     .goroutine = g->id,
+			     .thread = thread,
+			     .processor = told_thread_at(t, thread)->processor,
+			     .by = by ? by->id : 0,
+			     .state = by ? (enum history_state)by->state : HISTORY_NONE,
+			     .stack = trace_number(e),
+			     .entry = g->entry});
 }
 
 static void tell_ready(
 	struct telling *t, struct told_goroutine *g, uint32_t thread, const struct trace_event *e)
 {
-	const struct told_goroutine *by = running_on(t, thread);
+	const struct told_goroutine *by = told_running_on(t, thread);
 
 	if (g->owes_ready) { // it has run already
 		g->owes_ready = false;
@@ -223,48 +62,48 @@ static void tell_ready(
 	if (g->state != HISTORY_WAITING)
 		return;
 	if (!by || by->state == HISTORY_RUNNING)
-		thread_has(t, thread, trace_processor(e));
-	goroutine_is_ready(t, g, thread, trace_detail(e), trace_number(e));
+		told_thread_has(t, thread, trace_processor(e));
+	told_goroutine_is_ready(t, g, thread, trace_detail(e), trace_number(e));
 }
 
 static void tell_run(
 	struct telling *t, struct told_goroutine *g, uint32_t thread, uint32_t processor)
 {
-	thread_is_free(t, thread);
+	told_thread_is_free(t, thread);
 	if (g->thread != NOBODY)
-		thread_is_free(t, g->thread);
-	thread_has(t, thread, processor);
-	if (thread_at(t, thread)->processor == TRACE_NO_PROCESSOR)
+		told_thread_is_free(t, g->thread);
+	told_thread_has(t, thread, processor);
+	if (told_thread_at(t, thread)->processor == TRACE_NO_PROCESSOR)
 		return;
 	if (g->state == HISTORY_WAITING) {
-		goroutine_is_ready(t, g, thread, EVENT_BY_SCHEDULER, 0);
+		told_goroutine_is_ready(t, g, thread, EVENT_BY_SCHEDULER, 0);
 		g->owes_ready = true;
 	}
 	g->is_ready = false;
 	if (g->state == HISTORY_RUNNABLE)
-		goroutine_starts(t, g, thread);
+		told_goroutine_starts(t, g, thread);
 }
 
 static void tell_unblock(
 	struct telling *t, struct told_goroutine *g, uint32_t thread, const struct trace_event *e)
 {
-	struct told_thread *m = thread_at(t, thread);
+	struct told_thread *m = told_thread_at(t, thread);
 	uint32_t processor = trace_processor(e);
 
 	if (g->state != HISTORY_BLOCKED || g->thread != thread)
 		return;
 	if (processor != TRACE_NO_PROCESSOR && processor == m->processor) {
 		g->state = HISTORY_RUNNING;
-		tell(t, (struct step){.kind = STEP_UNBLOCKS,
-				.goroutine = g->id,
-				.thread = thread,
-				.processor = processor,
-				.entry = g->entry});
+		told_step(t, (struct step){.kind = STEP_UNBLOCKS,
+				     .goroutine = g->id,
+				     .thread = thread,
+				     .processor = processor,
+				     .entry = g->entry});
 		return;
 	}
 	if (m->processor != TRACE_NO_PROCESSOR)
-		processor_stops(t, thread);
-	goroutine_stops(t, g, STEP_UNBLOCKS_LATE, HISTORY_RUNNABLE, 0, 0);
+		told_processor_stops(t, thread);
+	told_goroutine_stops(t, g, STEP_UNBLOCKS_LATE, HISTORY_RUNNABLE, 0, 0);
 	if (processor != TRACE_NO_PROCESSOR)
 		tell_run(t, g, thread, processor);
 }
@@ -300,8 +139,8 @@ static void tell_annotation(
 		break;
 	}
 	s.stack = trace_number(e);
-	s.processor = thread_at(t, g->thread)->processor;
-	tell(t, s);
+	s.processor = told_thread_at(t, g->thread)->processor;
+	told_step(t, s);
 }
 
 // An event by the goroutine itself, which so runs on the thread.
@@ -309,48 +148,60 @@ static void tell_by(
 	struct telling *t, struct told_goroutine *g, uint32_t thread, const struct trace_event *e)
 {
 	if (g->state != HISTORY_RUNNING && g->state != HISTORY_BLOCKED &&
-		thread_at(t, thread)->goroutine == 0)
+		told_thread_at(t, thread)->goroutine == 0)
 		tell_run(t, g, thread, trace_processor(e));
 	if (g->thread != thread)
 		return;
 	if (g->state != HISTORY_RUNNING) // notes in a blocking section have no place
 		return;
-	thread_has(t, thread, trace_processor(e));
+	told_thread_has(t, thread, trace_processor(e));
 	if (g->thread != thread)
 		return;
-	uint32_t processor = thread_at(t, thread)->processor;
+	uint32_t processor = told_thread_at(t, thread)->processor;
 
 	switch (trace_kind_of(e)) {
 	case TRACE_PARK:
-		goroutine_stops(
+		told_goroutine_stops(
 			t, g, STEP_PARKS, HISTORY_WAITING, trace_detail(e), trace_number(e));
 		if (g->is_ready) {
 			g->is_ready = false;
-			goroutine_is_ready(t, g, thread, EVENT_BY_SCHEDULER, 0);
+			told_goroutine_is_ready(t, g, thread, EVENT_BY_SCHEDULER, 0);
 		}
 		break;
 	case TRACE_YIELD:
-		goroutine_stops(
+		told_goroutine_stops(
 			t, g, STEP_YIELDS, HISTORY_RUNNABLE, trace_detail(e), trace_number(e));
 		break;
 	case TRACE_END:
-		goroutine_stops(t, g, STEP_ENDS, HISTORY_NONE, 0, 0);
+		told_goroutine_stops(t, g, STEP_ENDS, HISTORY_NONE, 0, 0);
 		regions_forget(t->h->p, g->id);
 		g->sequence = UINT64_MAX; // for good
 		break;
 	case TRACE_BLOCK:
 		g->state = HISTORY_BLOCKED;
-		tell(t, (struct step){.kind = STEP_BLOCKS,
-				.goroutine = g->id,
-				.thread = thread,
-				.processor = processor,
-				.stack = trace_number(e),
-				.sequence = ++processor_at_(t, processor)->sequence});
+		told_step(t, (struct step){.kind = STEP_BLOCKS,
+				     .goroutine = g->id,
+				     .thread = thread,
+				     .processor = processor,
+				     .stack = trace_number(e),
+				     .sequence = ++told_processor_at(t, processor)->sequence});
 		break;
 	default:
 		tell_annotation(t, g, e);
 		break;
 	}
+}
+
+static void tell_idle(struct telling *t, uint32_t by, uint32_t processor)
+{
+	if (processor >= PROCESSOR_SLOTS)
+		return;
+	struct told_processor *p = told_processor_at(t, processor);
+	const struct told_goroutine *g = p->thread != NOBODY ? told_running_on(t, p->thread) : NULL;
+
+	// Of another's that runs something the note comes too late.
+	if (p->thread != NOBODY && (p->thread == by || (g && g->state == HISTORY_BLOCKED)))
+		told_processor_is_taken(t, p->thread, by);
 }
 
 static void tell_event(struct telling *t, const struct trace_event *e, uint32_t thread)
@@ -394,10 +245,10 @@ static void tell_beginning(struct telling *t)
 		}
 		if (thread != NOBODY)
 			p->threads[thread].processor = i;
-		tell(t, (struct step){.kind = thread == NOBODY ? STEP_PROCESSOR_IS_IDLE
-							       : STEP_PROCESSOR_IS_RUNNING,
-				.processor = i,
-				.thread = thread == NOBODY ? 0 : thread});
+		told_step(t, (struct step){.kind = thread == NOBODY ? STEP_PROCESSOR_IS_IDLE
+								    : STEP_PROCESSOR_IS_RUNNING,
+				     .processor = i,
+				     .thread = thread == NOBODY ? 0 : thread});
 	}
 	for (size_t i = 0; i < p->capacity; i++) {
 		struct told_goroutine *g = &p->goroutines[i];
@@ -416,7 +267,8 @@ static void tell_beginning(struct telling *t)
 			g->state = HISTORY_RUNNABLE;
 		if (g->thread != NOBODY)
 			p->threads[g->thread].goroutine = g->id;
-		tell(t, (struct step){.kind = STEP_IS,
+		told_step(t,
+			(struct step){.kind = STEP_IS,
 				.goroutine = g->id,
 				.state = (enum history_state)g->state,
 				.thread = g->thread == NOBODY ? 0 : g->thread,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What happened, as the machines note it (record.c): events of 16 bytes in chunks of 16 KiB.
+ * What happened, as the machines note it (note.c): events of 16 bytes in chunks of 16 KiB.
  *
  * Each machine, plain threads included, has a chunk of its own to write to, so noting takes no lock
  * and no atomic read-modify-write. Full ones are kept in the order in which they became full; when
@@ -103,9 +103,6 @@ bool record_is_on(enum trace_user user);
 // What comes from now on does not count for this user: if there is no other, nothing is noted.
 void record_pause(enum trace_user user);
 
-// The clock of the events.
-uint64_t record_ticks(void);
-
 // ---- taking it out -------------------------------------------------------------------------
 
 struct record_part {
@@ -132,9 +129,7 @@ int64_t record_time(const struct record *r, uint64_t ticks);
 MUST_USE int record_freeze(struct record *r, bool is_fatal);
 void record_thaw(struct record *r);
 
-// ---- noting --------------------------------------------------------------------------------
-
-struct machine;
+// ---- noting (note.c) -----------------------------------------------------------------------
 
 // For annotate.c: notes a few events of the calling goroutine that belong together, each with what
 // stands behind it in `what`. Returns whether it could.
