@@ -1,207 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * From a program counter to its row: the module's index (.eh_frame_hdr) is searched for the
- * function's entry (FDE), and the instructions of that and of what it shares with others (CIE) are
- * run up to the program counter.
- *
- * The tables themselves are believed: the dynamic linker vouches for where they are, and they are
- * constant. Lengths in them are checked all the same.
+ * From a program counter to its row: the instructions of its function's entry (unwind_entry.h), and
+ * of what that shares with others, are run up to the program counter.
  */
 #include "debug/unwind_table.h"
 
-#include "sys/profile.h"
+#include "debug/unwind_entry.h"
 
-// Encodings of pointers.
-enum {
-	ENCODED_ABSPTR = 0x00,
-	ENCODED_UDATA2 = 0x02,
-	ENCODED_UDATA4 = 0x03,
-	ENCODED_UDATA8 = 0x04,
-	ENCODED_SDATA2 = 0x0a,
-	ENCODED_SDATA4 = 0x0b,
-	ENCODED_SDATA8 = 0x0c,
-	ENCODED_FORMAT = 0x0f,
-	ENCODED_PCREL = 0x10,
-	ENCODED_DATAREL = 0x30,
-	ENCODED_BASE = 0x70,
-	ENCODED_OMIT = 0xff,
-	ENCODED_INDEX = ENCODED_DATAREL | ENCODED_SDATA4, // what linkers write in .eh_frame_hdr
-};
-
-// What the functions of a group share.
-struct cie {
-	uint64_t code_align;
-	int64_t data_align;
-	uint64_t return_column;
-	unsigned pointer_encoding;
-	bool has_augmentation;
-	bool is_signal_frame;
-	struct cursor instructions;
-};
-
-struct fde {
-	struct cie cie;
-	uintptr_t function;
-	struct cursor instructions;
-};
-
-static uintptr_t take_pointer(struct cursor *c, unsigned encoding)
-{
-	uintptr_t here = (uintptr_t)c->at, n;
-
-	switch (encoding & ENCODED_FORMAT) {
-	case ENCODED_ABSPTR:
-	case ENCODED_UDATA8:
-	case ENCODED_SDATA8:
-		n = cursor_u64(c);
-		break;
-	case ENCODED_UDATA4:
-		n = cursor_u32(c);
-		break;
-	case ENCODED_SDATA4:
-		n = (uintptr_t)(intptr_t)(int32_t)cursor_u32(c);
-		break;
-	case ENCODED_UDATA2:
-		n = cursor_u16(c);
-		break;
-	case ENCODED_SDATA2:
-		n = (uintptr_t)(intptr_t)(int16_t)cursor_u16(c);
-		break;
-	default:
-		c->is_broken = true;
-		return 0;
-	}
-	if ((encoding & ENCODED_BASE) == ENCODED_PCREL)
-		n += here;
-	else if ((encoding & ENCODED_BASE) != 0)
-		c->is_broken = true;
-	return n;
-}
-
-// ---- the index ---------------------------------------------------------------------------------
-
-// The entry of the last function that begins at or before pc, by the module's index; NULL: none.
-static const unsigned char *find_entry(const unsigned char *index, uintptr_t pc)
-{
-	struct cursor c = {index + 4, index + 20, false};
-	const struct {
-		int32_t function, entry; // both from the index's address on
-	} * table;
-
-	if (index[0] != 1 || index[2] != ENCODED_UDATA4 || index[3] != ENCODED_INDEX)
-		return NULL;
-	(void)take_pointer(&c, index[1]); // where .eh_frame is
-	uint32_t count = cursor_u32(&c);
-	intptr_t offset = (intptr_t)(pc - (uintptr_t)index);
-
-	table = (const void *)c.at;
-	if (c.is_broken || count == 0 || offset < table[0].function)
-		return NULL;
-	uint32_t low = 0, high = count; // table[low] is at or before it, table[high] is not
-
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (table[middle].function <= offset)
-			low = middle;
-		else
-			high = middle;
-	}
-	return index + table[low].entry;
-}
-
-// ---- entries -----------------------------------------------------------------------------------
-
-// The entry's bytes behind its length; empty when it is the last or a 64-bit one, which nobody
-// writes.
-static struct cursor entry_bytes(const unsigned char *entry)
-{
-	struct cursor c = {entry, entry + 4, false};
-	uint32_t length = cursor_u32(&c);
-
-	c.end = c.at + (length == UINT32_MAX ? 0 : length);
-	return c;
-}
-
-static bool read_cie(const unsigned char *entry, struct cie *cie)
-{
-	struct cursor c = entry_bytes(entry);
-
-	if (cursor_u32(&c) != 0)
-		return false;
-	unsigned version = cursor_u8(&c);
-	const char *augmentation = (const char *)c.at;
-
-	while (cursor_u8(&c) != 0)
-		;
-	*cie = (struct cie){.pointer_encoding = ENCODED_ABSPTR};
-	cie->code_align = cursor_uleb(&c);
-	cie->data_align = cursor_sleb(&c);
-	cie->return_column = version == 1 ? cursor_u8(&c) : cursor_uleb(&c);
-	cie->has_augmentation = augmentation[0] == 'z';
-	if (c.is_broken || (version != 1 && version != 3) ||
-		(augmentation[0] != 0 && !cie->has_augmentation))
-		return false;
-	cie->instructions = c;
-	if (!cie->has_augmentation)
-		return true;
-	uint64_t bytes = cursor_uleb(&c);
-
-	if (c.is_broken || bytes > (size_t)(c.end - c.at))
-		return false;
-	cie->instructions = (struct cursor){c.at + bytes, c.end, false};
-	for (augmentation++; *augmentation; augmentation++) {
-		unsigned encoding;
-
-		switch (*augmentation) {
-		case 'R':
-			cie->pointer_encoding = cursor_u8(&c);
-			break;
-		case 'P':
-			encoding = cursor_u8(&c);
-			// Only its length matters, not what it is relative to.
-			(void)take_pointer(&c, encoding & ENCODED_FORMAT);
-			break;
-		case 'L':
-			(void)cursor_u8(&c);
-			break;
-		case 'S':
-			cie->is_signal_frame = true;
-			break;
-		case 'B': // AArch64: which key signs return addresses
-		case 'G': // AArch64: tagged stacks
-			break;
-		default:
-			return !c.is_broken;
-		}
-	}
-	return !c.is_broken;
-}
-
-static bool read_fde(const unsigned char *entry, uintptr_t pc, struct fde *fde)
-{
-	struct cursor c = entry_bytes(entry);
-	const unsigned char *here = c.at;
-	uint32_t back = cursor_u32(&c);
-
-	if (back == 0 || c.is_broken || !read_cie(here - back, &fde->cie))
-		return false;
-	fde->function = take_pointer(&c, fde->cie.pointer_encoding);
-	uintptr_t bytes = take_pointer(&c, fde->cie.pointer_encoding & ENCODED_FORMAT);
-
-	if (fde->cie.has_augmentation) {
-		uint64_t skipped = cursor_uleb(&c);
-
-		if (skipped > (size_t)(c.end - c.at))
-			return false;
-		c.at += skipped;
-	}
-	fde->instructions = c;
-	return !c.is_broken && pc - fde->function < bytes;
-}
-
-// ---- instructions ------------------------------------------------------------------------------
-
+// Operations: DW_CFA_.
 enum {
 	CFA_ADVANCE_LOC = 0x40, // the operand is in the low six bits of these three
 	CFA_OFFSET = 0x80,
@@ -240,7 +46,7 @@ struct run {
 	const struct unwind_row *initial; // what CFA_RESTORE goes back to; NULL: in the CIE
 	struct unwind_row remembered[REMEMBERED_MAX];
 	uint32_t remembered_count;
-	const struct cie *cie;
+	const struct unwind_cie *cie;
 	uintptr_t location, pc;
 	bool is_unknown; // an instruction that is not understood
 };
@@ -309,7 +115,7 @@ static void recall(struct run *r)
 // Those about the frame's address, and rare ones.
 static void run_rare(struct run *r, struct cursor *c, unsigned op)
 {
-	const struct cie *cie = r->cie;
+	const struct unwind_cie *cie = r->cie;
 	uint64_t n;
 
 	switch (op) {
@@ -352,12 +158,12 @@ static void run_rare(struct run *r, struct cursor *c, unsigned op)
 
 static void run_one(struct run *r, struct cursor *c, unsigned op)
 {
-	const struct cie *cie = r->cie;
+	const struct unwind_cie *cie = r->cie;
 	uint64_t n;
 
 	switch (op) {
 	case CFA_SET_LOC:
-		r->location = take_pointer(c, cie->pointer_encoding);
+		r->location = unwind_take_pointer(c, cie->pointer_encoding);
 		break;
 	case CFA_ADVANCE_LOC1:
 		r->location += cursor_u8(c) * cie->code_align;
@@ -438,13 +244,9 @@ bool unwind_table_find(uintptr_t pc, struct unwind_row *row)
 {
 	struct unwind_row initial;
 	struct run r = {.row = row, .pc = pc};
-	const unsigned char *index = sys_unwind_index(pc), *entry;
-	struct fde fde;
+	struct unwind_fde fde;
 
-	if (!index)
-		return false;
-	entry = find_entry(index, pc);
-	if (!entry || !read_fde(entry, pc, &fde))
+	if (!unwind_entry_find(pc, &fde))
 		return false;
 	*row = (struct unwind_row){.return_column = fde.cie.return_column,
 		.function = fde.function,

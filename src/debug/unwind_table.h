@@ -8,8 +8,6 @@
 
 #include "base/compiler.h"
 
-#include <string.h>
-
 enum { UNWIND_REGISTERS = 33 }; // as many as matter on any CPU: numbers from 0 on
 
 // How the caller's value of a register is found.
@@ -41,88 +39,5 @@ struct unwind_row {
 
 // The row for the instruction at pc. False when there is none that can be understood.
 bool unwind_table_find(uintptr_t pc, struct unwind_row *row);
-
-// ---- reading tables ----------------------------------------------------------------------------
-
-struct cursor {
-	const unsigned char *at, *end;
-	bool is_broken; // it came to the end too early
-};
-
-static inline void cursor_take(struct cursor *c, void *to, size_t n)
-{
-	if ((size_t)(c->end - c->at) < n) {
-		c->is_broken = true;
-		c->at = c->end;
-		memset(to, 0, n);
-		return;
-	}
-	memcpy(to, c->at, n);
-	c->at += n;
-}
-
-static inline uint8_t cursor_u8(struct cursor *c)
-{
-	uint8_t n;
-
-	cursor_take(c, &n, sizeof(n));
-	return n;
-}
-
-static inline uint16_t cursor_u16(struct cursor *c)
-{
-	uint16_t n;
-
-	cursor_take(c, &n, sizeof(n));
-	return n;
-}
-
-static inline uint32_t cursor_u32(struct cursor *c)
-{
-	uint32_t n;
-
-	cursor_take(c, &n, sizeof(n));
-	return n;
-}
-
-static inline uint64_t cursor_u64(struct cursor *c)
-{
-	uint64_t n;
-
-	cursor_take(c, &n, sizeof(n));
-	return n;
-}
-
-static inline uint64_t cursor_uleb(struct cursor *c)
-{
-	uint64_t n = 0;
-	unsigned shift = 0;
-	uint8_t byte;
-
-	do {
-		byte = cursor_u8(c);
-		if (shift < 64)
-			n |= (uint64_t)(byte & 127) << shift;
-		shift += 7;
-	} while (byte & 128);
-	return n;
-}
-
-static inline int64_t cursor_sleb(struct cursor *c)
-{
-	uint64_t n = 0;
-	unsigned shift = 0;
-	uint8_t byte;
-
-	do {
-		byte = cursor_u8(c);
-		if (shift < 64)
-			n |= (uint64_t)(byte & 127) << shift;
-		shift += 7;
-	} while (byte & 128);
-	if (byte & 64 && shift < 64)
-		n |= ~UINT64_C(0) << shift;
-	return (int64_t)n;
-}
 
 #endif
