@@ -39,7 +39,7 @@ static struct deadline_context *deadline_of(struct canceller *c)
 	return CONTAINER_OF(c, struct deadline_context, canceller);
 }
 
-void canceller_init(struct canceller *c)
+static void init(struct canceller *c)
 {
 	c->context.canceller = c;
 	c->as_child = (struct watcher){.fire = NULL};
@@ -215,7 +215,7 @@ bool canceller_unwatch(struct canceller *c, struct watcher *w)
 	return linked;
 }
 
-void canceller_join_parent(struct canceller *c)
+static void join_parent(struct canceller *c)
 {
 	struct canceller *parent = c->context.parent->canceller;
 
@@ -240,9 +240,9 @@ tuza_context *context_with_cancel(tuza_context *parent, uintptr_t created_at)
 {
 	struct canceller *c = context_new(sizeof *c, CONTEXT_CANCEL, parent, created_at);
 
-	canceller_init(c);
+	init(c);
 	registry_add(&c->context);
-	canceller_join_parent(c);
+	join_parent(c);
 	return &c->context;
 }
 
@@ -300,7 +300,7 @@ static tuza_context *with_deadline(
 	struct deadline_context *d = context_new(earlier ? sizeof *d : sizeof d->canceller,
 		earlier ? CONTEXT_DEADLINE : CONTEXT_CANCEL, parent, created_at);
 
-	canceller_init(&d->canceller);
+	init(&d->canceller);
 	if (earlier) {
 		int64_t now = clock_now();
 		d->canceller.context.deadline = deadline;
@@ -311,7 +311,7 @@ static tuza_context *with_deadline(
 		registry_add(&d->canceller.context);
 		if (deadline <= now) {
 			// A parent that has ended was first.
-			canceller_join_parent(&d->canceller);
+			join_parent(&d->canceller);
 			canceller_end(&d->canceller, -ETIMEDOUT, d->timeout_cause);
 			return &d->canceller.context;
 		}
@@ -322,7 +322,7 @@ static tuza_context *with_deadline(
 	} else {
 		registry_add(&d->canceller.context);
 	}
-	canceller_join_parent(&d->canceller);
+	join_parent(&d->canceller);
 	return &d->canceller.context;
 }
 

@@ -136,16 +136,11 @@ static ALWAYS_INLINE struct canceller *canceller_of(tuza_context *ctx)
 	return CONTAINER_OF(ctx, struct canceller, context);
 }
 
-void canceller_init(struct canceller *c);
-
 // tuza_context_with_cancel, made at `created_at`.
 tuza_context *context_with_cancel(tuza_context *parent, uintptr_t created_at);
 
 // The last reference is gone: it has left its parent, and its timer is stopped, when it ended.
 void canceller_destroy(struct canceller *c);
-
-// Links a new canceller below its parent; ends it if the parent has ended.
-void canceller_join_parent(struct canceller *c);
 
 // Takes over the reference of the goroutine that was on its way to end the context at its deadline,
 // if there is one. Needs: no goroutine runs any more.

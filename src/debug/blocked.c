@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Grouping the blocked, and tuza_blocked_write.
+ * Where goroutines are blocked (tuza_blocked_write): one group for all that wait for the same
+ * reason at the same place of the program, the largest group first. Thousands that have waited for
+ * long at one place are most likely leaked there (LeakProf's observation).
  *
  * A place is told by the innermost frame that is not the runtime's own, by its address alone: no
  * name is looked up before something is written. In programs that link the library's objects one by
@@ -10,7 +12,9 @@
 
 #include "debug/dump.h"
 #include "debug/own_stack.h"
+#include "debug/snapshot.h"
 #include "debug/symbol.h"
+#include "debug/writer.h"
 #include "sched/contention.h"
 #include "sched/current.h"
 
@@ -23,6 +27,24 @@ bool blocked_by_others(enum wait_reason reason)
 	return reason == WAIT_CHAN_RECV_NIL || reason == WAIT_CHAN_SEND_NIL || // for ever
 	       reason == WAIT_SELECT_NONE || contention_is_reason(reason);
 }
+
+struct site {
+	struct site *next;
+	enum wait_reason reason;
+	uintptr_t pc; // return address in the program's innermost function; 0: unknown
+	uint64_t count;
+	int64_t oldest_ns, youngest_ns;        // how long they have been waiting
+	const struct snapshot_record *longest; // the one that waits longest, to be shown
+	uintptr_t creation_pc;                 // the go statement of one of them
+	bool creation_is_many;                 // others have another
+};
+
+struct sites {
+	struct site *sites;       // by falling count, then by age
+	size_t site_count;        // groups
+	uint64_t count;           // goroutines in them
+	struct snapshot snapshot; // what they lie in
+};
 
 // ---- grouping --------------------------------------------------------------------------------
 
@@ -46,10 +68,10 @@ static uintptr_t place_of(const struct snapshot_record *r)
 // A power of two; a guess. Places are few.
 enum { BUCKETS = 256 };
 
-static struct blocked_site *site_for(struct blocked_sites *b, struct blocked_site **buckets,
-	const struct snapshot_record *r, uintptr_t pc)
+static struct site *site_for(
+	struct sites *b, struct site **buckets, const struct snapshot_record *r, uintptr_t pc)
 {
-	struct blocked_site **bucket = &buckets[(pc ^ pc >> 8 ^ r->i.reason) % BUCKETS], *s;
+	struct site **bucket = &buckets[(pc ^ pc >> 8 ^ r->i.reason) % BUCKETS], *s;
 
 	for (s = *bucket; s; s = s->next)
 		if (s->pc == pc && s->reason == r->i.reason)
@@ -57,7 +79,7 @@ static struct blocked_site *site_for(struct blocked_sites *b, struct blocked_sit
 	s = snapshot_room(&b->snapshot, sizeof(*s));
 	if (!s)
 		return NULL;
-	*s = (struct blocked_site){.next = *bucket,
+	*s = (struct site){.next = *bucket,
 		.reason = r->i.reason,
 		.pc = pc,
 		.youngest_ns = INT64_MAX,
@@ -69,7 +91,7 @@ static struct blocked_site *site_for(struct blocked_sites *b, struct blocked_sit
 	return s;
 }
 
-static void count(struct blocked_site *s, const struct snapshot_record *r)
+static void count(struct site *s, const struct snapshot_record *r)
 {
 	s->count++;
 	if (r->i.waiting_ns > s->oldest_ns) {
@@ -82,20 +104,28 @@ static void count(struct blocked_site *s, const struct snapshot_record *r)
 		s->creation_is_many = true;
 }
 
-static bool is_before(const struct blocked_site *a, const struct blocked_site *b)
+static bool is_before(const struct site *a, const struct site *b)
 {
 	return a->count != b->count ? a->count > b->count : a->oldest_ns > b->oldest_ns;
 }
 
-void blocked_sites_take(struct blocked_sites *b, int64_t age)
+/*
+ * Groups all goroutines that have been waiting for at least `age` ns: on channels, selects, locks,
+ * conditions, groups, semaphores and joins. Sleep and I/O end by themselves or by others: they are
+ * not among them, nor are threads.
+ *
+ * From any goroutine or thread, as snapshot_take, which the caller frees. Ages are those of the
+ * coarse clock.
+ */
+static void take(struct sites *b, int64_t age)
 {
-	struct blocked_site *buckets[BUCKETS] = {NULL};
+	struct site *buckets[BUCKETS] = {NULL};
 
-	*b = (struct blocked_sites){.sites = NULL};
+	*b = (struct sites){.sites = NULL};
 	snapshot_take(&b->snapshot, wants, &age);
 	b->count = b->snapshot.left_out;
 	for (const struct snapshot_record *r = b->snapshot.records; r; r = r->next) {
-		struct blocked_site *s = site_for(b, buckets, r, place_of(r));
+		struct site *s = site_for(b, buckets, r, place_of(r));
 
 		b->count++;
 		if (s)
@@ -103,8 +133,8 @@ void blocked_sites_take(struct blocked_sites *b, int64_t age)
 	}
 	// By insertion: places are few.
 	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct blocked_site *s = buckets[i], *next; s; s = next) {
-			struct blocked_site **at = &b->sites;
+		for (struct site *s = buckets[i], *next; s; s = next) {
+			struct site **at = &b->sites;
 
 			next = s->next;
 			while (*at && !is_before(s, *at))
@@ -113,8 +143,6 @@ void blocked_sites_take(struct blocked_sites *b, int64_t age)
 			*at = s;
 		}
 }
-
-void blocked_sites_free(struct blocked_sites *b) { snapshot_free(&b->snapshot); }
 
 // ---- writing ---------------------------------------------------------------------------------
 
@@ -139,7 +167,11 @@ static void write_age(struct writer *w, int64_t ns)
 	}
 }
 
-void blocked_site_write(struct writer *w, const struct blocked_site *s)
+/*
+ * One group as text: how many, why, since when, and the stack of the one that waits longest. Needs:
+ * the report lock, and a stack with 20 KiB to spare.
+ */
+static void write_site(struct writer *w, const struct site *s)
 {
 	writer_number(w, s->count);
 	writer_text(w, s->count == 1 ? " goroutine [" : " goroutines [");
@@ -158,13 +190,13 @@ void blocked_site_write(struct writer *w, const struct blocked_site *s)
 
 struct writing {
 	int fd;
-	const struct blocked_sites *sites;
+	const struct sites *sites;
 };
 
 static void write_all(const struct arch_saved *caller, void *arg)
 {
 	const struct writing *writing = arg;
-	const struct blocked_sites *b = writing->sites;
+	const struct sites *b = writing->sites;
 	struct writer w;
 	char buffer[512];
 
@@ -174,9 +206,9 @@ static void write_all(const struct arch_saved *caller, void *arg)
 	writer_text(&w, b->count == 1 ? " goroutine blocked, at " : " goroutines blocked, at ");
 	writer_number(&w, b->site_count);
 	writer_text(&w, b->site_count == 1 ? " place\n" : " places\n");
-	for (const struct blocked_site *s = b->sites; s; s = s->next) {
+	for (const struct site *s = b->sites; s; s = s->next) {
 		writer_text(&w, "\n");
-		blocked_site_write(&w, s);
+		write_site(&w, s);
 	}
 	writer_flush(&w);
 }
@@ -185,18 +217,18 @@ EXPORT int tuza_blocked_write(int fd, int64_t age)
 {
 	struct goroutine *me = goroutine_current_or_null();
 	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
-	struct blocked_sites b;
+	struct sites b;
 
 	if (fd < 0)
 		return -EBADF;
 	// Neither call returns at the end of tuza_run: what lies between leaves nothing behind.
 	if (is_goroutine)
 		tuza_blocking_begin();
-	blocked_sites_take(&b, age);
+	take(&b, age);
 	report_lock(0);
 	own_stack_call(write_all, &(struct writing){fd, &b});
 	report_unlock();
-	blocked_sites_free(&b);
+	snapshot_free(&b.snapshot);
 	if (is_goroutine)
 		tuza_blocking_end();
 	return 0;

@@ -57,7 +57,8 @@ static void take(const struct arch_saved *caller, void *arg)
 	t->error = leak_scan_take(&t->leaked, caller);
 }
 
-bool leak_scan_wants(const struct inspected *i, void *leaked)
+// snapshot_take's: those that `leaked` has.
+static bool wants(const struct inspected *i, void *leaked)
 {
 	return scan_leaked_has(leaked, i->id);
 }
@@ -91,7 +92,7 @@ static void report(int fd, struct scan_leaked *l)
 {
 	struct snapshot s;
 
-	snapshot_take(&s, leak_scan_wants, l);
+	snapshot_take(&s, wants, l);
 	report_lock(0);
 	own_stack_call(write_report, &(struct reporting){fd, &s});
 	report_unlock();

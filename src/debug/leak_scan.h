@@ -14,7 +14,4 @@
  */
 MUST_USE int leak_scan_take(struct scan_leaked *l, const struct arch_saved *caller);
 
-// For snapshot_take and inspect_each: those that `leaked`, a struct scan_leaked, has.
-bool leak_scan_wants(const struct inspected *i, void *leaked);
-
 #endif

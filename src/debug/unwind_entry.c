@@ -22,7 +22,6 @@ enum {
 	ENCODED_PCREL = 0x10,
 	ENCODED_DATAREL = 0x30,
 	ENCODED_BASE = 0x70,
-	ENCODED_OMIT = 0xff,
 	ENCODED_INDEX = ENCODED_DATAREL | ENCODED_SDATA4, // what linkers write in .eh_frame_hdr
 };
 

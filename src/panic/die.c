@@ -147,7 +147,8 @@ void die_await_other(void)
 		wait_for_ever();
 }
 
-void die_now(void)
+// The end itself: status 2, or abort with TUZA_TRACEBACK=crash.
+static NORETURN void die_now(void)
 {
 	if (die_traceback() == TRACEBACK_CRASH) {
 		// A handler of the program's must not keep it alive.

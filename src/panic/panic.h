@@ -103,9 +103,6 @@ void die_await_other(void);
  */
 NORETURN void die_with_stacks(bool all, unsigned report_flags);
 
-// The end itself: status 2, or abort with TUZA_TRACEBACK=crash.
-NORETURN void die_now(void);
-
 // Reads TUZA_TRACEBACK: at the start of the runtime, because at the end the environment may be in
 // ruins.
 void die_read_environment(void);

@@ -16,9 +16,6 @@ enum {
 	GROUPS_RUNNING = 64, // goroutines whose processor is noted
 };
 
-// How long they have been waiting: below 1 s, 10 s, a minute, 10 minutes, an hour, and longer.
-extern const int64_t group_ages[GROUP_AGES - 1];
-
 enum suspicion {
 	SUSPECT_NONE,
 	SUSPECT_NEW,    // new ones keep coming, the older ones stay
@@ -40,11 +37,11 @@ struct group {
 	uint32_t count;
 	uint32_t waiting, runnable;
 	enum wait_reason reason;
-	int64_t oldest; // ns
-	uint32_t ages[GROUP_AGES];
-	uint32_t young;          // that wait for less than GROUP_YOUNG
-	uint64_t young_first_id; // the lowest number of those
-	uint64_t old_last_id;    // the highest number of the others
+	int64_t oldest;            // ns
+	uint32_t ages[GROUP_AGES]; // that wait below 1 s, 10 s, 1, 10 minutes, an hour, longer
+	uint32_t young;            // that wait for less than 5 s
+	uint64_t young_first_id;   // the lowest number of those
+	uint64_t old_last_id;      // the highest number of the others
 	uint32_t example_count;
 	uint64_t examples[GROUP_EXAMPLES];
 	char name[GROUP_TEXT_BYTES], labels[GROUP_TEXT_BYTES]; // of the first that has one

@@ -27,14 +27,14 @@ enum {
 	ID_SLACK = 64,     // processors give numbers out from batches of 16 (GOROUTINE_ID_BATCH)
 };
 
-const int64_t group_ages[GROUP_AGES - 1] = {INT64_C(1000000000), INT64_C(10000000000),
+static const int64_t AGES[GROUP_AGES - 1] = {INT64_C(1000000000), INT64_C(10000000000),
 	INT64_C(60000000000), INT64_C(600000000000), INT64_C(3600000000000)};
 
 void group_add_age(struct group *g, uint64_t id, int64_t age)
 {
 	uint32_t i = 0;
 
-	while (i < GROUP_AGES - 1 && age >= group_ages[i])
+	while (i < GROUP_AGES - 1 && age >= AGES[i])
 		i++;
 	g->ages[i]++;
 	if (age > g->oldest)

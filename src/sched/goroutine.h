@@ -61,9 +61,7 @@ enum goroutine_flags {
 	X(WAIT_ONCE, "sync.Once.Do")                                                               \
 	X(WAIT_SINGLEFLIGHT, "singleflight.Do")                                                    \
 	X(WAIT_JOIN, "tuza_join")                                                                  \
-	X(WAIT_PROCESSOR, "tuza_blocking_end")                                                     \
-	X(WAIT_PANIC, "panicwait")                                                                 \
-	X(WAIT_MAIN, "tuza_run")
+	X(WAIT_PROCESSOR, "tuza_blocking_end")
 
 enum wait_reason {
 #define WAIT_REASON_ENUM(name, text) name,

@@ -37,6 +37,13 @@ static void machine_init(struct machine *m)
 
 // ---- machines of the scheduler ------------------------------------------------------------
 
+// The first entry of a new machine's scheduler.
+static void *enter(void *machine, void *unused)
+{
+	(void)unused;
+	return schedule(machine);
+}
+
 // On the scheduler's stack, below arch_try's frame.
 static void run_machine(void *machine)
 {
@@ -46,7 +53,7 @@ static void run_machine(void *machine)
 	sanitizer_machine_started(m);
 	if (m->spinning && !m->processor->machine)
 		m->processor->machine = m;
-	arch_jump(m->scheduler_top, schedule_entered, m, NULL);
+	arch_jump(m->scheduler_top, enter, m, NULL);
 }
 
 // The machine cannot run: its processor goes back, the work is found by others or the monitor.
@@ -180,12 +187,6 @@ NORETURN void machine_leave_from_goroutine(struct machine *m)
 	if (events_are_for(EVENTS_FOR_TOOLS))
 		sanitizer_leave(m, m->current, true);
 	arch_jump(m->scheduler_top, left_goroutine, m, m->current);
-}
-
-void *schedule_entered(void *machine, void *unused)
-{
-	(void)unused;
-	return schedule(machine);
 }
 
 // ---- plain threads ------------------------------------------------------------------------

@@ -18,9 +18,6 @@ NORETURN void machine_leave(struct machine *m);
 // From a goroutine whose machine was told to leave: gives the goroutine up.
 NORETURN void machine_leave_from_goroutine(struct machine *m);
 
-// The first entry of a new machine's scheduler.
-void *schedule_entered(void *machine, void *unused);
-
 // Calls fn for the descriptor of each plain thread that has used tuza. fn must be quick; `locked`
 // false on the fatal path.
 void machine_each_plain(bool locked, void (*fn)(struct goroutine *g, void *arg), void *arg);

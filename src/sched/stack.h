@@ -68,7 +68,7 @@ void stack_trim_below(char *slot, uint32_t class, void *sp);
 // to do.
 size_t stack_scavenge(size_t max);
 
-// Bytes of stack memory reserved for live and cached slots, for statistics.
+// How many slots are in use, for tests.
 size_t stack_slots_in_use(void);
 
 // Calls fn for the addresses of each arena. Takes no lock: for one who has stopped all threads.

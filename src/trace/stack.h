@@ -21,7 +21,6 @@ enum {
 	STACK_MEMOS = 128,   // known walks of it
 	STACK_WAYS = 2,      // places for each, a power of two
 	STACK_MEMO_FRAMES = 14,
-	STACK_NUMBER_MAX = (1 << 24) - 1,
 };
 
 // How to come from a frame to its caller.
