@@ -39,7 +39,7 @@ static void give_back_exchange(struct connection *c)
 {
 	if (!c->exchange)
 		return;
-	arena_reset(&c->exchange->request.arena);
+	exchange_shrink(c->exchange);
 	tuza_pool_put(&c->server->exchanges, c->exchange);
 	c->exchange = NULL;
 }

@@ -160,6 +160,8 @@ struct exchange {
 // For the server's pool, `arg` is the server. NULL: no memory.
 void *exchange_new(void *arg);
 void exchange_drop(void *exchange);
+// Before it goes back: what a request made grow is not kept, others do not need it.
+void exchange_shrink(struct exchange *x);
 // After the pool was freed.
 void exchange_spares_free(struct exchange_spares *spares);
 

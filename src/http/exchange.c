@@ -11,6 +11,7 @@
 enum {
 	FIELDS_AT_FIRST = 100,
 	SPARES_MOST = 1024, // 14 MB; a guess
+	KEPT_TEXT = 4096,   // of each growing text: most answers need no more
 };
 
 static void exchange_free(struct exchange *x)
@@ -22,6 +23,29 @@ static void exchange_free(struct exchange *x)
 	text_reset(&x->writer.head, 0);
 	free(x->request.head.fields);
 	free(x);
+}
+
+static size_t fields_at_first(const tuza_http_server *server)
+{
+	return server->limits.fields < FIELDS_AT_FIRST ? server->limits.fields : FIELDS_AT_FIRST;
+}
+
+void exchange_shrink(struct exchange *x)
+{
+	struct head *h = &x->request.head;
+	size_t room = fields_at_first(x->server);
+	arena_reset(&x->request.arena);
+	text_reset(&x->request.trailers, KEPT_TEXT);
+	text_reset(&x->writer.headers, KEPT_TEXT);
+	text_reset(&x->writer.trailers, KEPT_TEXT);
+	text_reset(&x->writer.head, KEPT_TEXT);
+	if (likely(h->room <= room))
+		return;
+	struct field *fields = realloc(h->fields, (room + 1) * sizeof *fields);
+	if (!fields)
+		return;
+	h->fields = fields;
+	h->room = room;
 }
 
 static struct exchange *take_spare(struct exchange_spares *spares)
@@ -40,10 +64,9 @@ void *exchange_new(void *arg)
 {
 	tuza_http_server *server = arg;
 	struct exchange *x = take_spare(&server->spares);
-	size_t fields =
-		server->limits.fields < FIELDS_AT_FIRST ? server->limits.fields : FIELDS_AT_FIRST;
 	if (x || !(x = calloc(1, sizeof *x)))
 		return x;
+	size_t fields = fields_at_first(server);
 	x->request.head.fields = malloc((fields + 1) * sizeof *x->request.head.fields);
 	if (!x->request.head.fields) {
 		exchange_free(x);

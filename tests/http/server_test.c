@@ -4,6 +4,8 @@
  */
 #include "http_support.h"
 
+#include <malloc.h>
+
 #include <tuza/sync.h>
 
 #define END "\r\n\r\n"
@@ -410,6 +412,54 @@ TEST(many_clients_are_served_side_by_side)
 		TUZA_GO(ask_again_and_again, &c);
 	WAIT_UNTIL(left == 0);
 	WAIT_UNTIL(tuza_http_server_requests(s.server) == CLIENTS * REQUESTS);
+	site_close(&s);
+}
+
+enum { LARGE_ANSWERS = 50, LARGE_HEADERS = 16, LARGE_HEADER = 16000 };
+
+static atomic_int large_begun;
+
+// All are under way at a time.
+static void answer_with_large_head(tuza_http_writer *w, tuza_http_request *r, void *unused)
+{
+	static char value[LARGE_HEADER + 1];
+
+	(void)r;
+	(void)unused;
+	memset(value, 'x', LARGE_HEADER);
+	for (int i = 0; i < LARGE_HEADERS; i++)
+		CHECK_EQ(tuza_http_add_header(w, "X-Large", value), 0);
+	atomic_fetch_add(&large_begun, 1);
+	WAIT_UNTIL(large_begun == LARGE_ANSWERS);
+}
+
+static void ask_for_large_head(struct client *c)
+{
+	struct answer *a = malloc(sizeof *a);
+	tuza_conn *conn = site_dial(c->site);
+
+	CHECK(send_text(conn, GET("/")));
+	CHECK(strlen(read_answer(conn, a, false)) > LARGE_HEADERS * LARGE_HEADER);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	free(a);
+	atomic_fetch_sub(c->left, 1);
+}
+
+TEST(memory_that_large_answers_needed_is_not_kept)
+{
+	atomic_int left = LARGE_ANSWERS;
+	struct site s;
+
+	atomic_store(&large_begun, 0);
+	site_open(&s, &(tuza_http_server_options){.handler = answer_with_large_head});
+	struct client c = {&s, &left, 1};
+	size_t before = mallinfo2().uordblks; // 0 under sanitizers, as below
+	for (int i = 0; i < LARGE_ANSWERS; i++)
+		TUZA_GO(ask_for_large_head, &c);
+	WAIT_UNTIL(left == 0);
+	WAIT_UNTIL(tuza_http_server_connections(s.server) == 0);
+	size_t after = mallinfo2().uordblks;
+	CHECK(after < before + LARGE_ANSWERS * (size_t)40000);
 	site_close(&s);
 }
 
