@@ -44,6 +44,7 @@ extern "C" {
  *
  * Panics   "os/signal: Notify using nil channel"; "tuza: signals need a channel of int"; "tuza: out
  *          of memory"; "tuza: signals cannot be had: …" where a filter of system calls forbids it.
+ *          `c` gets what it got before then.
  * Go       signal.Notify   (D8)
  */
 #define tuza_signal_notify(c, ...) tuza_signal_notify_((c), __VA_ARGS__, 0)

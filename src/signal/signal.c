@@ -167,6 +167,39 @@ static struct registration **find(const tuza_chan *c)
 	return at;
 }
 
+/*
+ * Ends that the registration at `at` wants the signals of `set`: those that nobody else wants do
+ * again what they did before.
+ *
+ * Returns  the registration, out of the list, when it wants nothing any more; else NULL.
+ */
+static struct registration *withdraw(struct registration **at, uint64_t set)
+{
+	struct registration *r = *at;
+	uint64_t others = 0;
+
+	for (const struct registration *o = registrations; o; o = o->next)
+		others |= o == r ? r->wanted & ~set : o->wanted;
+	for (uint64_t left = r->wanted & set & ~others; left; left &= left - 1)
+		give_back(first_of(left));
+	await_handlers();
+	send_arrived();
+	r->wanted &= ~set;
+	if (r->wanted == 0)
+		*at = r->next;
+	count_asked();
+	return r->wanted == 0 ? r : NULL;
+}
+
+// Without the mutex, which a drop of what is left in the channel might want.
+static void registration_free(struct registration *r)
+{
+	if (!r)
+		return;
+	tuza_chan_release(r->chan);
+	free(r);
+}
+
 // ---- the program's calls ------------------------------------------------------------------
 
 // The set that the arguments name. Panics, so it comes before the mutex.
@@ -184,7 +217,7 @@ static uint64_t set_of(int sig, va_list more)
 	return set & possible();
 }
 
-// 0, or what the system refuses.
+// 0, or what the system refuses: then the channel gets what it got before.
 static int notify(tuza_chan *c, uint64_t wanted)
 {
 	struct registration *made = malloc(sizeof *made);
@@ -202,12 +235,15 @@ static int notify(tuza_chan *c, uint64_t wanted)
 		tuza_chan_retain(c);
 		made = NULL;
 	}
+	uint64_t added = wanted & ~(*at)->wanted;
 	(*at)->wanted |= wanted;
 	for (uint64_t set = wanted; set && !error; set &= set - 1)
 		error = take(first_of(set), handler);
 	count_asked();
+	struct registration *unused = error ? withdraw(at, added) : NULL;
 	pthread_mutex_unlock(&registry_mutex);
 	free(made);
+	registration_free(unused);
 	return error;
 }
 
@@ -237,23 +273,9 @@ EXPORT void tuza_signal_notify_(tuza_chan *c, int sig, ...)
 EXPORT void tuza_signal_stop(tuza_chan *c)
 {
 	pthread_mutex_lock(&registry_mutex);
-	struct registration **at = find(c), *r = *at;
-	if (!r) {
-		pthread_mutex_unlock(&registry_mutex);
-		return;
-	}
-	uint64_t others = 0;
-	for (const struct registration *o = registrations; o; o = o->next)
-		others |= o == r ? 0 : o->wanted;
-	for (uint64_t set = r->wanted & ~others; set; set &= set - 1)
-		give_back(first_of(set));
-	await_handlers();
-	send_arrived();
-	*at = r->next;
-	count_asked();
+	struct registration **at = find(c), *r = *at ? withdraw(at, UINT64_MAX) : NULL;
 	pthread_mutex_unlock(&registry_mutex);
-	tuza_chan_release(r->chan);
-	free(r);
+	registration_free(r);
 }
 
 // Nobody asks for the signals of `set` any more. ignored: SIG_IGN, else as before.
@@ -284,8 +306,7 @@ static void cancel(uint64_t set, bool ignored)
 	pthread_mutex_unlock(&registry_mutex);
 	for (struct registration *r; (r = unused);) {
 		unused = r->next;
-		tuza_chan_release(r->chan);
-		free(r);
+		registration_free(r);
 	}
 }
 
