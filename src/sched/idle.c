@@ -132,11 +132,16 @@ void idle_hand_processor(struct processor *p, bool spinning)
 		return;
 	}
 	lock_release(&rt.lock);
-	if (machine_start(p, spinning) == 0)
-		return;
-	// No thread to be had: the processor stays idle, those that run will find the work.
+	if (machine_start(p, spinning) != 0)
+		idle_thread_is_refused(p, spinning);
+}
+
+void idle_thread_is_refused(struct processor *p, bool spinning)
+{
+	add_relaxed(&rt.threads_refused, 1); // a hint that something was
 	if (spinning)
 		sub_seq_cst(&rt.spinning, 1); // (idle-wake)
+	processor_flush(p);
 	lock_acquire(&rt.lock);
 	idle_put_processor(p);
 	lock_release(&rt.lock);

@@ -51,21 +51,10 @@ static void run_machine(void *machine)
 	// The stack above stays as it is: machine_leave returns through it.
 	m->scheduler_top = (void *)(((uintptr_t)__builtin_frame_address(0) - 512) & ~(uintptr_t)63);
 	sanitizer_machine_started(m);
+	store_relaxed(&rt.some_ran, 1); // constant from then on
 	if (m->spinning && !m->processor->machine)
 		m->processor->machine = m;
 	arch_jump(m->scheduler_top, enter, m, NULL);
-}
-
-// The machine cannot run: its processor goes back, the work is found by others or the monitor.
-static void give_up_processor(struct machine *m)
-{
-	if (m->spinning)
-		sub_seq_cst(&rt.spinning, 1); // (idle-wake)
-	m->spinning = false;
-	lock_acquire(&rt.lock);
-	idle_put_processor(m->processor);
-	m->processor = NULL;
-	lock_release(&rt.lock);
 }
 
 // The C library keeps stacks of threads that have ended for others: a scan for leaked goroutines
@@ -92,10 +81,12 @@ static void *thread_main(void *machine)
 		exit_guard_disarm();
 		faults_thread_end();
 	} else {
-		// As if the thread could not be started. Relaxed: who starts another may fail, too.
-		if (error != -ENOMEM || load_relaxed(&rt.machine_count) == 1)
+		// At the start it is fatal, as a thread that cannot be started. Later others run,
+		// or the monitor tries again. Relaxed: set before anybody could ask for a second.
+		if (error != -ENOMEM || !load_relaxed(&rt.some_ran))
 			fatal("tuza: cannot set a signal stack: %s", tuza_strerror(error));
-		give_up_processor(m);
+		if (m->epoch == load_relaxed(&rt.epoch)) // its runtime goes on
+			idle_thread_is_refused(m->processor, m->spinning);
 	}
 	trace_machine_ends(m);
 	arch_tls_machine_set(NULL);

@@ -48,6 +48,7 @@ enum {
 	NO_LOOK_NS = 10000000,           // Go: sysmon looks itself
 	LOOK_MOST_UNPOLLED_NS = 1000000, // how late a poller may be woken: a guess
 	SCAVENGE_EVERY_NS = 100000000,
+	TELL_REFUSED_NS = 1000000000,
 	ADJUST_EVERY_NS = 1000000000, // Go: GOMAXPROCS is adjusted once a second at most
 	SCAVENGE_STACKS = 512,        // per round: about half a millisecond
 	ASLEEP_AFTER = 10,            // looks with every processor idle
@@ -65,6 +66,9 @@ static struct {
 	uint64_t asleep_created;
 	bool reported;
 	bool on_own_thread;
+	uint32_t seen_refused; // of rt.threads_refused
+	int64_t refused_since; // nobody has run since then for want of threads; 0: not so
+	bool told_refused;
 	struct goroutine_chunk *trim_chunk;
 } monitor;
 
@@ -182,6 +186,33 @@ static void adjust_target(int64_t now)
 	monitor.next_adjust = now + ADJUST_EVERY_NS;
 }
 
+// ---- threads ------------------------------------------------------------------------------
+
+/*
+ * Nobody runs, and the system refuses the thread that should. It is asked again by each look, so it
+ * may be had in a moment; but whoever limits threads, or memory, should hear of it. Needs: this
+ * look has asked for one, if somebody waits to run.
+ */
+static void tell_if_refused(int64_t now)
+{
+	uint32_t refused = load_relaxed(&rt.threads_refused); // hints, all of them
+	bool nobody_runs = refused != monitor.seen_refused &&
+			   load_relaxed(&rt.idle_processor_count) == load_relaxed(&rt.in_service);
+	monitor.seen_refused = refused;
+	if (!nobody_runs)
+		monitor.refused_since = 0;
+	else if (monitor.refused_since == 0)
+		monitor.refused_since = now;
+	if (!nobody_runs || monitor.told_refused || now - monitor.refused_since < TELL_REFUSED_NS)
+		return;
+	monitor.told_refused = true;
+	static const char text[] = "tuza: goroutines wait, and no thread to run them can be "
+				   "started: raise the limit of threads (ulimit -u, or pids.max of "
+				   "the cgroup) or of memory\n";
+	ssize_t written = write(2, text, sizeof text - 1);
+	(void)written;
+}
+
 // ---- deadlock -----------------------------------------------------------------------------
 
 static bool nothing_can_happen(void)
@@ -293,6 +324,7 @@ void monitor_run(const uint32_t *until)
 {
 	memset(&monitor, 0, sizeof monitor);
 	deadlock_reset();
+	monitor.seen_refused = load_relaxed(&rt.threads_refused); // as tell_if_refused
 	monitor.on_own_thread = until == &rt.monitor_stop;
 	int64_t delay = LOOK_FIRST_NS;
 	uint32_t quiet = 0, idle_looks = 0;
@@ -310,6 +342,7 @@ void monitor_run(const uint32_t *until)
 		if (load_relaxed(&rt.global_count) != 0 &&
 			load_relaxed(&rt.idle_processor_count) != 0) // hints
 			idle_wake();
+		tell_if_refused(now);
 		busy |= scavenge(now);
 		adjust_target(now);
 		int64_t next_look = deadlock_look(now);

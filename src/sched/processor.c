@@ -106,8 +106,7 @@ struct processor *processor_switch_on(void)
 	return p;
 }
 
-// Moves the whole queue of a processor that its owner gives up to the global queue.
-static void flush(struct processor *p)
+void processor_flush(struct processor *p)
 {
 	struct goroutine *g;
 	while ((g = schedule_get_local(p)) != NULL)
@@ -131,7 +130,7 @@ void processor_attend(struct machine *m, struct processor *p)
 	bool surplus = processor_is_surplus(p);
 	lock_release(&rt.lock);
 	if (surplus) {
-		flush(p);
+		processor_flush(p);
 		m->processor = NULL;
 		if (m->spinning) {
 			m->spinning = false;

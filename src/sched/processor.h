@@ -27,6 +27,9 @@ uint32_t processor_set_target(uint32_t n);
 // The owner's slow look when p->attention is set: retires p if it should (then m has no processor).
 void processor_attend(struct machine *m, struct processor *p);
 
+// Moves the whole queue of a processor that its owner gives up to the global queue.
+void processor_flush(struct processor *p);
+
 // Gives p, which the caller owns with its queue, to whoever can use it; idle if there is no work.
 void processor_hand_off(struct processor *p);
 

@@ -139,6 +139,7 @@ struct runtime {
 	uint32_t target;          // atomic: gomaxprocs
 	uint32_t started;         // atomic: 1 while it runs
 	uint32_t ending;          // atomic: set from an end's beginning until the next start
+	uint32_t some_ran;        // atomic: a machine has been ready to run goroutines
 	uint32_t forked;          // atomic: this is a child of fork
 	uint64_t epoch;
 	uint32_t has_ended;  // atomic: it ran before, and dropped goroutines perhaps
@@ -168,6 +169,7 @@ struct runtime {
 	uint32_t starved_count;              // written under lock
 	uint64_t id_batch;                   // next free goroutine id
 	uint32_t machine_count;              // machines that have not ended: futex of the ender
+	uint32_t threads_refused;            // for the monitor: how often there was none to be had
 	uint32_t visitors;                   // visit.c: futex of the ender as well
 	uint32_t main_done;                  // futex of tuza_run
 	int64_t poll_until;         // timekeeper: INT64_MIN none, else when it wakes by itself

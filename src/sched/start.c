@@ -95,6 +95,7 @@ static void start_locked(bool monitored)
 	store_relaxed(&rt.target, config.maxprocs); // nobody else is there yet
 	store_relaxed(&rt.target_set, 0);
 	store_relaxed(&rt.ending, 0);
+	store_relaxed(&rt.some_ran, 0);
 	store_relaxed(&rt.main_done, 0);
 	store_relaxed(&rt.poll_until, INT64_MIN);
 	update_coarse_now();

@@ -19,7 +19,7 @@ int sigaction(int sig, const struct sigaction *new, struct sigaction *old)
 
 	if (!real)
 		*(void **)(void *)&real = dlsym(RTLD_NEXT, "sigaction");
-	if (new && sig == atomic_load(&refused)) {
+	if (new &&sig == atomic_load(&refused)) {
 		errno = EPERM;
 		return -1;
 	}
@@ -98,8 +98,7 @@ TEST(a_notify_that_is_refused_leaves_what_was_asked_for_before)
 static void make_context(void *unused)
 {
 	(void)unused;
-	tuza_context_free(
-		tuza_context_notify_signal(tuza_context_background(), SIGUSR1, SIGUSR2));
+	tuza_context_free(tuza_context_notify_signal(tuza_context_background(), SIGUSR1, SIGUSR2));
 }
 
 TEST(a_context_whose_signals_are_refused_leaves_nothing_behind)

@@ -3,12 +3,16 @@
  * No more threads: processors stay idle, everything still gets done. Checklist 43 (pthread_create
  * EAGAIN ignored: silent hang).
  *
- * The program's own pthread_create stands before the C library's and fails from the n-th call on.
+ * The program's own pthread_create stands before the C library's and fails from the n-th call on;
+ * its sigaltstack, with which each thread of the runtime begins, fails as often as told.
  */
 #include "../test.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <tuza/sync.h>
 
 static atomic_int calls, refused;
@@ -27,6 +31,78 @@ int pthread_create(
 	}
 	return real(thread, attributes, fn, arg);
 }
+
+static int threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int n = -2; // . and ..
+
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static atomic_int stacks_fail;   // so many more
+static atomic_int failing;       // threads whose stack fails
+static atomic_int fail_together; // they wait until so many do, and no other thread is there
+
+int sigaltstack(const stack_t *new, stack_t *old)
+{
+	static int (*real)(const stack_t *, stack_t *);
+
+	if (!real)
+		*(void **)(void *)&real = dlsym(RTLD_NEXT, "sigaltstack");
+	int left = atomic_load(&stacks_fail);
+	while (left > 0 && !atomic_compare_exchange_weak(&stacks_fail, &left, left - 1))
+		;
+	if (left <= 0)
+		return real(new, old);
+	atomic_fetch_add(&failing, 1);
+	while (atomic_load(&fail_together) != 0) {
+		usleep(100);
+		// There is also the one that called tuza_run. Who fails may be gone in a moment.
+		if (atomic_load(&failing) == fail_together && threads() == 1 + fail_together)
+			atomic_store(&fail_together, 0);
+	}
+	errno = ENOMEM;
+	return -1;
+}
+
+// ---- the first thread ------------------------------------------------------------------------
+
+static int end_at_once(void *unused)
+{
+	(void)unused;
+	return 0;
+}
+
+// The others' parent has run nothing yet, so the child may.
+TEST_PLAIN(a_program_without_any_thread_is_told)
+{
+	for (int is_stack = 0; is_stack < 2; is_stack++) {
+		int fd = memfd_create("errors", MFD_CLOEXEC), status = 0;
+		char text[256] = "";
+
+		fflush(stdout);
+		pid_t child = fork();
+		if (child == 0) {
+			dup2(fd, 2);
+			atomic_store(&stacks_fail, is_stack ? 1 : 0);
+			atomic_store(&allowed, is_stack ? 1 << 30 : 0);
+			_exit(tuza_run(end_at_once, NULL));
+		}
+		CHECK_EQ(waitpid(child, &status, 0), child);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+		CHECK(pread(fd, text, sizeof text - 1, 0) > 0);
+		CHECK_CONTAINS(
+			text, is_stack ? "cannot set a signal stack" : "cannot start a thread");
+		close(fd);
+	}
+}
+
+// ---- further ones ----------------------------------------------------------------------------
 
 static tuza_waitgroup group;
 static atomic_int sum;
@@ -107,4 +183,100 @@ TEST_PLAIN(blocking_sections_complete_when_threads_are_refused)
 	}
 	atomic_store(&allowed, 1 << 30);
 	CHECK(refused > 0);
+}
+
+// ---- nobody runs -----------------------------------------------------------------------------
+
+static int errors; // what was written to descriptor 2
+
+// Threads can be had again once somebody was told.
+static void allow_when_told(int sig)
+{
+	(void)sig;
+	if (lseek(errors, 0, SEEK_END) > 0)
+		atomic_store(&allowed, 1 << 30);
+}
+
+static void take_thread_along(void *unused)
+{
+	(void)unused;
+	tuza_lock_os_thread();
+	tuza_waitgroup_done(&group);
+}
+
+static int lose_only_thread(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 2; i++) {
+		atomic_store(&allowed, 0);
+		tuza_waitgroup_add(&group, 1);
+		tuza_go(take_thread_along, NULL);
+		tuza_waitgroup_wait(&group);
+	}
+	return many(NULL);
+}
+
+// A goroutine that ends while it is tied to its thread takes the thread with it.
+TEST_PLAIN(goroutines_go_on_when_a_thread_can_be_had_again_and_the_program_is_told_before)
+{
+	struct sigaction handler = {.sa_handler = allow_when_told}, before;
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
+	struct itimerspec often = {{0, 10000000}, {0, 10000000}};
+	char text[1024] = "";
+	timer_t timer;
+
+	errors = memfd_create("errors", MFD_CLOEXEC);
+	int own = dup(2);
+	dup2(errors, 2);
+	sigaction(SIGUSR2, &handler, &before);
+	CHECK_EQ(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+	atomic_store(&calls, 0);
+	atomic_store(&allowed, 1);
+	timer_settime(timer, 0, &often, NULL);
+	int result = tuza_run(lose_only_thread, NULL);
+	timer_delete(timer);
+	sigaction(SIGUSR2, &before, NULL);
+	dup2(own, 2);
+	close(own);
+	atomic_store(&allowed, 1 << 30);
+	CHECK_EQ(result, 999 * 1000 / 2);
+	CHECK(pread(errors, text, sizeof text - 1, 0) > 0);
+	close(errors);
+	const char *told = strstr(text, "no thread to run them can be started: raise the limit");
+	if (CHECK(told != NULL))
+		CHECK(strchr(told, '\n')[1] == '\0'); // once
+}
+
+static void leave_two_without_stacks(void *unused)
+{
+	(void)unused;
+	tuza_lock_os_thread();
+	atomic_store(&fail_together, 2);
+	atomic_store(&failing, 0);
+	atomic_store(&stacks_fail, 2);
+	atomic_store(&allowed, 1 << 30);
+	tuza_waitgroup_done(&group); // whoever waits can run: a second thread is started
+	while (atomic_load(&failing) == 0)
+		usleep(100);
+} // a third one, since this one ends
+
+static int lose_all_threads(void *unused)
+{
+	(void)unused;
+	tuza_gomaxprocs(4);
+	tuza_waitgroup_add(&group, 1);
+	tuza_go(leave_two_without_stacks, NULL);
+	tuza_waitgroup_wait(&group);
+	return many(NULL);
+}
+
+// Each leaves it to the other.
+TEST_PLAIN(goroutines_go_on_when_two_threads_at_a_time_find_no_memory)
+{
+	atomic_store(&calls, 0);
+	atomic_store(&allowed, 1);
+	CHECK_EQ(tuza_run(lose_all_threads, NULL), 999 * 1000 / 2);
+	CHECK_EQ(failing, 2);
+	CHECK_EQ(stacks_fail, 0);
+	atomic_store(&allowed, 1 << 30);
 }
