@@ -41,8 +41,8 @@ void idle_put_processor(struct processor *p);
 // had.
 void idle_hand_processor(struct processor *p, bool spinning);
 
-// There is no thread to be had for p, which is nobody's: it stays idle, and what was in its queue is
-// found by those that run, or else by the monitor, which tries again.
+// There is no thread to be had for p, which is nobody's: it stays idle, and what was in its queue
+// is found by those that run, or else by the monitor, which tries again.
 void idle_thread_is_refused(struct processor *p, bool spinning);
 
 // Gives p to the machine that the locked goroutine g is tied to.

@@ -8,8 +8,9 @@
  * passed in every round.
  */
 #define RUNQ_SIZE 4u
+#include "steps.h"
+
 #include "sched/runq.h"
-#include "parking.h"
 
 #define ITEMS 6
 
