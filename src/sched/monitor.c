@@ -10,8 +10,10 @@
  *   - tells a deadlock: of all (here), of some (deadlock.c).
  *
  * It looks every 20 us while things happen, after 50 quiet looks less and less often, down to every
- * 10 ms (Go's constants), and sleeps when every processor has been idle for a while. Go:
- * src/runtime/proc.go, sysmon, checkdead.
+ * 10 ms (Go's constants), and sleeps when nothing has run for a while. A server that is idle
+ * between requests has not rested: to put the monitor to sleep and to wake it costs more than one
+ * of them. Such a one, too, is looked at less and less often. Go: src/runtime/proc.go, sysmon,
+ * checkdead.
  */
 #include "sched/config.h"
 #include "sched/deadlock.h"
@@ -47,11 +49,12 @@ enum {
 		100000, // then an idle machine is woken to poll: a few wake-ups' worth, a guess
 	NO_LOOK_NS = 10000000,           // Go: sysmon looks itself
 	LOOK_MOST_UNPOLLED_NS = 1000000, // how late a poller may be woken: a guess
+	LOOK_MOST_IDLE_NS = 1000000,     // all are idle, between two requests perhaps: a guess
 	SCAVENGE_EVERY_NS = 100000000,
 	TELL_REFUSED_NS = 1000000000,
 	ADJUST_EVERY_NS = 1000000000, // Go: GOMAXPROCS is adjusted once a second at most
 	SCAVENGE_STACKS = 512,        // per round: about half a millisecond
-	ASLEEP_AFTER = 10,            // looks with every processor idle
+	ASLEEP_AFTER = 10,            // looks between which nothing ran
 	LOOKS_AFTER_TIMER = 3,        // soon ones: it takes two to lend a processor
 };
 // A goroutine parked for so long gives its deep pages back.
@@ -64,6 +67,7 @@ static struct {
 	int64_t next_adjust;
 	int64_t asleep_since; // all goroutines have been asleep since then; 0: they are not
 	uint64_t asleep_created;
+	uint64_t seen_runs; // of goroutines, at the last look
 	bool reported;
 	bool on_own_thread;
 	uint32_t seen_refused; // of rt.threads_refused
@@ -186,6 +190,24 @@ static void adjust_target(int64_t now)
 	monitor.next_adjust = now + ADJUST_EVERY_NS;
 }
 
+// ---- rest ---------------------------------------------------------------------------------
+
+static bool all_are_idle(void)
+{
+	return load_relaxed(&rt.idle_processor_count) == load_relaxed(&rt.in_service); // hints
+}
+
+// Whether no goroutine has run since the last call.
+static bool nothing_ran(void)
+{
+	uint64_t runs = 0, seen = monitor.seen_runs;
+	uint32_t count = processor_count();
+	for (uint32_t i = 0; i < count; i++)
+		runs += load_relaxed(&processor_at(i)->runs); // statistic
+	monitor.seen_runs = runs;
+	return runs == seen;
+}
+
 // ---- threads ------------------------------------------------------------------------------
 
 /*
@@ -196,8 +218,7 @@ static void adjust_target(int64_t now)
 static void tell_if_refused(int64_t now)
 {
 	uint32_t refused = load_relaxed(&rt.threads_refused); // hints, all of them
-	bool nobody_runs = refused != monitor.seen_refused &&
-			   load_relaxed(&rt.idle_processor_count) == load_relaxed(&rt.in_service);
+	bool nobody_runs = refused != monitor.seen_refused && all_are_idle();
 	monitor.seen_refused = refused;
 	if (!nobody_runs)
 		monitor.refused_since = 0;
@@ -346,13 +367,14 @@ void monitor_run(const uint32_t *until)
 		busy |= scavenge(now);
 		adjust_target(now);
 		int64_t next_look = deadlock_look(now);
-		// Relaxed: hints.
-		if (load_relaxed(&rt.idle_processor_count) == load_relaxed(&rt.in_service)) {
+		bool idle = all_are_idle();
+		if (nothing_ran() && idle) {
 			if (++idle_looks > 2)
 				check_deadlock(now);
 			// The end may have come during this look, and its wake-up is used up.
 			if (idle_looks > ASLEEP_AFTER && !load_relaxed(until) &&
 				sleep_while_idle(next_look)) {
+				delay = LOOK_FIRST_NS;
 				quiet = idle_looks = 0;
 				continue;
 			}
@@ -363,10 +385,12 @@ void monitor_run(const uint32_t *until)
 		quiet = busy ? 0 : quiet + 1;
 		if (quiet == 0)
 			delay = delay > 1000000 ? 1000000 : delay;
-		else if (quiet > QUIET_LOOKS && delay < LOOK_MOST_NS)
+		else if ((idle || quiet > QUIET_LOOKS) && delay < LOOK_MOST_NS)
 			delay = delay * 2 < LOOK_MOST_NS ? delay * 2 : LOOK_MOST_NS;
 		else if (quiet <= QUIET_LOOKS)
 			delay = LOOK_FIRST_NS;
+		if (delay > LOOK_MOST_IDLE_NS && idle)
+			delay = LOOK_MOST_IDLE_NS;
 		if (delay > LOOK_MOST_UNPOLLED_NS && is_unpolled())
 			delay = LOOK_MOST_UNPOLLED_NS;
 		// Who was late shall not have to wait for the next look as well, if all are hogs.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The monitor and timers that nobody else can fire.
+ * The monitor: timers that nobody else can fire, and how often it looks.
  */
 #include "../../test.h"
 
@@ -39,5 +39,45 @@ TEST(monitor_wakes_in_time_for_a_timer_that_is_started_while_all_are_busy)
 		wakes = wakes_for_timer();
 	while (!wakes && tuza_now() < end);
 	CHECK(wakes);
+	tuza_gomaxprocs(before);
+}
+
+// How often the monitor's thread, the one that called tuza_run, has gone to sleep.
+static long monitor_sleeps(void)
+{
+	char name[64], line[256];
+	long count = -1;
+
+	snprintf(name, sizeof name, "/proc/self/task/%d/status", rt.run_thread);
+	FILE *f = fopen(name, "re");
+	while (f && fgets(line, sizeof line, f))
+		if (strncmp(line, "voluntary_ctxt_switches:", 24) == 0)
+			count = strtol(line + 24, NULL, 10);
+	if (f)
+		fclose(f);
+	return count;
+}
+
+// As a server with one client does, for which it was woken each time, to look a dozen times. A busy
+// machine may disturb, for a while.
+TEST(monitor_looks_seldom_while_a_program_does_a_little_now_and_then)
+{
+	enum { TIMES = 100, MOST_IN_A_MS = 3 };
+	int before = tuza_gomaxprocs(1);
+	int64_t end = tuza_now() + 5 * TUZA_SECOND, start, most;
+	long looks;
+
+	do {
+		looks = -monitor_sleeps();
+		start = tuza_now();
+		for (int i = 0; i < TIMES; i++)
+			tuza_sleep(MS);
+		looks += monitor_sleeps();
+		most = MOST_IN_A_MS * (tuza_now() - start) / MS;
+	} while (looks > most && tuza_now() < end);
+	CHECK(looks > 0);
+	if (!CHECK(looks <= most))
+		printf("  %ld looks, %d for each of %d times are enough\n", looks, MOST_IN_A_MS,
+			TIMES);
 	tuza_gomaxprocs(before);
 }
