@@ -226,12 +226,14 @@ static void turn(struct thread *t, int which, int count, int64_t start, int64_t 
 			struct asker *a = events[i].data.ptr;
 			if (!read_some(a, which))
 				continue;
-			int64_t at = now();
-			note(t, at - a->due);
+			// The loop ends by the time that decides whether to ask again: else the
+			// next wait would be for nothing.
+			clock = now();
+			note(t, clock - a->due);
 			a->under_way = false;
 			under_way--;
-			a->due = pace ? a->due + every : at;
-			if (!pace && at < end) {
+			a->due = pace ? a->due + every : clock;
+			if (!pace && clock < end) {
 				ask(a);
 				under_way++;
 			}
