@@ -59,6 +59,15 @@ endif()
 install(PROGRAMS "${PROJECT_SOURCE_DIR}/tools/vet/tuza-vet" "${PROJECT_SOURCE_DIR}/tools/tuza-chaos" DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(FILES "${PROJECT_SOURCE_DIR}/docs/man/tuza-vet.1" "${PROJECT_SOURCE_DIR}/docs/man/tuza-chaos.1"
   DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+# The headers as manual pages, made when they are installed.
+install(CODE "
+  execute_process(COMMAND \"${PROJECT_SOURCE_DIR}/tools/gen_man.sh\" \"${PROJECT_BINARY_DIR}/man3\" ${PROJECT_VERSION}
+    RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR \"tools/gen_man.sh: \${status}\")
+  endif()
+")
+install(DIRECTORY "${PROJECT_BINARY_DIR}/man3" DESTINATION "${CMAKE_INSTALL_MANDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/vet/tuza_vet" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza/vet"
         FILES_MATCHING PATTERN "*.py")
 install(FILES "${PROJECT_SOURCE_DIR}/tools/vet/clang-tidy" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")

@@ -20,6 +20,7 @@ cmake --install "$TUZA_BUILD_DIR" --prefix "$dir/installed" >"$dir/log" || {
 mv "$dir/installed" "$dir/moved"
 prefix=$dir/moved
 [ -e "$prefix/share/tuza/tuza-gdb.py" ] || fail "gdb's extension is not installed"
+[ -e "$prefix/share/man/man3/tuza_chan_send.3" ] || fail "the headers' manual pages are not installed"
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name tuza.pc)")
 export PKG_CONFIG_PATH
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir tuza)
