@@ -43,12 +43,12 @@ void tuza_dump(int fd);
  * Goroutines that sleep or wait for I/O are not among them, nor are plain threads.
  *
  *   fd   any writable descriptor. What cannot be written is lost.
- *   age  ns: those that have waited for less are left out. Ages are exact to some 10 ms.
+ *   age  those that have waited for less are left out. Ages are exact to some 10 ms.
  *
  * Returns  0; -EBADF: the descriptor is negative.
  * Blocks, Callable from   as tuza_dump.
  */
-int tuza_blocked_write(int fd, int64_t age);
+int tuza_blocked_write(int fd, tuza_duration age);
 
 /*
  * The calling goroutine's stack in the same words, cut to n bytes with the final 0.

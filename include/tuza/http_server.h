@@ -321,11 +321,11 @@ void tuza_http_mux_serve(tuza_http_writer *w, tuza_http_request *r, void *arg);
 // One answered request, for the access log. The strings live during the call.
 typedef struct tuza_http_access {
 	const char *remote, *method, *target;
-	int status;        // 0: nothing was sent; the connection was lost, or taken over
-	int64_t bytes;     // of the body
-	int64_t started;   // tuza_now
-	int64_t duration;  // ns, until all was handed to the system
-	const char *agent; // the User-Agent header, or ""
+	int status;             // 0: nothing was sent; the connection was lost, or taken over
+	int64_t bytes;          // of the body
+	int64_t started;        // tuza_now
+	tuza_duration duration; // until all was handed to the system
+	const char *agent;      // the User-Agent header, or ""
 } tuza_http_access;
 
 /*
@@ -335,11 +335,12 @@ typedef struct tuza_http_server_options {
 	tuza_http_handler handler; // of every request; NULL: 404
 	void *arg;
 
-	// Times, ns. A client that is slower loses its connection (408 if it is sending a head).
-	int64_t read_header_timeout; // for the whole head, from its first byte on: 10 s
-	int64_t read_timeout;  // waiting for the body: this plus 1 s for each KiB that came: 30 s
-	int64_t write_timeout; // until the system has taken a MiB of the answer: 30 s
-	int64_t idle_timeout;  // between requests: 75 s
+	// Times. A client that is slower loses its connection (408 if it is sending a head).
+	tuza_duration read_header_timeout; // for the whole head, from its first byte on: 10 s
+	// Waiting for the body: this plus 1 s for each KiB that came: 30 s.
+	tuza_duration read_timeout;
+	tuza_duration write_timeout; // until the system has taken a MiB of the answer: 30 s
+	tuza_duration idle_timeout;  // between requests: 75 s
 
 	// Sizes. Whoever goes beyond gets 414, 431, 413.
 	int64_t max_request_line; // bytes: 8 KiB

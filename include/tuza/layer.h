@@ -71,7 +71,7 @@ typedef struct tuza_layer_methods {
 TUZA_MUST_USE int tuza_layer_open(
 	tuza_conn *under, const tuza_layer_methods *methods, void *state, tuza_conn **conn);
 
-// What tuza_layer_open was given.
+// What tuza_layer_open was given: its `state`, and `under`.
 void *tuza_layer_state(tuza_layer *l);
 tuza_conn *tuza_layer_under(tuza_layer *l);
 

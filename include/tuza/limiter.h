@@ -141,7 +141,7 @@ void tuza_reservation_cancel_at(const tuza_reservation *r, int64_t t);
 
 // ---- looking and changing ----------------------------------------------------------------------
 
-// Go: Limit, Burst
+// What it was given. Go: Limit, Burst
 double tuza_limiter_limit(tuza_limiter *l);
 int64_t tuza_limiter_burst(tuza_limiter *l);
 

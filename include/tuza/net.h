@@ -222,8 +222,8 @@ int tuza_conn_remote_address(tuza_conn *conn, char *text, size_t bytes);
  */
 int tuza_conn_fd(tuza_conn *conn);
 
-// Whether small writes are sent at once (on from the start, as in Go) or gathered. TCP only.
-// Go: SetNoDelay
+// Whether small writes are sent at once (on from the start, as in Go) or gathered. Returns 0;
+// TUZA_ECONNCLOSED; -ENOTSUP: it is not TCP. Go: SetNoDelay
 int tuza_conn_set_nodelay(tuza_conn *conn, bool on);
 
 /*
@@ -231,11 +231,13 @@ int tuza_conn_set_nodelay(tuza_conn *conn, bool on);
  * every `interval`, `probes` times; then calls fail with TUZA_ECONNTIMEOUT. On from the start with
  * Go's 15 s, 15 s and 9. TCP only.
  *
- *   idle      ns, in whole seconds, rounded up; <= 0 turns it off. The others: <= 0 leaves them.
+ *   idle      in whole seconds, rounded up; <= 0 turns it off. The others: <= 0 leaves them.
  *
+ * Returns  0; TUZA_ECONNCLOSED; -ENOTSUP: it is not TCP.
  * Go       SetKeepAliveConfig
  */
-int tuza_conn_set_keepalive(tuza_conn *conn, int64_t idle, int64_t interval, int probes);
+int tuza_conn_set_keepalive(
+	tuza_conn *conn, tuza_duration idle, tuza_duration interval, int probes);
 
 /*
  * Two connected ends in memory: what is written to one is read from the other, without a buffer in

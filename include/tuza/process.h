@@ -192,13 +192,13 @@ typedef struct tuza_process_options {
 	void *cancel_arg;
 
 	/*
-	 * How long the wait puts up with what goes on too long, ns. Counted from the end of the
+	 * How long the wait puts up with what goes on too long. Counted from the end of the
 	 * context: then the process is killed, if it was told to end in a softer way; and from the
 	 * end of the process, or of the context if that was first: then the pipes behind bytes,
 	 * collect and call are given up, if another process keeps them open.
 	 * 0: for ever, but after the context's end pipes are given up with the process.
 	 */
-	int64_t wait_delay;
+	tuza_duration wait_delay;
 } tuza_process_options;
 
 // A list of arguments where one is wanted: TUZA_ARGV("ls", "-l"). Not in C++.

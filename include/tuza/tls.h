@@ -51,8 +51,8 @@ enum { TUZA_TLS_1_2 = 0x0303, TUZA_TLS_1_3 = 0x0304 };
 // Why something failed.
 typedef struct tuza_tls_error {
 	int code; // what the function returned
-	char text
-		[252]; // in words, "tls: certificate is not valid for name …"; "" if nothing failed
+	// In words, "tls: certificate is not valid for name …"; "" if nothing failed.
+	char text[252];
 } tuza_tls_error;
 
 // ---- configurations ----------------------------------------------------------------------------
@@ -101,8 +101,8 @@ typedef struct tuza_tls_options {
 	const char *ca_file, *ca_dir, *ca_pem;
 	bool ca_system; // those of the system as well
 
-	const char *server_name; // who the server must be; sent to it (SNI). NULL: the host that is
-				 // dialled
+	// Who the server must be; sent to it (SNI). NULL: the host that is dialled.
+	const char *server_name;
 	tuza_tls_clients clients; // a server's; the CAs must be given
 
 	int min_version; // TUZA_TLS_1_2, TUZA_TLS_1_3; 0: 1.2
@@ -228,7 +228,8 @@ typedef struct tuza_tls_state {
 	char peer[256]; // the subject of the other side's certificate, "CN=example.org"; "": none
 } tuza_tls_state;
 
-// Returns  0; TUZA_ECONNCLOSED; -EINVAL: no TLS connection. Go: Conn.ConnectionState
+// Looks at it now. Returns 0; TUZA_ECONNCLOSED; -EINVAL: no TLS connection.
+// Go: Conn.ConnectionState
 TUZA_MUST_USE int tuza_tls_get_state(tuza_conn *conn, tuza_tls_state *state);
 
 /*

@@ -81,8 +81,8 @@ bool tuza_trace_is_on(void);
 // ---- flight recorder ---------------------------------------------------------------------------
 
 typedef struct tuza_flight_recorder_options {
-	int64_t age;      // ns: older events are not written; 0: all that there is room for
-	size_t max_bytes; // as tuza_trace_options; 0: 10 MiB
+	tuza_duration age; // older events are not written; 0: all that there is room for
+	size_t max_bytes;  // as tuza_trace_options; 0: 10 MiB
 	tuza_trace_format format;
 	// Where it is written when the program ends by a panic, a deadlock, another fatal error or
 	// SIGQUIT; NULL: nowhere. Copied.
@@ -105,6 +105,7 @@ TUZA_MUST_USE int tuza_flight_recorder_start(const tuza_flight_recorder_options 
 // Ends the recorder and drops its events. Does nothing when there is none.
 void tuza_flight_recorder_stop(void);
 
+// Whether there is one. Callable from anywhere.
 bool tuza_flight_recorder_is_on(void);
 
 /*
@@ -144,14 +145,18 @@ int tuza_flight_recorder_write(int fd);
  * Go       trace.NewTask
  */
 uint64_t tuza_trace_task_begin(uint64_t parent, const char *type);
+
+// Ends it, in whichever goroutine. Else as the begin. Go: Task.End
 void tuza_trace_task_end(uint64_t task);
 
 /*
  * Mark a named part of the calling goroutine's time. Regions nest: an end must be that of the
  * innermost one, by the same goroutine.
  *
- *   task  0: none.
+ *   task  of which it is a part; 0: none.
+ *   type  as tuza_trace_task_begin's; the same at both ends.
  *
+ * Blocks, Callable from   as tuza_trace_task_begin.
  * Go       trace.StartRegion, trace.WithRegion
  */
 void tuza_trace_region_begin(uint64_t task, const char *type);
@@ -160,10 +165,13 @@ void tuza_trace_region_end(uint64_t task, const char *type);
 /*
  * Logs a text of a category (printf's format). Up to 16,000 different texts are kept.
  *
+ *   task  that it is about; 0: none.
+ *
+ * Blocks, Callable from   as tuza_trace_task_begin.
  * Go       trace.Logf
  */
 void tuza_trace_log(uint64_t task, const char *category, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+	TUZA_PRINTF_(3, 4);
 
 #ifdef __cplusplus
 }

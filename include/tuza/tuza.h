@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * All of tuza's headers, except go.h, which defines the bare word `go`, and errno.h, which
- * redefines `errno`: both are for those who ask for them.
+ * All of libtuza's headers, except go.h, which defines the bare word `go`, and errno.h, which
+ * redefines `errno`: both are for those who ask for them. http.h and tls.h belong to libraries of
+ * their own.
  */
 #ifndef TUZA_TUZA_H
 #define TUZA_TUZA_H

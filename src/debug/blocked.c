@@ -213,7 +213,7 @@ static void write_all(const struct arch_saved *caller, void *arg)
 	writer_flush(&w);
 }
 
-EXPORT int tuza_blocked_write(int fd, int64_t age)
+EXPORT int tuza_blocked_write(int fd, tuza_duration age)
 {
 	struct goroutine *me = goroutine_current_or_null();
 	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);

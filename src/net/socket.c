@@ -265,7 +265,8 @@ EXPORT int tuza_conn_set_nodelay(tuza_conn *conn, bool on)
 	return error;
 }
 
-EXPORT int tuza_conn_set_keepalive(tuza_conn *conn, int64_t idle, int64_t interval, int probes)
+EXPORT int tuza_conn_set_keepalive(
+	tuza_conn *conn, tuza_duration idle, tuza_duration interval, int probes)
 {
 	struct conn *c = conn_begin_lowest(conn);
 	if (!c)
