@@ -55,6 +55,7 @@ struct conn {
 	int fd;              // -1: none
 	int family, type;
 	char *path;        // a listener's, to be removed; or NULL
+	int in_a_row;      // a listener's: accepted without a wait; has the turn to accept
 	struct pipe *pipe; // of a connection in memory
 	int side;          // of the pipe
 	tuza_layer *layer; // of a connection over another

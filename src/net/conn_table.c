@@ -88,6 +88,7 @@ struct conn *conn_new(const struct conn_kind *kind)
 			c->poll = NULL;
 			c->fd = -1;
 			c->path = NULL;
+			c->in_a_row = 0;
 			c->pipe = NULL;
 			c->layer = NULL;
 			c->accepts.open = NULL;

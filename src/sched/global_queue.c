@@ -9,6 +9,7 @@
 #include "sched/idle.h"
 #include "sched/machine.h"
 #include "sched/park.h"
+#include "sched/patient.h"
 #include "sched/schedule.h"
 
 void global_queue_put(struct goroutine *first, struct goroutine *last, uint32_t count)
@@ -35,6 +36,7 @@ void global_queue_submit_overdue(struct goroutine *list)
 {
 	struct goroutine *first = NULL, **end = &first, *last = NULL;
 	struct machine *m = machine_here();
+	struct patient_list patient = {NULL, NULL, 0};
 	uint32_t count = 0;
 	while (list) {
 		struct goroutine *g = list;
@@ -46,10 +48,15 @@ void global_queue_submit_overdue(struct goroutine *list)
 		if (events_are_on())
 			events_readied(m, g, EVENT_BY_TIMER);
 		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the queue
+		if (g->flags & GOROUTINE_PATIENT) {
+			patient_append(&patient, g);
+			continue;
+		}
 		*end = last = g;
 		end = &g->next;
 		count++;
 	}
+	patient_put(&patient);
 	if (!first)
 		return;
 	lock_acquire(&rt.lock);
@@ -78,10 +85,11 @@ void global_queue_overflow(struct processor *p, struct goroutine *g)
 // rt.lock.
 static struct goroutine *take_global(struct processor *p, uint32_t most)
 {
-	uint32_t n = rt.global_count < most ? rt.global_count : most;
-	if (n == 0)
-		return NULL;
+	uint32_t count = rt.global_count - rt.patient_count;
+	uint32_t n = count < most ? count : most;
 	struct goroutine *first = rt.global_head;
+	if (!first)
+		return NULL;
 	struct goroutine *rest = first->next;
 	uint32_t taken = 1;
 	while (taken < n && rest) {
@@ -105,6 +113,8 @@ struct goroutine *global_queue_take_locked(struct processor *p)
 {
 	// Go: a fair share, and no more than fits half a ring.
 	uint32_t share = rt.global_count / load_relaxed(&rt.target) + 1; // hint
+	if (!rt.global_head)
+		return patient_take_locked(p, PATIENT_AT_ONCE);
 	return take_global(p, share < RUNQ_SIZE / 2 ? share : RUNQ_SIZE / 2);
 }
 
@@ -119,7 +129,9 @@ struct goroutine *global_queue_take(struct processor *p)
 struct goroutine *global_queue_take_one(struct processor *p)
 {
 	lock_acquire(&rt.lock);
-	struct goroutine *g = take_global(p, 1);
+	rt.patient_turn = !rt.patient_turn;
+	bool patient = rt.patient_head && (rt.patient_turn || !rt.global_head);
+	struct goroutine *g = patient ? patient_take_locked(p, 1) : take_global(p, 1);
 	lock_release(&rt.lock);
 	return g;
 }

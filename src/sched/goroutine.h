@@ -38,6 +38,7 @@ enum goroutine_flags {
 	GOROUTINE_EXITING = 16,  // tuza_goexit runs the defers
 	GOROUTINE_ERRNO = 64,    // it used tuza/errno.h: only for the race detector
 	GOROUTINE_LOCKED = 128,  // tuza_lock_os_thread: runs on its machine only
+	GOROUTINE_PATIENT = 256, // woken by an end or a deadline: it can wait (patient.c)
 };
 
 // Why a goroutine waits: the words of Go's traceback. Unique, never re-used for something else.

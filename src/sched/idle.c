@@ -32,6 +32,7 @@
 #include "sched/look.h"
 #include "sched/machine.h"
 #include "sched/park.h"
+#include "sched/patient.h"
 #include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/schedule.h"
@@ -307,6 +308,7 @@ static void pass_on(struct machine *m, struct goroutine *list)
 		ready_list_by(list, EVENT_BY_NETPOLL);
 		return;
 	}
+	patient_look(p);
 	schedule_put_list(p, list, EVENT_BY_NETPOLL);
 	idle_share(p);
 }
@@ -384,7 +386,8 @@ struct goroutine *idle_find(struct machine *m)
 	}
 	// Then the global queue: with many busy descriptors there is always more to come from
 	// outside, and who was pushed out of a full ring would wait for ever.
-	if (load_relaxed(&rt.global_count) != 0) { // hint, re-checked under the lock
+	// Those that can wait are let in behind what comes from outside. Hints, both.
+	if (load_relaxed(&rt.global_count) != load_relaxed(&rt.patient_count)) {
 		struct goroutine *g = global_queue_take(p);
 		if (g)
 			return g;
@@ -418,7 +421,7 @@ struct goroutine *idle_find(struct machine *m)
 		lock_release(&rt.lock);
 		return NULL; // schedule() deals with it
 	}
-	if (rt.global_head) {
+	if (load_relaxed(&rt.global_count) != 0) { // under the lock
 		struct goroutine *g = global_queue_take_locked(p);
 		lock_release(&rt.lock);
 		return g;

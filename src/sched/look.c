@@ -13,6 +13,7 @@
 #include "sched/global_queue.h"
 #include "sched/idle.h"
 #include "sched/park.h"
+#include "sched/patient.h"
 #include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/schedule.h"
@@ -94,9 +95,11 @@ bool look_at_timers(struct processor *p, uint32_t start, uint32_t count, int64_t
 bool look_outside(struct processor *p)
 {
 	struct goroutine *list = poller_look(p);
-	if (!list)
+	patient_look(p);
+	if (list)
+		schedule_put_list(p, list, EVENT_BY_NETPOLL);
+	if (!patient_let_in(p) && !list)
 		return false;
-	schedule_put_list(p, list, EVENT_BY_NETPOLL);
 	idle_share(p);
 	return true;
 }

@@ -317,8 +317,8 @@ static bool sleep_while_idle(int64_t until)
 {
 	lock_acquire(&rt.lock);
 	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service &&
-		    !load_relaxed(&rt.ending) && !rt.global_head && !rt.starved &&
-		    (timekeeper_is_there() || timekeeper_earliest() == INT64_MAX) &&
+		    !load_relaxed(&rt.ending) && load_relaxed(&rt.global_count) == 0 &&
+		    !rt.starved && (timekeeper_is_there() || timekeeper_earliest() == INT64_MAX) &&
 		    !deadlock_is_missed() &&
 		    !poller_is_neglected(INT64_MAX, 0); // poller.machine changes under rt.lock
 	if (idle) // those who take a processor hold rt.lock, too

@@ -15,6 +15,7 @@
 #include "base/race_hooks.h"
 #include "sched/config.h"
 #include "sched/idle.h"
+#include "sched/look.h"
 #include "sched/machine.h"
 #include "sched/park.h"
 #include "sched/poller.h"
@@ -72,6 +73,8 @@ struct goroutine *netpoll_take(struct netpoll_waiter *w, int result)
 			sub_relaxed(&poller.thread_waiters, 1); // looked at when nothing runs
 		sub_seq_cst(&poller.waiters, 1);                // (poll-idle)
 	}
+	if (result == TUZA_EIOTIMEOUT)
+		w->g->flags |= GOROUTINE_PATIENT;
 	return w->g;
 }
 
@@ -189,11 +192,14 @@ struct goroutine **netpoll_event(
 			waited |= 1u << i;
 	if (!waited)
 		return end;
+	struct goroutine **first = end;
 	lock_acquire(&n->lock);
 	// A new generation's waiters are woken for nothing only if the old one ended just now.
 	if (netpoll_generation(n) == generation)
 		end = netpoll_take_all(n, waited, 0, end);
 	lock_release(&n->lock);
+	for (; events & NETPOLL_ENDED && first != end; first = &(*first)->next)
+		(*first)->flags |= GOROUTINE_PATIENT;
 	return end;
 }
 
@@ -329,6 +335,8 @@ static int wait_once(struct netpoll *n, uint32_t generation, uint32_t directions
 	if (error == 0 && w.result == WAIT_GOES_ON) {
 		enlist_and_park(&w);
 		error = w.result;
+		if (w.g->flags & GOROUTINE_PATIENT)
+			w.g->flags &= ~(uint32_t)GOROUTINE_PATIENT;
 	} else {
 		lock_release(&n->lock);
 		*end = NULL;
@@ -383,6 +391,17 @@ int netpoll_wait_fd(int fd, uint32_t directions, int64_t deadline)
 		if (result == IS_CLOSING)
 			yield_to_others(); // until the number stands for nothing, or for another
 	}
+}
+
+void netpoll_give_way(void)
+{
+	struct machine *m = machine_current();
+	struct processor *p = m ? m->processor : NULL;
+	if (!p || load_relaxed(&rt.idle_processor_count) != 0) // hint: the others are run there
+		return;
+	if (runq_length(&p->runq) < GLOBAL_QUEUE_TICK) // as in schedule()
+		(void)look_outside(p);
+	yield_to_others();
 }
 
 bool netpoll_gathers(void) { return config.gathers; }

@@ -138,6 +138,10 @@ int netpoll_set_deadline(
 // Counts an event and wakes who waits for it.
 void netpoll_signal(struct netpoll *n, uint32_t generation, uint32_t directions);
 
+// For a goroutine that always finds more to do without waiting: asks the kernel who has become
+// ready, and lets all of them and whoever can run go first. Nothing if a processor is idle.
+void netpoll_give_way(void);
+
 // Whether sends of several goroutines may be made one system call (net/gather.c): unless
 // TUZA_DEBUG=gather=0.
 bool netpoll_gathers(void);

@@ -13,6 +13,7 @@
 #include "sched/idle.h"
 #include "sched/lock.h"
 #include "sched/machine.h"
+#include "sched/patient.h"
 #include "sched/runtime.h"
 #include "sched/schedule.h"
 #include "sched/start.h"
@@ -150,10 +151,15 @@ static NOINLINE void submit_from_outside(struct goroutine *g)
 {
 	bool visits = visit_try();
 	uint32_t was = GOROUTINE_WAITING; // or RUNNABLE, if it is new
+	bool patient = g->flags & GOROUTINE_PATIENT;
 	// (woken-late) pairs with the load in drop.c: the last touch, unless it is put into a queue
 	if ((cas_release(&g->state, &was, GOROUTINE_RUNNABLE) || was == GOROUTINE_RUNNABLE) &&
-		visits)
-		global_queue_submit(g);
+		visits) {
+		if (patient)
+			patient_submit(g);
+		else
+			global_queue_submit(g);
+	}
 	if (visits)
 		visit_leave();
 }

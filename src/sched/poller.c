@@ -19,7 +19,10 @@
 #include "sys/valgrind.h"
 #include <tuza/error.h>
 
-enum { LOOKS_AGAIN_NS = 10000 }; // half of what a looker spends: a guess
+enum {
+	LOOKS_AGAIN_NS = 10000, // half of what a looker spends: a guess
+	ROUNDS_MOST = 64,       // of a look that finds little but ends: some ms
+};
 
 struct poller poller;
 
@@ -52,21 +55,26 @@ void poller_leave_to_parent(void)
 	store_relaxed(&poller.is_open, 0); // one thread
 }
 
-// Passes events on; returns who waited for them.
-static struct goroutine *deliver(const struct sys_poll_event *events, int count)
+/*
+ * Passes events on, appends who waited for them at *end; returns the new end.
+ *
+ *   urgent  grows by those that cannot wait (patient.c).
+ */
+static struct goroutine **deliver(
+	const struct sys_poll_event *events, int count, struct goroutine **end, int *urgent)
 {
 	// Nobody who waits would ever be woken: the program has closed what is not its own, or a
 	// filter of system calls forbids this one.
 	if (unlikely(count < 0))
 		fatal_all("tuza: cannot wait for descriptors: %s", tuza_strerror(count));
-	struct goroutine *first = NULL, **end = &first;
 	for (int i = 0; i < count; i++) {
 		// The tag: generation and number, as netpoll.c made it.
 		struct netpoll *n = netpoll_of_fd((int)(uint32_t)events[i].tag, false);
+		struct goroutine **before = end;
 		end = netpoll_event(n, (uint32_t)(events[i].tag >> 32), events[i].events, end);
+		*urgent += end != before && !(events[i].events & NETPOLL_ENDED);
 	}
-	*end = NULL;
-	return first;
+	return end;
 }
 
 // Valgrind takes a large frame for a switch of stacks when what it knows of the machine's stack is
@@ -91,21 +99,30 @@ struct goroutine *poller_look(const struct processor *p)
 		(load_relaxed(&poller.machine) && load_relaxed(&rt.idle_processor_count) != 0) ||
 		exchange_relaxed(&poller.looking, 1) != 0)
 		return NULL;
+	struct goroutine *first = NULL, **end = &first;
 	struct sys_poll_event events[SYS_POLL_BATCH];
 	is_here(events, sizeof events);
-	int count = sys_poller_wait(&poller.kernel, events, 0);
+	int count, urgent = 0, rounds = 0;
+	// The kernel has a queue as well: behind a thousand ends there may be a request.
+	do {
+		count = sys_poller_wait(&poller.kernel, events, 0);
+		end = deliver(events, count, end, &urgent);
+	} while (count == SYS_POLL_BATCH && urgent < SYS_POLL_BATCH / 2 && ++rounds < ROUNDS_MOST);
+	*end = NULL;
 	note_look(p);
 	store_relaxed(&poller.looking, 0); // nothing is ordered by it
-	return deliver(events, count);
+	return first;
 }
 
 struct goroutine *poller_wait(int64_t until)
 {
 	struct sys_poll_event events[SYS_POLL_BATCH];
 	is_here(events, sizeof events);
-	int count = sys_poller_wait(&poller.kernel, events, until);
+	struct goroutine *first = NULL;
+	int urgent = 0, count = sys_poller_wait(&poller.kernel, events, until);
 	store_relaxed(&poller.looked_at, clock_now()); // a hint
-	return deliver(events, count);
+	*deliver(events, count, &first, &urgent) = NULL;
+	return first;
 }
 
 void poller_interrupt(void) { sys_poller_interrupt(&poller.kernel); }

@@ -171,7 +171,7 @@ void processor_hand_off(struct processor *p)
 		return;
 	}
 	lock_acquire(&rt.lock);
-	bool work = rt.global_head != NULL;
+	bool work = load_relaxed(&rt.global_count) != 0; // under the lock
 	if (!work)
 		idle_put_processor(p);
 	lock_release(&rt.lock);

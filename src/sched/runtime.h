@@ -68,6 +68,7 @@ struct processor {
 	uint64_t id_next, id_end; // goroutine ids in hand
 	uint64_t created, ended;  // statistics: relaxed, only writer
 	uint64_t steals;          // the same: goroutines found at other processors
+	uint32_t patient_room; // how many that can wait may go in before the next look (patient.c)
 	uint32_t soft_skip; // submissions left before the next one looks whether to wake (idle.c)
 	struct goroutine *free; // dead descriptors
 	uint32_t free_count;
@@ -149,9 +150,11 @@ struct runtime {
 
 	CACHE_ALIGNED struct lock lock;
 	// guarded by lock
-	struct goroutine *global_head, *global_tail; // the global queue
-	struct processor *idle_processors;           // a stack: the last one is the warmest
-	struct link idle_machines;                   // the same
+	struct goroutine *global_head, *global_tail;   // the global queue
+	struct goroutine *patient_head, *patient_tail; // those that can wait (patient.c)
+	bool patient_turn;                             // of who is taken for fairness
+	struct processor *idle_processors;             // a stack: the last one is the warmest
+	struct link idle_machines;                     // the same
 	struct link machines;
 	struct link ended; // machines whose threads the ender joins
 	uint32_t idle_machine_count;
@@ -165,7 +168,8 @@ struct runtime {
 	uint64_t foreign_mutex_wait;          // the same, ns
 
 	// any thread, atomic
-	CACHE_ALIGNED uint32_t global_count; // written under lock
+	CACHE_ALIGNED uint32_t global_count; // with the patient ones; written under lock
+	uint32_t patient_count;              // the same
 	uint32_t starved_count;              // written under lock
 	uint64_t id_batch;                   // next free goroutine id
 	uint32_t machine_count;              // machines that have not ended: futex of the ender

@@ -21,6 +21,7 @@
 #include "sched/look.h"
 #include "sched/machine.h"
 #include "sched/park.h"
+#include "sched/patient.h"
 #include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/runtime.h"
@@ -47,6 +48,7 @@ void schedule_submit(struct processor *p, struct goroutine *g, bool next)
 
 void schedule_put_list(struct processor *p, struct goroutine *list, enum event_cause cause)
 {
+	struct patient_list patient = {NULL, NULL, 0};
 	bool told = events_are_on();
 	uint64_t woken = 0;
 	for (; list; woken++) {
@@ -59,9 +61,12 @@ void schedule_put_list(struct processor *p, struct goroutine *list, enum event_c
 		if (told)
 			events_readied(p->machine, g, cause);
 		store_relaxed(&g->state, GOROUTINE_RUNNABLE); // published by the ring
+		if (unlikely(g->flags & GOROUTINE_PATIENT) && !patient_may_go(p, g, &patient))
+			continue;
 		if (unlikely(!runq_put(&p->runq, g)))
 			global_queue_overflow(p, g);
 	}
+	patient_put(&patient);
 	store_relaxed(&p->woken[cause], p->woken[cause] + woken); // statistic, only writer
 }
 

@@ -226,7 +226,9 @@ static void stop_locked(void)
 	net_forget_sends();
 	faults_uninstall();
 	rt.global_head = rt.global_tail = rt.starved = NULL;
+	rt.patient_head = rt.patient_tail = NULL;
 	store_relaxed(&rt.global_count, 0); // no machine runs goroutines any more
+	store_relaxed(&rt.patient_count, 0);
 	store_relaxed(&rt.starved_count, 0);
 	store_relaxed(&rt.spinning, 0);
 	store_relaxed(&rt.idle_processor_count, 0);

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A rush: hundreds of connections end, run out of time or come at once, and a request that comes
+ * last is not behind all of them. Told by counts, not by times: how many of the rush had their turn
+ * between the request and its answer.
+ *
+ * One processor: it is kept by the test until all of the rush is there. One round with few before
+ * the answer is enough: if they did not give way it would be all of them, each time. A round may
+ * have more, since the kernel stops any thread at any time, even the monitor's in the middle of a
+ * look, with the request's event in its hands.
+ */
+#include "net_support.h"
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+enum {
+	RUSH = 200,
+	FEW = 40, // of them may go first: 8 do, or 4 where they come
+	ROUNDS = 20,
+};
+
+struct rush {
+	tuza_listener *l;
+	struct sockaddr_in address;
+	int fd[RUSH], good;  // the clients' ends, which the runtime knows nothing of
+	int64_t time_limit;  // of the connections, or 0
+	atomic_int ready;    // connections that are about to wait
+	atomic_int had_turn; // of the rush
+	atomic_int left;     // goroutines
+	atomic_int before;   // had_turn when the good one was asked
+	atomic_int between;  // and how many more when it answered; -1: not yet
+};
+
+static int connect_raw(struct rush *r)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK(fd >= 0);
+	CHECK_EQ(connect(fd, (struct sockaddr *)&r->address, sizeof r->address), 0);
+	return fd;
+}
+
+static void answer_once(struct rush *r, tuza_conn *conn)
+{
+	char byte;
+
+	atomic_fetch_add(&r->ready, 1);
+	CHECK_EQ(tuza_conn_read(conn, &byte, 1), 1);
+	atomic_store(&r->between, r->had_turn - r->before);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	atomic_fetch_sub(&r->left, 1);
+}
+
+static void wait_for_end(struct rush *r, tuza_conn *conn)
+{
+	char byte;
+
+	if (r->time_limit)
+		CHECK_EQ(tuza_conn_set_read_deadline(conn, r->time_limit), 0);
+	atomic_fetch_add(&r->ready, 1);
+	CHECK_EQ(tuza_conn_read(conn, &byte, 1), r->time_limit ? TUZA_EIOTIMEOUT : 0);
+	atomic_fetch_add(&r->had_turn, 1);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	atomic_fetch_sub(&r->left, 1);
+}
+
+// A listener and the good connection; its goroutine waits for the request.
+static void open_rush(struct rush *r)
+{
+	char at[TUZA_ADDRESS_TEXT];
+	tuza_conn *conn;
+
+	memset(r, 0, sizeof *r);
+	r->between = -1;
+	CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &r->l), 0);
+	CHECK_EQ(tuza_listener_address(r->l, at, sizeof at), 0);
+	r->address.sin_family = AF_INET;
+	r->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	r->address.sin_port = htons((uint16_t)atoi(strrchr(at, ':') + 1));
+	r->good = connect_raw(r);
+	CHECK_EQ(tuza_accept(r->l, &conn), 0);
+	r->left = 1;
+	TUZA_GO(answer_once, r, conn);
+}
+
+static void open_connections(struct rush *r)
+{
+	for (int i = 0; i < RUSH; i++) {
+		tuza_conn *conn;
+		r->fd[i] = connect_raw(r);
+		CHECK_EQ(tuza_accept(r->l, &conn), 0);
+		atomic_fetch_add(&r->left, 1);
+		TUZA_GO(wait_for_end, r, conn);
+	}
+}
+
+// The request: whatever had its turn until now was not before it.
+static void ask(struct rush *r)
+{
+	r->before = r->had_turn;
+	CHECK_EQ(write(r->good, "x", 1), 1);
+}
+
+// Returns whether few were before the answer.
+static bool close_rush(struct rush *r)
+{
+	WAIT_UNTIL(r->left == 0);
+	CHECK_EQ(close(r->good), 0);
+	return CHECK(r->between >= 0) && r->before <= FEW && r->between <= FEW;
+}
+
+TEST(a_request_is_not_behind_all_who_hang_up_at_once)
+{
+	bool few = false;
+
+	tuza_gomaxprocs(1);
+	for (int round = 0; round < ROUNDS && !few; round++) {
+		struct rush r;
+		open_rush(&r);
+		open_connections(&r);
+		WAIT_UNTIL(r.ready == RUSH + 1);
+		for (int i = 0; i < RUSH; i++)
+			CHECK_EQ(close(r.fd[i]), 0);
+		ask(&r);
+		few = close_rush(&r);
+		CHECK_EQ(r.had_turn, RUSH);
+		CHECK_EQ(tuza_listener_close(r.l), 0);
+	}
+	CHECK(few);
+}
+
+TEST(a_request_is_not_behind_all_whose_time_is_up)
+{
+	bool few = false;
+
+	tuza_gomaxprocs(1);
+	for (int round = 0; round < ROUNDS && !few; round++) {
+		struct rush r;
+		open_rush(&r);
+		r.time_limit = tuza_now() + (200 + 100 * round) * MS;
+		open_connections(&r);
+		WAIT_UNTIL(r.ready == RUSH + 1);
+		tuza_sleep(r.time_limit - 2 * MS - tuza_now());
+		while (tuza_now() <= r.time_limit) // without giving the processor to anybody
+			;
+		ask(&r);
+		few = close_rush(&r);
+		CHECK_EQ(r.had_turn, RUSH);
+		for (int i = 0; i < RUSH; i++)
+			CHECK_EQ(close(r.fd[i]), 0);
+		CHECK_EQ(tuza_listener_close(r.l), 0);
+	}
+	CHECK(few);
+}
+
+static void accept_all(struct rush *r)
+{
+	tuza_conn *conn;
+
+	atomic_fetch_add(&r->ready, 1);
+	while (tuza_accept(r->l, &conn) == 0) {
+		atomic_fetch_add(&r->had_turn, 1);
+		CHECK_EQ(tuza_conn_close(conn), 0);
+	}
+	atomic_fetch_sub(&r->left, 1);
+}
+
+TEST(a_request_is_not_behind_all_who_come_at_once)
+{
+	enum { COME = RUSH / 2 }; // fewer than any system's queue of a listener
+	bool few = false;
+
+	tuza_gomaxprocs(1);
+	for (int round = 0; round < ROUNDS && !few; round++) {
+		struct rush r;
+		open_rush(&r);
+		atomic_fetch_add(&r.left, 1);
+		TUZA_GO(accept_all, &r);
+		WAIT_UNTIL(r.ready == 2);
+		for (int i = 0; i < COME; i++)
+			r.fd[i] = connect_raw(&r);
+		ask(&r);
+		WAIT_UNTIL(r.had_turn == COME);
+		CHECK_EQ(tuza_listener_close(r.l), 0);
+		few = close_rush(&r);
+		for (int i = 0; i < COME; i++)
+			CHECK_EQ(close(r.fd[i]), 0);
+	}
+	CHECK(few);
+}
