@@ -13,7 +13,7 @@
 #   --path /16k       an answer of 16 KiB
 #   --pace N          each connection asks N times a second; default 0: as soon as it is answered
 #   --realtime        servers and clients by SCHED_FIFO: nothing else has their CPUs meanwhile. Needs root
-#   --slow N          instead: tuza with and without N clients that send their heads slowly
+#   --slow N          instead: tuza and Go with and without N clients that send their heads slowly
 #   --idle N          instead: what N idle connections take of each server's memory
 #   --requests N      instead: requests per second of tuza's client and Go's, N of them by as many
 #                     callers as there are connections, to one nginx with 2 workers
@@ -151,35 +151,38 @@ if [ "$slow" -gt 0 ]; then
 	$cc -std=gnu11 -O2 -g -Wall -Wextra -Iinclude -o "$out/crowd" bench/http/crowd.c \
 		"$build/libtuza.a" -pthread -ldl
 	about "good clients ask $pace times a second each, beside $slow slow ones for 24 s"
-	echo "| processors | good clients | slow clients | answers | 50 % | 99 % | 99.9 % | worst | server's memory |"
-	echo "|---|---|---|---|---|---|---|---|---|"
+	echo "| processors | server | good clients | slow clients | answers | 50 % | 99 % | 99.9 % | worst | server's memory |"
+	echo "|---|---|---|---|---|---|---|---|---|---|"
 	: >"$out/said"
 	for on in $procs; do
-		for count in $connections; do
-			start tuza "$on" 0.0.0.0:$port
-			for many in 0 "$slow"; do
-				seconds=8
-				if [ "$many" -gt 0 ]; then
-					seconds=24
-					$(on_cpus $((cpus - 1)) $((cpus - 1))) "$out/crowd" $port "$many" $seconds \
-						>"$out/crowd.log" &
-					crowd=$!
-					pids="$crowd $pids"
-					until grep -q there "$out/crowd.log"; do
-						kill -0 $crowd 2>/dev/null || { cat "$out/crowd.log" >&2; exit 1; }
-						sleep 0.1
-					done
-				fi
-				$(on_cpus "$on" $((cpus - 2))) "$out/load" $((seconds * 1000 - 1000)) 1 "$count" 1 "$pace" \
-					"$path" "tuza:$port:$pid" >"$out/raw"
-				memory=$(awk '/^VmRSS/ { print int($2 / 1024) " MB" }' "/proc/$pid/status")
-				awk -v on="$on" -v count="$count" -v many="$many" -v memory="$memory" '
-					{ printf "| %s | %s | %s | %d | %d µs | %d µs | %d µs | %.1f ms | %s |\n",
-						on, count, many, $6, $7, $8, $9, $10 / 1000, memory }' "$out/raw"
+		for side in ${sides% nginx}; do
+			for count in $connections; do
+				start "$side" "$on" 0.0.0.0:$port
+				for many in 0 "$slow"; do
+					seconds=5
+					if [ "$many" -gt 0 ]; then
+						seconds=24
+						$(on_cpus $((cpus - 1)) $((cpus - 1))) "$out/crowd" $port "$many" $seconds \
+							>"$out/crowd.log" &
+						crowd=$!
+						pids="$crowd $pids"
+						until grep -q there "$out/crowd.log"; do
+							kill -0 $crowd 2>/dev/null || { cat "$out/crowd.log" >&2; exit 1; }
+							sleep 0.1
+						done
+					fi
+					$(on_cpus "$on" $((cpus - 2))) "$out/load" $((seconds * 1000 - 1000)) 1 "$count" 1 \
+						"$pace" "$path" "$side:$port:$pid" >"$out/raw"
+					memory=$(awk '/^VmRSS/ { print int($2 / 1024) " MB" }' "/proc/$pid/status")
+					awk -v on="$on" -v side="$side" -v count="$count" -v many="$many" \
+						-v memory="$memory" '
+						{ printf "| %s | %s | %s | %s | %d | %d µs | %d µs | %d µs | %.1f ms | %s |\n",
+							on, side, count, many, $6, $7, $8, $9, $10 / 1000, memory }' "$out/raw"
+				done
+				wait "$crowd"
+				echo "$side, $on processors: $(tail -n 1 "$out/crowd.log")" >>"$out/said"
+				stop
 			done
-			wait "$crowd"
-			echo "$on processors: $(tail -n 1 "$out/crowd.log")" >>"$out/said"
-			stop
 		done
 	done
 	echo

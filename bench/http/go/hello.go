@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // hello PORT PROCESSORS: answers requests for /hello with the same 13 bytes, for /16k with the same
-// 16 KiB; twin of ../hello.c.
+// 16 KiB; twin of ../hello.c. PORT is one of 127.0.0.1, or an address.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -39,9 +40,13 @@ func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /hello", hello)
 	mux.HandleFunc("GET /16k", large)
+	address := os.Args[1]
+	if !strings.Contains(address, ":") {
+		address = "127.0.0.1:" + address
+	}
 	// The limits that tuza has by default.
 	server := &http.Server{
-		Addr:              "127.0.0.1:" + os.Args[1],
+		Addr:              address,
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
 		WriteTimeout:      30 * time.Second,
