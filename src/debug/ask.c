@@ -24,7 +24,7 @@
 #include "debug/profile_signal.h"
 #include "debug/unwind.h"
 #include "sched/timer.h"
-#include "sched/upcalls.h"
+#include "sched/goroutine_extra.h"
 #include "sys/profile.h"
 #include "sys/sys.h"
 #include "sys/valgrind.h"

@@ -19,8 +19,8 @@
 #include "pprof/samples.h"
 
 #include "sched/current.h"
+#include "sched/goroutine_extra.h"
 #include "sched/timer.h"
-#include "sched/upcalls.h"
 #include "sys/memory.h"
 #include "sys/profile.h"
 #include "sys/sys.h"

@@ -4,8 +4,8 @@
  *
  * Entering costs a few stores: the processor is only marked BLOCKED and left behind. If nobody took
  * it meanwhile, leaving swaps the mark back; else the goroutine needs another processor. The
- * monitor takes it when there is work for it (monitor.c), at once if there is work right now and a
- * machine asleep. Go: entersyscall, exitsyscall, retake.
+ * monitor hands it to another machine soon (hogs.c); whoever enters does so at once if there is
+ * work right now. Go: entersyscall, exitsyscall, retake.
  */
 #include "sched/blocking.h"
 

@@ -9,6 +9,7 @@
 #include "sched/config.h"
 
 #include "base/race_hooks.h"
+#include "sched/runtime.h"
 #include "sched/stack.h"
 #include "sys/sys.h"
 
@@ -23,7 +24,7 @@
 struct config config = {
 	.stack_class = STACK_CLASS_DEFAULT, .kept_stack_class = STACK_CLASS_DEFAULT};
 
-enum { GROUP_PATH = 512, PROCESSORS_LIMIT = 1024 };
+enum { GROUP_PATH = 512 };
 
 static struct {
 	char limit_path[GROUP_PATH + 64]; // "" : no memory limit
@@ -194,7 +195,7 @@ static uint32_t automatic_maxprocs(int cpu_count, const char *groups)
 	uint32_t quota = cgroup_cpus(groups);
 	if (quota && quota < cpus)
 		cpus = quota < 2 ? 2 : quota;
-	return cpus > PROCESSORS_LIMIT ? PROCESSORS_LIMIT : cpus;
+	return cpus > PROCESSORS_MAX ? PROCESSORS_MAX : cpus;
 }
 
 uint32_t config_automatic_maxprocs(void)
@@ -243,7 +244,7 @@ static uint32_t read_maxprocs(void)
 		ignore("TUZA_MAXPROCS", set, "a number from 1 to 1024");
 		return 0;
 	}
-	return n > PROCESSORS_LIMIT ? PROCESSORS_LIMIT : (uint32_t)n;
+	return n > PROCESSORS_MAX ? PROCESSORS_MAX : (uint32_t)n;
 }
 
 // Bytes with an optional k, m or g; 0 if it is no such thing.

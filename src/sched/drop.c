@@ -15,6 +15,7 @@
  * A goroutine that holds something keeps it: nobody can tell what state it left things in. But a
  * call that is made once for all, and that others wait for, has ended, as if by tuza_goexit.
  */
+#include "sched/goroutine_extra.h"
 #include "sched/goroutine_list.h"
 
 #include "base/race_hooks.h"

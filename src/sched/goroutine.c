@@ -7,6 +7,7 @@
  * handed out in batches, so they are unique and only roughly increasing, as in Go.
  */
 #include "sched/global_queue.h"
+#include "sched/goroutine_extra.h"
 #include "sched/goroutine_list.h"
 
 #include "base/race_hooks.h"
@@ -19,7 +20,6 @@
 #include "sched/schedule.h"
 #include "sched/stack.h"
 #include "sched/start.h"
-#include "sched/upcalls.h"
 #include "sched/visit.h"
 
 #include <errno.h>

@@ -33,11 +33,11 @@ enum goroutine_state {
 
 enum goroutine_flags {
 	GOROUTINE_THREAD = 1,    // a plain OS thread's descriptor
-	GOROUTINE_STARTED = 4,   // has a stack and a context
-	GOROUTINE_PANICKING = 8, // between a panic and its landing
-	GOROUTINE_EXITING = 16,  // tuza_goexit runs the defers
-	GOROUTINE_ERRNO = 64,    // it used tuza/errno.h: only for the race detector
-	GOROUTINE_LOCKED = 128,  // tuza_lock_os_thread: runs on its machine only
+	GOROUTINE_STARTED = 2,   // has a stack and a context
+	GOROUTINE_PANICKING = 4, // between a panic and its landing
+	GOROUTINE_EXITING = 8,   // tuza_goexit runs the defers
+	GOROUTINE_ERRNO = 16,    // it used tuza/errno.h: only for the race detector
+	GOROUTINE_LOCKED = 32,   // tuza_lock_os_thread: runs on its machine only
 	GOROUTINE_PATIENT = 256, // woken by an end or a deadline: it can wait (patient.c)
 };
 

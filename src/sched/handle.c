@@ -17,9 +17,9 @@
 #include "base/race_hooks.h"
 #include "sched/cancellable.h"
 #include "sched/current.h"
+#include "sched/goroutine_extra.h"
 #include "sched/schedule.h"
 #include "sched/start.h"
-#include "sched/upcalls.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,13 +8,13 @@
 #include "sched/inspect.h"
 
 #include "base/race_hooks.h"
+#include "sched/goroutine_extra.h"
 #include "sched/goroutine_list.h"
 #include "sched/inspect_hold.h"
 #include "sched/machine.h"
 #include "sched/park.h"
 #include "sched/runtime.h"
 #include "sched/stack.h"
-#include "sched/upcalls.h"
 #include "sched/visit.h"
 
 // What a goroutine that has not started will run, in the eyes of who started it.
@@ -132,8 +132,8 @@ void inspect_each(void (*fn)(const struct inspected *i, void *arg), void *arg)
 
 void inspect_each_unlocked(void (*fn)(const struct inspected *i, void *arg), void *arg)
 {
-	// The process is ending: machines that come to resume something wait (inspect_active stays
-	// set).
+	// As inspect_begin, but nobody is waited for: the process is ending, and who inspects may
+	// never come back.
 	add_seq_cst(&inspect_active, 1); // (scan)
 	if (sys_membarrier_works())
 		sys_membarrier_all();

@@ -8,6 +8,7 @@
 #include "sched/machine.h"
 
 #include "sched/events.h"
+#include "sched/goroutine_extra.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
 #include "sched/park.h"
@@ -241,5 +242,5 @@ void machine_each_plain(bool locked, void (*fn)(struct goroutine *g, void *arg),
 
 bool machine_plain_list_is_steady(void)
 {
-	return load_relaxed(&plain_lock.word) == 0;
-} // as it says
+	return load_relaxed(&plain_lock.word) == 0; // nobody runs who could take it
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The scheduler's state: processors, machines, and what they share. Only sched/ includes this.
+ * The scheduler's state: processors, machines, and what they share. For sched/ alone, and for those
+ * who have its key (src/LAYERS).
  *
  * Processor (Go's P): the right to run goroutines, and all that goes with it without a lock: run
  * queue, timers, caches. Machine (Go's M): an OS thread. It runs goroutines while it holds a
@@ -79,9 +80,9 @@ struct processor {
 	uint64_t woken[EVENT_CAUSES]; // the same: goroutines that were put into its queue by events
 	uint32_t latency_skip;        // so many more are not measured (latency.c)
 	uint64_t latency_random;
-	uint64_t mutex_wait_total;           // ns; relaxed, only writer, as all of these
-	uint64_t latency_total;              // ns; relaxed, only writer, as all of these
-	uint64_t latencies[LATENCY_BUCKETS]; // statistics
+	uint64_t mutex_wait_total;           // ns. Statistics, as all below: relaxed, only writer
+	uint64_t latency_total;              // ns
+	uint64_t latencies[LATENCY_BUCKETS]; // how often, by length
 
 	// monitor only
 	CACHE_ALIGNED uint32_t seen_tick;

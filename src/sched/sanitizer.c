@@ -15,11 +15,11 @@
 
 #include "base/race_hooks.h"
 #include "sched/events.h"
+#include "sched/goroutine_extra.h"
 #include "sched/goroutine_list.h"
 #include "sched/machine.h"
 #include "sched/runtime.h"
 #include "sched/stack.h"
-#include "sched/upcalls.h"
 #include "sys/valgrind.h"
 
 #include <pthread.h>

@@ -15,6 +15,7 @@
 #include "sched/contention.h"
 #include "sched/events.h"
 #include "sched/global_queue.h"
+#include "sched/goroutine_extra.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
 #include "sched/inspect_hold.h"
@@ -27,7 +28,6 @@
 #include "sched/runtime.h"
 #include "sched/sanitizer.h"
 #include "sched/stack.h"
-#include "sched/upcalls.h"
 #include "sched/visit.h"
 
 #include <stdlib.h>

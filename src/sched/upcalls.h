@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the layers above provide to the scheduler: the contract of panic/ and debug/ towards start
- * and end of the runtime and of its threads, and of chan/ and sync/ towards dropped goroutines.
+ * What the layers above provide to the scheduler: panic/ and debug/ for the start and the end of
+ * the runtime and of its threads; chan/, context/, net/ and sync/ for goroutines that are dropped
+ * while they wait; signal/ for the monitor; trace/ for events.
  */
 #ifndef TUZA_SCHED_UPCALLS_H
 #define TUZA_SCHED_UPCALLS_H
@@ -57,9 +58,9 @@ void deadlock_report(const struct deadlock *d, bool is_fatal);
 bool lock_order_is_held(uint64_t by, const void *lock);
 
 /*
- * chan/chan.c, chan/select.c: a goroutine is dropped while it waits; its waiter (goroutine.waiting)
- * leaves the queues of channels that live on. Nobody runs goroutines any more; plain threads may
- * use the channels. False: one of them has taken it out, and nothing was done.
+ * chan/chan.c, chan/select_wait.c: a goroutine is dropped while it waits; its waiter
+ * (goroutine.waiting) leaves the queues of channels that live on. Nobody runs goroutines any more;
+ * plain threads may use the channels. False: one of them has taken it out, and nothing was done.
  *
  * select_unlink_losers: it was taken out of one queue, and has not run since.
  */
@@ -68,9 +69,9 @@ bool select_unlink_waiters(void *waiting);
 void select_unlink_losers(void *waiting);
 
 /*
- * chan/chan.c, chan/select.c: calls fn for each channel that a goroutine waits for (`waiting` is
- * goroutine.waiting). False: somebody has woken it. Both take no lock: for one who has stopped all
- * threads.
+ * chan/chan.c, chan/select_wait.c: calls fn for each channel that a goroutine waits for (`waiting`
+ * is goroutine.waiting). False: somebody has woken it. Both take no lock: for one who has stopped
+ * all threads.
  */
 bool chan_each_awaited(const void *waiting, void (*fn)(const void *channel, void *arg), void *arg);
 bool select_each_awaited(
@@ -82,7 +83,7 @@ bool select_each_awaited(
  */
 bool context_each_hidden(void (*fn)(const void *low, size_t bytes, void *arg), void *arg);
 
-// context/registry.c: the same for those that wait with a context.
+// context/registry.c: goroutines that waited with a context were dropped: their waits leave it.
 void context_forget_waits(void);
 // net/: operations of dropped goroutines on connections that live on are over. No goroutine exists.
 void net_forget_goroutines(void);
@@ -133,14 +134,5 @@ void trace_machine_ends(struct machine *m);
 void trace_start_of_run(void);
 void trace_end_of_run(void);
 void trace_at_death(bool in_signal_handler);
-
-// sched/goroutine_extra.c, local.c: inherits the creator's labels; runs the destructors of locals
-// on the ending goroutine; frees.
-int goroutine_extra_inherit(struct goroutine *child, const struct goroutine *creator);
-int goroutine_extra_set_name(struct goroutine *g, const char *name); // 0 or -ENOMEM
-void goroutine_extra_end(struct goroutine *g);
-void goroutine_extra_free(struct goroutine *g); // without destructors: a dropped goroutine
-const char *goroutine_extra_name(const struct goroutine *g);   // "" if none
-const char *goroutine_extra_labels(const struct goroutine *g); // formatted, "" if none
 
 #endif
