@@ -215,6 +215,7 @@ bool canceller_unwatch(struct canceller *c, struct watcher *w)
 	return linked;
 }
 
+// Links a new one below its parent; ends it if the parent has ended.
 static void join_parent(struct canceller *c)
 {
 	struct canceller *parent = c->context.parent->canceller;

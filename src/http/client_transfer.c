@@ -87,7 +87,7 @@ size_t transfer_on_read(char *to, size_t one, size_t count, void *arg)
 	return CURL_READFUNC_PAUSE;
 }
 
-// Asked for when on_read has said that the body ends. libcurl frees the list.
+// Asked for when the body has said that it ends. libcurl frees the list.
 int transfer_on_trailer(struct curl_slist **list, void *arg)
 {
 	struct tuza_http_response *t = arg;

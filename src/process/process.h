@@ -30,7 +30,7 @@ struct copier {
 	tuza_process_stream stream;
 	// written before the copier says that it is done
 	int error;
-	bool gave_up; // by copiers_stop; somebody kept the pipe open
+	bool gave_up; // before the end: somebody keeps the pipe open
 };
 
 struct tuza_process {

@@ -63,7 +63,7 @@ static struct {
 	int64_t next_look;
 	bool is_settled;  // the last look found nothing
 	uint64_t parks;   // of goroutines, before the last look
-	uint64_t suspect; // what is_the_same tells a circle by; 0: none
+	uint64_t suspect; // the circle_name of one that may be; 0: none
 	int64_t suspected_since;
 	uint64_t reported[REPORTED_MAX];
 	uint32_t reported_count;

@@ -45,15 +45,14 @@ static bool table_peek(const struct map_table *t, uint64_t tag, const void *key,
 	// Bounded: while slots are moved there may be no empty one to be seen.
 	for (uint64_t probes = 0; probes <= t->mask; probes++, i = (i + 1) & t->mask) {
 		const struct map_slot *slot = &t->slots[i];
-		// (map-slot) pairs with slot_fill and slot_move: a tag comes with its key and
-		// value.
+		// (map-slot) pairs with slot_fill: a tag comes with its key and value.
 		uint64_t seen = load_acquire(&slot->tag);
 		if (seen == 0)
 			return false;
 		// (map-slot) the same: keeps the load before the second look at the version.
 		if (seen != tag || load_acquire(&slot->key) != key)
 			continue;
-		// (map-slot) pairs with map_slot_replace, slot_fill and slot_move.
+		// (map-slot) pairs with map_slot_replace and slot_fill.
 		*value = load_acquire(&slot->value);
 		return true;
 	}

@@ -338,7 +338,7 @@ static void end_by_environment(void) { write_by_environment(true); }
 
 void trace_start_of_run(void)
 {
-	static bool is_registered; // guarded by start_mutex
+	static bool is_registered; // guarded by the lock of visit.c
 	const char *path = secure_getenv("TUZA_TRACE");
 
 	if (!path || !*path)
