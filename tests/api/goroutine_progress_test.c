@@ -286,6 +286,36 @@ TEST(goroutine_started_by_a_loop_is_run_by_another)
 	}
 }
 
+static void end_one(void) { atomic_fetch_add(&ended, 1); }
+
+static void burn_until(int64_t end)
+{
+	while (tuza_now() < end)
+		;
+}
+
+// Checklist 1 (golang/go#45867): what is published just as the last looker gives up is seen by it
+// or wakes another one. A looker looks for about 20 us. Whoever starts the two here runs neither.
+TEST(goroutines_started_as_the_last_looker_gives_up_are_run_by_another)
+{
+	int64_t end = tuza_now() + 300 * TUZA_MILLISECOND;
+	bool alone = tuza_gomaxprocs(0) == 1; // then a spare processor takes 10 ms to come
+
+	begin();
+	for (int i = 0; tuza_now() < end && i < (alone ? 3 : 1000000); i++) {
+		int before = atomic_load(&ended);
+		int64_t limit = tuza_now() + 30 * TUZA_SECOND;
+
+		TUZA_GO(end_one);
+		TUZA_GO(end_one);
+		while (atomic_load(&ended) < before + 2 && tuza_now() < limit)
+			;
+		if (!CHECK_EQ(ended, before + 2))
+			break;
+		burn_until(tuza_now() + (15 + i * 7 % 20) * TUZA_MICROSECOND);
+	}
+}
+
 static void yield_for_ever(void)
 {
 	while (!atomic_load(&stop))

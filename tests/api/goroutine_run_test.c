@@ -347,6 +347,17 @@ static int count_threads(void)
 	return n - 2;
 }
 
+static int count_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	int n = 0;
+
+	for (int c; (c = getc(maps)) != EOF;)
+		n += c == '\n';
+	fclose(maps);
+	return n;
+}
+
 static int be_busy(void *arg)
 {
 	tuza_chan *c = tuza_chan_new(0, 0);
@@ -365,8 +376,9 @@ TEST_PLAIN(threads_do_not_pile_up_from_run_to_run)
 {
 	for (int i = 0; i < 3; i++)
 		tuza_run(be_busy, NULL);
-	int before = count_threads();
+	int before = count_threads(), mapped = count_mappings();
 	for (int i = 0; i < 30; i++)
 		tuza_run(be_busy, NULL);
 	CHECK(count_threads() <= before + 2);
+	CHECK(count_mappings() < mapped + 20); // a thread that nobody has joined keeps its stack
 }

@@ -7,6 +7,9 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+
+enum { EPOLL_PWAIT2 = 441 }; // where the C library's headers are older
 
 TEST(what_is_ready_is_told_at_once)
 {
@@ -152,6 +155,30 @@ TEST(deadline_ends_the_wait_and_never_too_early)
 	tuza_close(ends[1]);
 }
 
+// golang/go#44343: a poller that counts milliseconds is late each time.
+TEST(deadline_is_not_rounded_to_milliseconds)
+{
+	int64_t least = INT64_MAX;
+	int ends[2];
+
+	if (test_is_on_valgrind() || (syscall(EPOLL_PWAIT2, -1, NULL, 0, NULL, NULL, 0) < 0 &&
+					     (errno == ENOSYS || errno == EPERM))) {
+		SKIP("no epoll_pwait2 here");
+		return;
+	}
+	CHECK_EQ(pipe(ends), 0);
+	for (int i = 0; i < 100; i++) {
+		int64_t deadline = tuza_now() + 200 * TUZA_MICROSECOND;
+		CHECK_EQ(tuza_wait_fd(ends[0], POLLIN, deadline), TUZA_EIOTIMEOUT);
+		int64_t late = tuza_now() - deadline;
+		if (late < least)
+			least = late;
+	}
+	CHECK(least < 600 * TUZA_MICROSECOND);
+	tuza_close(ends[0]);
+	tuza_close(ends[1]);
+}
+
 // N3.
 TEST(close_wakes_everybody_who_waits)
 {
@@ -240,6 +267,28 @@ static int64_t cpu_time(void)
 	       (r.ru_utime.tv_usec + r.ru_stime.tv_usec) * TUZA_MICROSECOND;
 }
 
+// Whether the runtime's epoll has the number, as the kernel tells it.
+static bool kernel_watches(int fd)
+{
+	char path[64], link[64], line[128];
+	bool found = false;
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", i);
+		ssize_t n = readlink(path, link, sizeof link - 1);
+		if (n < 0 || strncmp(link, "anon_inode:[eventpoll]", (size_t)n) != 0)
+			continue;
+		snprintf(path, sizeof path, "/proc/self/fdinfo/%d", i);
+		FILE *info = fopen(path, "r");
+		int watched;
+		while (info && fgets(line, sizeof line, info))
+			found |= sscanf(line, "tfd: %d", &watched) == 1 && watched == fd;
+		if (info)
+			fclose(info);
+	}
+	return found;
+}
+
 // libuv#4323: a copy keeps the file open and ready; nobody is interested any more.
 TEST(copy_of_a_closed_descriptor_costs_nothing)
 {
@@ -251,8 +300,10 @@ TEST(copy_of_a_closed_descriptor_costs_nothing)
 	w.fd = ends[0];
 	TUZA_GO(wait_for, &w);
 	wait_parked("IO wait", 1);
+	CHECK(kernel_watches(ends[0]));
 	tuza_close(ends[0]);
 	WAIT_UNTIL(w.done);
+	CHECK(!kernel_watches(ends[0]));
 	put(ends[1]);
 	tuza_sleep(100 * MS);
 	int64_t before = cpu_time();

@@ -178,6 +178,39 @@ TEST(waiter_older_than_a_millisecond_is_handed_the_lock)
 		;
 }
 
+struct patient {
+	tuza_mutex mutex;
+	int turns;
+};
+
+static void wait_for_turn(void *patient)
+{
+	struct patient *p = patient;
+
+	tuza_mutex_lock(&p->mutex);
+	p->turns++;
+	tuza_mutex_unlock(&p->mutex);
+}
+
+// M3: whoever unlocks cannot take the lock again before one that has waited so long.
+TEST(unlock_after_a_millisecond_lets_the_waiter_in_first)
+{
+	struct patient p = {.turns = 0};
+	tuza_waitgroup wg = {0};
+
+	for (int i = 1; i <= 20; i++) {
+		tuza_mutex_lock(&p.mutex);
+		tuza_waitgroup_go(&wg, wait_for_turn, &p);
+		CHECK(wait_parked("sync.Mutex.Lock", 1));
+		tuza_sleep(1100 * TUZA_MICROSECOND);
+		tuza_mutex_unlock(&p.mutex);
+		tuza_mutex_lock(&p.mutex);
+		CHECK_EQ(p.turns, i);
+		tuza_mutex_unlock(&p.mutex);
+		tuza_waitgroup_wait(&wg);
+	}
+}
+
 struct order {
 	tuza_mutex mutex;
 	int got[8];

@@ -14,10 +14,12 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #ifndef SYS_epoll_pwait2
@@ -32,6 +34,62 @@ static void wait_for(int i)
 {
 	atomic_store(&results[i], tuza_wait_fd(ends[0], POLLIN, tuza_now() + 10 * MS));
 	atomic_fetch_add(&done, 1);
+}
+
+static pthread_barrier_t all_are_there;
+
+static void *wait_at_once(void *unused)
+{
+	(void)unused;
+	pthread_barrier_wait(&all_are_there);
+	CHECK_EQ(tuza_wait_fd(ends[0], POLLIN, tuza_now() + MS), TUZA_EIOTIMEOUT);
+	return NULL;
+}
+
+static int count_pollers(void)
+{
+	char path[64], link[64] = "";
+	int n = 0;
+
+	for (int i = 0; i < 100; i++) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", i);
+		memset(link, 0, sizeof link);
+		n += readlink(path, link, sizeof link - 1) > 0 &&
+		     strcmp(link, "anon_inode:[eventpoll]") == 0;
+	}
+	return n;
+}
+
+static void wait_in_threads(void)
+{
+	pthread_t threads[8];
+
+	pthread_barrier_init(&all_are_there, NULL, 8);
+	for (int i = 0; i < 8; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, wait_at_once, NULL), 0);
+	for (int i = 0; i < 8; i++)
+		pthread_join(threads[i], NULL);
+	CHECK_EQ(count_pollers(), 1);
+}
+
+// Each child's first: many threads begin at once, and have one poller. Before the parent's own.
+TEST_PLAIN(process_has_one_poller_whoever_waits_first)
+{
+	CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+	for (int i = 0; i < 20; i++) {
+		int status = 1;
+		fflush(stdout);
+		pid_t child = fork();
+		if (child == 0) {
+			wait_in_threads();
+			fflush(stdout);
+			_exit(test_failures != 0);
+		}
+		CHECK_EQ(waitpid(child, &status, 0), child);
+		CHECK_EQ(status, 0);
+	}
+	CHECK_EQ(close(ends[0]), 0);
+	CHECK_EQ(close(ends[1]), 0);
 }
 
 static void first_waits(int want)

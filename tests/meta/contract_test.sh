@@ -117,7 +117,13 @@ sum 12" ] || fail "what $cxx $optimization made says: $("$dir/uses")"
 done
 
 # One object that does not say so would make every stack of the program executable; and shadow stacks
-# must not be promised, since each goroutine would need one.
+# must not be promised, since each goroutine would need one. The linker's promise is what all objects
+# promise: that none comes about is the assembler's doing.
+find "$TUZA_BUILD_DIR" -path '*tuza_objects*' -name '*.S.o' >"$dir/assembled"
+[ -s "$dir/assembled" ] || fail "no objects of the assembler are found"
+while read -r object; do
+	! readelf -nW "$object" | grep -q SHSTK || fail "$object promises shadow stacks"
+done <"$dir/assembled"
 for object in "$TUZA_BUILD_DIR/libtuza.so" "$dir/uses"; do
 	[ -e "$object" ] || continue
 	readelf -lW "$object" | grep -q 'GNU_STACK .* RW ' || fail "$object: an executable stack"

@@ -9,6 +9,7 @@
 #include "sys/sys.h"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 
 static int *volatile nil;
 static volatile int zero;
@@ -229,6 +230,21 @@ TEST_PLAIN(alternate_stack_is_put_back_as_it_was_found)
 	CHECK_EQ(sigaltstack(NULL, &now), 0);
 	CHECK(now.ss_sp == (void *)memory);
 	CHECK_EQ(sigaltstack(&before, NULL), 0);
+}
+
+// golang/go#35777: kernels have lost vector registers when a signal's stack was not there yet.
+TEST(alternate_stack_of_a_goroutine_is_in_memory)
+{
+	stack_t now;
+	unsigned char there[64] = {0}; // of its pages
+
+	CHECK_EQ(sigaltstack(NULL, &now), 0);
+	CHECK_EQ(now.ss_flags & SS_DISABLE, 0);
+	size_t pages = now.ss_size / sys_page_bytes;
+	CHECK(pages > 0 && pages <= sizeof there);
+	CHECK_EQ(mincore(now.ss_sp, pages * sys_page_bytes, there), 0);
+	for (size_t i = 0; i < pages; i++)
+		CHECK_EQ(there[i] & 1, 1);
 }
 
 // ---- whose code ------------------------------------------------------------------------------
