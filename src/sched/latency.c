@@ -65,9 +65,11 @@ void latency_parks(struct processor *p, struct goroutine *g)
 
 static void add_mutex_wait(struct processor *p, int64_t parked_at)
 {
-	uint64_t ns = (uint64_t)(clock_now() - parked_at) * SAMPLE;
+	int64_t waited = clock_now() - parked_at;
+	uint64_t ns = (uint64_t)waited * SAMPLE;
 
-	if (parked_at < load_relaxed(&measured_since)) // constant by now
+	// Clocks of virtual machines have gone back. measured_since is constant by now.
+	if (waited < 0 || parked_at < load_relaxed(&measured_since))
 		return;
 	if (p)
 		store_relaxed(&p->mutex_wait_total, p->mutex_wait_total + ns); // only writer
