@@ -144,13 +144,13 @@ about() { # what is measured
 	echo
 }
 
-# What others notice of many slow clients: before those are there, and from when all are there until
-# they have been turned away, which is after 10 s, more than once.
+# What others notice of many slow clients: before those are there; from when all are there until they
+# have been turned away, which is after 10 s, more than once; and when all hang up at once.
 if [ "$slow" -gt 0 ]; then
 	[ "$pace" -gt 0 ] || pace=100
 	$cc -std=gnu11 -O2 -g -Wall -Wextra -Iinclude -o "$out/crowd" bench/http/crowd.c \
 		"$build/libtuza.a" -pthread -ldl
-	about "good clients ask $pace times a second each, beside $slow slow ones for 24 s"
+	about "good clients ask $pace times a second each, beside $slow slow ones for 24 s, and when those hang up"
 	echo "| processors | server | good clients | slow clients | answers | 50 % | 99 % | 99.9 % | worst | server's memory |"
 	echo "|---|---|---|---|---|---|---|---|---|---|"
 	: >"$out/said"
@@ -158,11 +158,14 @@ if [ "$slow" -gt 0 ]; then
 		for side in ${sides% nginx}; do
 			for count in $connections; do
 				start "$side" "$on" 0.0.0.0:$port
-				for many in 0 "$slow"; do
-					seconds=5
-					if [ "$many" -gt 0 ]; then
-						seconds=24
-						$(on_cpus $((cpus - 1)) $((cpus - 1))) "$out/crowd" $port "$many" $seconds \
+				for phase in alone turned_away hang_up; do
+					case $phase in
+					alone) many=0 ms=4000 ;;
+					turned_away) many=$slow ms=23000 stay=24 ;;
+					hang_up) many="$slow that hang up" ms=3000 stay=2 ;;
+					esac
+					if [ $phase != alone ]; then
+						$(on_cpus $((cpus - 1)) $((cpus - 1))) "$out/crowd" $port "$slow" "$stay" \
 							>"$out/crowd.log" &
 						crowd=$!
 						pids="$crowd $pids"
@@ -171,16 +174,18 @@ if [ "$slow" -gt 0 ]; then
 							sleep 0.1
 						done
 					fi
-					$(on_cpus "$on" $((cpus - 2))) "$out/load" $((seconds * 1000 - 1000)) 1 "$count" 1 \
+					$(on_cpus "$on" $((cpus - 2))) "$out/load" "$ms" 1 "$count" 1 \
 						"$pace" "$path" "$side:$port:$pid" >"$out/raw"
 					memory=$(awk '/^VmRSS/ { print int($2 / 1024) " MB" }' "/proc/$pid/status")
 					awk -v on="$on" -v side="$side" -v count="$count" -v many="$many" \
 						-v memory="$memory" '
 						{ printf "| %s | %s | %s | %s | %d | %d µs | %d µs | %d µs | %.1f ms | %s |\n",
 							on, side, count, many, $6, $7, $8, $9, $10 / 1000, memory }' "$out/raw"
+					# Its status tells whether any were turned away.
+					[ $phase = alone ] || wait "$crowd" || [ $phase = hang_up ]
+					[ $phase != turned_away ] ||
+						echo "$side, $on processors: $(tail -n 1 "$out/crowd.log")" >>"$out/said"
 				done
-				wait "$crowd"
-				echo "$side, $on processors: $(tail -n 1 "$out/crowd.log")" >>"$out/said"
 				stop
 			done
 		done

@@ -109,7 +109,7 @@ TUZA_MUST_USE int tuza_listen(const char *network, const char *address, tuza_lis
  *   conn  set to the connection, for tuza_conn_close; else to NULL.
  *
  * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED. A client that has gone away is skipped.
- * Blocks   parks until there is one.
+ * Blocks   parks until there is one. Where many come at once others go first after every few.
  * Go       Listener.Accept   (N6)
  */
 TUZA_MUST_USE int tuza_accept(tuza_listener *l, tuza_conn **conn);
