@@ -198,8 +198,12 @@ struct goroutine **netpoll_event(
 	if (netpoll_generation(n) == generation)
 		end = netpoll_take_all(n, waited, 0, end);
 	lock_release(&n->lock);
-	for (; events & NETPOLL_ENDED && first != end; first = &(*first)->next)
-		(*first)->flags |= GOROUTINE_PATIENT;
+	// Who still writes has not ended, although each of its events tells of the other side's.
+	for (; events & NETPOLL_ENDED && first != end; first = &(*first)->next) {
+		const struct netpoll_waiter *w = (*first)->waiting;
+		if (w->directions == NETPOLL_READ)
+			(*first)->flags |= GOROUTINE_PATIENT;
+	}
 	return end;
 }
 

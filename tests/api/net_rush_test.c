@@ -64,8 +64,25 @@ static void wait_for_end(struct rush *r, tuza_conn *conn)
 	atomic_fetch_sub(&r->left, 1);
 }
 
+// Its client has nothing more to say but listens, and reads nothing until it is asked to.
+static void write_on(struct rush *r, tuza_conn *conn)
+{
+	static char bytes[8 << 20];
+	int most = 64 << 10;
+
+	CHECK_EQ(setsockopt(tuza_conn_fd(conn), SOL_SOCKET, SO_SNDBUF, &most, sizeof most), 0);
+	CHECK_EQ(tuza_conn_set_write_deadline(conn, tuza_now() + 50 * MS), 0);
+	CHECK(tuza_conn_write(conn, bytes, sizeof bytes) < (ssize_t)sizeof bytes);
+	CHECK_EQ(tuza_conn_set_write_deadline(conn, 0), 0);
+	atomic_fetch_add(&r->ready, 1);
+	CHECK_EQ(tuza_conn_write(conn, bytes, 1), 1);
+	atomic_store(&r->between, r->had_turn - r->before);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	atomic_fetch_sub(&r->left, 1);
+}
+
 // A listener and the good connection; its goroutine waits for the request.
-static void open_rush(struct rush *r)
+static void open_rush(struct rush *r, void (*serve)(struct rush *, tuza_conn *))
 {
 	char at[TUZA_ADDRESS_TEXT];
 	tuza_conn *conn;
@@ -80,7 +97,7 @@ static void open_rush(struct rush *r)
 	r->good = connect_raw(r);
 	CHECK_EQ(tuza_accept(r->l, &conn), 0);
 	r->left = 1;
-	TUZA_GO(answer_once, r, conn);
+	TUZA_GO(serve, r, conn);
 }
 
 static void open_connections(struct rush *r)
@@ -116,12 +133,36 @@ TEST(a_request_is_not_behind_all_who_hang_up_at_once)
 	tuza_gomaxprocs(1);
 	for (int round = 0; round < ROUNDS && !few; round++) {
 		struct rush r;
-		open_rush(&r);
+		open_rush(&r, answer_once);
 		open_connections(&r);
 		WAIT_UNTIL(r.ready == RUSH + 1);
 		for (int i = 0; i < RUSH; i++)
 			CHECK_EQ(close(r.fd[i]), 0);
 		ask(&r);
+		few = close_rush(&r);
+		CHECK_EQ(r.had_turn, RUSH);
+		CHECK_EQ(tuza_listener_close(r.l), 0);
+	}
+	CHECK(few);
+}
+
+TEST(who_still_writes_when_its_client_has_ended_is_none_of_those_who_end)
+{
+	bool few = false;
+
+	tuza_gomaxprocs(1);
+	for (int round = 0; round < ROUNDS && !few; round++) {
+		static char bytes[1 << 16];
+		struct rush r;
+		open_rush(&r, write_on);
+		CHECK_EQ(shutdown(r.good, SHUT_WR), 0);
+		open_connections(&r);
+		WAIT_UNTIL(r.ready == RUSH + 1);
+		for (int i = 0; i < RUSH; i++)
+			CHECK_EQ(close(r.fd[i]), 0);
+		r.before = r.had_turn;
+		while (recv(r.good, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+			;
 		few = close_rush(&r);
 		CHECK_EQ(r.had_turn, RUSH);
 		CHECK_EQ(tuza_listener_close(r.l), 0);
@@ -136,7 +177,7 @@ TEST(a_request_is_not_behind_all_whose_time_is_up)
 	tuza_gomaxprocs(1);
 	for (int round = 0; round < ROUNDS && !few; round++) {
 		struct rush r;
-		open_rush(&r);
+		open_rush(&r, answer_once);
 		r.time_limit = tuza_now() + (200 + 100 * round) * MS;
 		open_connections(&r);
 		WAIT_UNTIL(r.ready == RUSH + 1);
@@ -173,7 +214,7 @@ TEST(a_request_is_not_behind_all_who_come_at_once)
 	tuza_gomaxprocs(1);
 	for (int round = 0; round < ROUNDS && !few; round++) {
 		struct rush r;
-		open_rush(&r);
+		open_rush(&r, answer_once);
 		atomic_fetch_add(&r.left, 1);
 		TUZA_GO(accept_all, &r);
 		WAIT_UNTIL(r.ready == 2);
