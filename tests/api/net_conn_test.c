@@ -243,6 +243,28 @@ TEST(tcp_has_gos_options_from_the_start)
 	close_pair(&p);
 }
 
+// Also where the program has set other ones on the listener, which they would inherit.
+TEST(accepted_connections_have_gos_options_whatever_the_listener_has)
+{
+	int off = 0;
+	char at[TUZA_ADDRESS_TEXT];
+	tuza_listener *l;
+	tuza_conn *a = NULL, *b = NULL;
+
+	CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &l), 0);
+	CHECK_EQ(tuza_listener_address(l, at, sizeof(at)), 0);
+	int fd = tuza_listener_fd(l);
+	CHECK_EQ(setsockopt(fd, IPPROTO_TCP, 1, &off, sizeof(off)), 0); // TCP_NODELAY
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &off, sizeof(off)), 0);
+	CHECK_EQ(tuza_dial(tuza_context_background(), "tcp", at, &a), 0);
+	CHECK_EQ(tuza_accept(l, &b), 0);
+	CHECK_EQ(option(b, IPPROTO_TCP, 1), 1);
+	CHECK_EQ(option(b, SOL_SOCKET, SO_KEEPALIVE), 1);
+	CHECK_EQ(tuza_conn_close(a), 0);
+	CHECK_EQ(tuza_conn_close(b), 0);
+	CHECK_EQ(tuza_listener_close(l), 0);
+}
+
 static void *talk_on_a_thread(void *arg)
 {
 	tuza_conn *conn = arg;
