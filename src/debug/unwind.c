@@ -19,7 +19,7 @@
 #include "debug/unwind.h"
 
 #include "arch_signal.h"
-#include "debug/cursor.h"
+#include "debug/dwarf.h"
 #include "debug/unwind_table.h"
 #include "sys/profile.h"
 #include "sys/sys.h"

@@ -9,54 +9,7 @@
 
 #include "sys/profile.h"
 
-// Encodings of pointers.
-enum {
-	ENCODED_ABSPTR = 0x00,
-	ENCODED_UDATA2 = 0x02,
-	ENCODED_UDATA4 = 0x03,
-	ENCODED_UDATA8 = 0x04,
-	ENCODED_SDATA2 = 0x0a,
-	ENCODED_SDATA4 = 0x0b,
-	ENCODED_SDATA8 = 0x0c,
-	ENCODED_FORMAT = 0x0f,
-	ENCODED_PCREL = 0x10,
-	ENCODED_DATAREL = 0x30,
-	ENCODED_BASE = 0x70,
-	ENCODED_INDEX = ENCODED_DATAREL | ENCODED_SDATA4, // what linkers write in .eh_frame_hdr
-};
-
-uintptr_t unwind_take_pointer(struct cursor *c, unsigned encoding)
-{
-	uintptr_t here = (uintptr_t)c->at, n;
-
-	switch (encoding & ENCODED_FORMAT) {
-	case ENCODED_ABSPTR:
-	case ENCODED_UDATA8:
-	case ENCODED_SDATA8:
-		n = cursor_u64(c);
-		break;
-	case ENCODED_UDATA4:
-		n = cursor_u32(c);
-		break;
-	case ENCODED_SDATA4:
-		n = (uintptr_t)(intptr_t)(int32_t)cursor_u32(c);
-		break;
-	case ENCODED_UDATA2:
-		n = cursor_u16(c);
-		break;
-	case ENCODED_SDATA2:
-		n = (uintptr_t)(intptr_t)(int16_t)cursor_u16(c);
-		break;
-	default:
-		c->is_broken = true;
-		return 0;
-	}
-	if ((encoding & ENCODED_BASE) == ENCODED_PCREL)
-		n += here;
-	else if ((encoding & ENCODED_BASE) != 0)
-		c->is_broken = true;
-	return n;
-}
+enum { INDEX_ENCODING = DWARF_DATAREL | DWARF_SDATA4 }; // what linkers write in .eh_frame_hdr
 
 // ---- the index ---------------------------------------------------------------------------------
 
@@ -68,9 +21,9 @@ static const unsigned char *find_entry(const unsigned char *index, uintptr_t pc)
 		int32_t function, entry; // both from the index's address on
 	} * table;
 
-	if (index[0] != 1 || index[2] != ENCODED_UDATA4 || index[3] != ENCODED_INDEX)
+	if (index[0] != 1 || index[2] != DWARF_UDATA4 || index[3] != INDEX_ENCODING)
 		return NULL;
-	(void)unwind_take_pointer(&c, index[1]); // where .eh_frame is
+	(void)dwarf_pointer(&c, index[1]); // where .eh_frame is
 	uint32_t count = cursor_u32(&c);
 	intptr_t offset = (intptr_t)(pc - (uintptr_t)index);
 
@@ -114,7 +67,7 @@ static bool read_cie(const unsigned char *entry, struct unwind_cie *cie)
 
 	while (cursor_u8(&c) != 0)
 		;
-	*cie = (struct unwind_cie){.pointer_encoding = ENCODED_ABSPTR};
+	*cie = (struct unwind_cie){.pointer_encoding = DWARF_ABSPTR};
 	cie->code_align = cursor_uleb(&c);
 	cie->data_align = cursor_sleb(&c);
 	cie->return_column = version == 1 ? cursor_u8(&c) : cursor_uleb(&c);
@@ -140,7 +93,7 @@ static bool read_cie(const unsigned char *entry, struct unwind_cie *cie)
 		case 'P':
 			encoding = cursor_u8(&c);
 			// Only its length matters, not what it is relative to.
-			(void)unwind_take_pointer(&c, encoding & ENCODED_FORMAT);
+			(void)dwarf_pointer(&c, encoding & DWARF_FORMAT);
 			break;
 		case 'L':
 			(void)cursor_u8(&c);
@@ -166,8 +119,8 @@ static bool read_fde(const unsigned char *entry, uintptr_t pc, struct unwind_fde
 
 	if (back == 0 || c.is_broken || !read_cie(here - back, &fde->cie))
 		return false;
-	fde->function = unwind_take_pointer(&c, fde->cie.pointer_encoding);
-	uintptr_t bytes = unwind_take_pointer(&c, fde->cie.pointer_encoding & ENCODED_FORMAT);
+	fde->function = dwarf_pointer(&c, fde->cie.pointer_encoding);
+	uintptr_t bytes = dwarf_pointer(&c, fde->cie.pointer_encoding & DWARF_FORMAT);
 
 	if (fde->cie.has_augmentation) {
 		uint64_t skipped = cursor_uleb(&c);

@@ -6,7 +6,7 @@
 #ifndef TUZA_DEBUG_UNWIND_ENTRY_H
 #define TUZA_DEBUG_UNWIND_ENTRY_H
 
-#include "debug/cursor.h"
+#include "debug/dwarf.h"
 
 // What the functions of a group share.
 struct unwind_cie {
@@ -27,8 +27,5 @@ struct unwind_fde {
 
 // The entry of the function that pc lies in. False when there is none that can be understood.
 bool unwind_entry_find(uintptr_t pc, struct unwind_fde *fde);
-
-// A pointer in one of the encodings of the tables (DW_EH_PE_).
-uintptr_t unwind_take_pointer(struct cursor *c, unsigned encoding);
 
 #endif

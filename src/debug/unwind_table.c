@@ -163,7 +163,7 @@ static void run_one(struct run *r, struct cursor *c, unsigned op)
 
 	switch (op) {
 	case CFA_SET_LOC:
-		r->location = unwind_take_pointer(c, cie->pointer_encoding);
+		r->location = dwarf_pointer(c, cie->pointer_encoding);
 		break;
 	case CFA_ADVANCE_LOC1:
 		r->location += cursor_u8(c) * cie->code_align;

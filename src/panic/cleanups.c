@@ -21,6 +21,7 @@
 #include "panic/panic.h"
 
 #include "base/race_hooks.h"
+#include "debug/dwarf.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -35,145 +36,42 @@ WEAK const void *_Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *bases);
 // The personality routine of C. Only its address is used.
 WEAK void __gcc_personality_v0(void);
 
-// ---- DWARF's encodings -----------------------------------------------------------------------
-
-enum {
-	ENCODING_ABSOLUTE = 0x00,
-	ENCODING_ULEB128 = 0x01,
-	ENCODING_UDATA2 = 0x02,
-	ENCODING_UDATA4 = 0x03,
-	ENCODING_UDATA8 = 0x04,
-	ENCODING_SLEB128 = 0x09,
-	ENCODING_SDATA2 = 0x0a,
-	ENCODING_SDATA4 = 0x0b,
-	ENCODING_SDATA8 = 0x0c,
-	ENCODING_FORMAT = 0x0f,
-	ENCODING_PC_RELATIVE = 0x10,
-	ENCODING_BASE = 0x70,
-	ENCODING_INDIRECT = 0x80,
-	ENCODING_OMIT = 0xff,
-};
-
-struct reader {
-	const uint8_t *at;
-	bool failed; // an encoding that nobody uses
-};
-
-static uint64_t read_uleb128(struct reader *r)
-{
-	uint64_t value = 0;
-	unsigned shift = 0;
-	uint8_t byte;
-
-	do {
-		byte = *r->at++;
-		if (shift < 64)
-			value |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	return value;
-}
-
-static uint64_t read_sleb128(struct reader *r)
-{
-	const uint8_t *start = r->at;
-	uint64_t value = read_uleb128(r);
-	unsigned bits = (unsigned)(r->at - start) * 7;
-
-	if (bits < 64 && r->at[-1] & 0x40)
-		value |= ~UINT64_C(0) << bits;
-	return value;
-}
-
-// `bytes` bytes, little-endian as all supported CPUs are.
-static uint64_t read_fixed(struct reader *r, unsigned bytes, bool is_signed)
-{
-	uint64_t value = 0;
-	unsigned unused_bits = 64 - 8 * bytes;
-
-	memcpy(&value, r->at, bytes);
-	r->at += bytes;
-	value <<= unused_bits;
-	return is_signed ? (uint64_t)((int64_t)value >> unused_bits) : value >> unused_bits;
-}
-
-static uint64_t read_encoded(struct reader *r, uint8_t encoding)
-{
-	const uint8_t *start = r->at;
-	uint64_t value = 0;
-
-	if (encoding == ENCODING_OMIT)
-		return 0;
-	switch (encoding & ENCODING_FORMAT) {
-	case ENCODING_ULEB128:
-		value = read_uleb128(r);
-		break;
-	case ENCODING_SLEB128:
-		value = read_sleb128(r);
-		break;
-	case ENCODING_UDATA2:
-		value = read_fixed(r, 2, false);
-		break;
-	case ENCODING_SDATA2:
-		value = read_fixed(r, 2, true);
-		break;
-	case ENCODING_UDATA4:
-		value = read_fixed(r, 4, false);
-		break;
-	case ENCODING_SDATA4:
-		value = read_fixed(r, 4, true);
-		break;
-	case ENCODING_ABSOLUTE:
-	case ENCODING_UDATA8:
-	case ENCODING_SDATA8:
-		value = read_fixed(r, 8, false);
-		break;
-	default:
-		r->failed = true;
-	}
-	if ((encoding & ENCODING_BASE) == ENCODING_PC_RELATIVE && value)
-		value += (uintptr_t)start;
-	else if (encoding & ENCODING_BASE)
-		r->failed = true; // relative to text, data or function: of no use in these tables
-	if (encoding & ENCODING_INDIRECT && value && !r->failed)
-		value = *(const uintptr_t *)(uintptr_t)value;
-	return value;
-}
-
 // ---- tables ----------------------------------------------------------------------------------
 
 // The personality routine that the function's common information entry (CIE) names; 0 if it has
 // none.
 static uintptr_t find_personality(const void *fde)
 {
-	struct reader r = {.at = (const uint8_t *)fde + 4}; // behind the length
-	const uint8_t *cie = r.at;
+	struct cursor c = cursor_endless((const uint8_t *)fde + 4); // behind the length
+	const uint8_t *cie = c.at;
 
-	cie -= (int64_t)read_fixed(&r, 4, true);
+	cie -= (int32_t)cursor_u32(&c);
 	uint8_t version = cie[8];
 	const char *augmentation = (const char *)cie + 9;
 
-	r.at = (const uint8_t *)augmentation + strlen(augmentation) + 1;
+	c.at = (const uint8_t *)augmentation + strlen(augmentation) + 1;
 	if (augmentation[0] != 'z')
 		return 0;
 	if (version >= 4)
-		r.at += 2; // sizes of addresses and segments
-	read_uleb128(&r);  // code alignment
-	read_sleb128(&r);  // data alignment
+		c.at += 2; // sizes of addresses and segments
+	cursor_uleb(&c);   // code alignment
+	cursor_sleb(&c);   // data alignment
 	if (version == 1)
-		r.at++; // return address column
+		c.at++; // return address column
 	else
-		read_uleb128(&r);
-	read_uleb128(&r); // length of what follows
+		cursor_uleb(&c);
+	cursor_uleb(&c); // length of what follows
 	for (const char *letter = augmentation + 1; *letter; letter++) {
 		if (*letter == 'P') {
-			uint8_t encoding = *r.at++;
-			uint64_t personality = read_encoded(&r, encoding);
+			unsigned encoding = cursor_u8(&c);
+			uintptr_t personality = dwarf_pointer(&c, encoding);
 
-			return r.failed ? 0 : (uintptr_t)personality;
+			if (encoding & DWARF_INDIRECT && personality)
+				personality = *(const uintptr_t *)personality;
+			return personality;
 		}
 		if (*letter == 'R' || *letter == 'L')
-			r.at++; // their encodings
+			c.at++; // their encodings
 		else if (*letter != 'S' && *letter != 'B' && *letter != 'G')
 			return 0;
 	}
@@ -199,31 +97,30 @@ static bool is_c_frame(uintptr_t pc)
 // Whether the call at `offset` in the function with this LSDA has a landing pad.
 static bool lsda_has_pad(const uint8_t *lsda, uint64_t offset)
 {
-	struct reader r = {.at = lsda};
-	uint8_t encoding = *r.at++;
+	struct cursor c = cursor_endless(lsda);
 
-	read_encoded(&r, encoding); // start of the pads
-	encoding = *r.at++;
-	if (encoding != ENCODING_OMIT)
-		read_uleb128(&r); // where the types are
-	encoding = *r.at++;
-	uint64_t bytes = read_uleb128(&r);
-	const uint8_t *end = r.at + bytes;
+	dwarf_pointer(&c, cursor_u8(&c)); // start of the pads
+	if (cursor_u8(&c) != DWARF_OMIT)
+		cursor_uleb(&c); // where the types are
+	unsigned encoding = cursor_u8(&c);
+	uint64_t bytes = cursor_uleb(&c);
 
 	// Calls in ascending order; the one that is not listed ends the program when an exception
 	// passes.
-	while (r.at < end && !r.failed) {
-		uint64_t start = read_encoded(&r, encoding);
-		uint64_t length = read_encoded(&r, encoding);
-		uint64_t pad = read_encoded(&r, encoding);
+	for (c.end = c.at + bytes; c.at < c.end && !c.is_broken;) {
+		uintptr_t start = dwarf_pointer(&c, encoding);
+		uintptr_t length = dwarf_pointer(&c, encoding);
+		uintptr_t pad = dwarf_pointer(&c, encoding);
 
-		read_uleb128(&r); // what the pad handles
+		cursor_uleb(&c); // what the pad handles
+		if (c.is_broken)
+			break;
 		if (offset < start)
 			return false;
 		if (offset < start + length)
 			return pad != 0;
 	}
-	return r.failed;
+	return c.is_broken;
 }
 
 // ---- the walk --------------------------------------------------------------------------------
