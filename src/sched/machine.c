@@ -105,7 +105,7 @@ static void *thread_main(void *machine)
 		sys_pages_free(m, sizeof *m);
 	}
 	if (current) {
-		// (machine-count) pairs with the load in stop_locked: all that this thread did is
+		// (machine-count) pairs with the load in await_machines: what this thread did is
 		// done.
 		sub_acq_rel(&rt.machine_count, 1);
 		sys_futex_wake(&rt.machine_count, 1);

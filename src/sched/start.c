@@ -191,9 +191,7 @@ static bool plain_thread_waits(void)
 	return waits;
 }
 
-// Ends the runtime; but if plain threads wait for a timer, perhaps, it is started again for them.
-// Needs: the lock; not called by a goroutine.
-static void stop_locked(void)
+static void tell_all_to_leave(void)
 {
 	lock_acquire(&rt.lock);
 	store_relaxed(&rt.has_ended, 1);
@@ -206,11 +204,11 @@ static void stop_locked(void)
 	for (uint32_t i = 0; i < rt.processor_count; i++)
 		store_relaxed(&rt.processors[i]->attention, ATTENTION_ASKED); // same
 	lock_release(&rt.lock);
-	visit_await_all();
-	idle_wake_all();
-	if (load_relaxed(&rt.monitor_alive)) // guarded by the lock but for its end
-		monitor_stop();
+}
 
+// Returns how many have not left in time.
+static uint32_t await_machines(void)
+{
 	int64_t until = clock_now() + STOP_WAIT_NS;
 	uint32_t left;
 	// (machine-count) pairs with the end of thread_main: what the machines did is done.
@@ -219,15 +217,15 @@ static void stop_locked(void)
 			break;
 	race_acquire(&rt.ending); // pairs with sanitizer_leave: what dropped goroutines did is done
 	join_ended();
-	trace_end_of_run();
-	if (!goroutine_unlink_all(clock_now() + STOP_WAIT_NS, left != 0))
-		left++; // as a straggler: goroutines are still being looked at
-	context_forget_waits();
-	net_forget_sends();
-	faults_uninstall();
+	return left;
+}
+
+// What goroutines and processors were in. No machine runs goroutines any more.
+static void forget_queues(void)
+{
 	rt.global_head = rt.global_tail = rt.starved = NULL;
 	rt.patient_head = rt.patient_tail = NULL;
-	store_relaxed(&rt.global_count, 0); // no machine runs goroutines any more
+	store_relaxed(&rt.global_count, 0); // nobody looks, as below
 	store_relaxed(&rt.patient_count, 0);
 	store_relaxed(&rt.starved_count, 0);
 	store_relaxed(&rt.spinning, 0);
@@ -240,6 +238,25 @@ static void stop_locked(void)
 	rt.foreign_mutex_wait = 0;
 	for (uint32_t i = 0; i < rt.processor_count; i++)
 		timer_heap_end(&rt.processors[i]->timers);
+}
+
+// Ends the runtime; but if plain threads wait for a timer, perhaps, it is started again for them.
+// Needs: the lock; not called by a goroutine.
+static void stop_locked(void)
+{
+	tell_all_to_leave();
+	visit_await_all();
+	idle_wake_all();
+	if (load_relaxed(&rt.monitor_alive)) // guarded by the lock but for its end
+		monitor_stop();
+	uint32_t left = await_machines();
+	trace_end_of_run();
+	if (!goroutine_unlink_all(clock_now() + STOP_WAIT_NS, left != 0))
+		left++; // as a straggler: goroutines are still being looked at
+	context_forget_waits();
+	net_forget_sends();
+	faults_uninstall();
+	forget_queues();
 	if (left == 0) {
 		net_forget_goroutines();
 		goroutine_release_all();
