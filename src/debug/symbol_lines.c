@@ -14,6 +14,7 @@
 
 #include "base/atomic.h"
 #include "base/race_hooks.h"
+#include "sched/config.h"
 
 #include <backtrace.h>
 #include <errno.h>
@@ -26,7 +27,14 @@ static void ignore_error(void *arg, const char *message, int code)
 	(void)code;
 }
 
-// Made by the first look-up and never freed: libbacktrace has no function for that.
+// What the first look-up takes for the program, the C library and what else has line information:
+// 17 MB with libc6-dbg.
+enum { LINES_MEMORY = 32 << 20 };
+
+/*
+ * Made by the first look-up and never freed: libbacktrace has no function for that. A report that
+ * memory has run out is better without lines than cut short by the kernel.
+ */
 static struct backtrace_state *shared_state(void)
 {
 	static struct backtrace_state *state;
@@ -35,6 +43,8 @@ static struct backtrace_state *shared_state(void)
 
 	if (s)
 		return s;
+	if (!config_memory_allows(LINES_MEMORY))
+		return NULL;
 	struct backtrace_state *mine = backtrace_create_state(NULL, 1, ignore_error, NULL);
 	// (symbol-state) pairs with the load above. Of two first look-ups one loses a few hundred
 	// bytes.

@@ -46,7 +46,7 @@ uint32_t config_automatic_maxprocs(void);
 
 /*
  * May the process use `bytes` more of memory, by the cgroup's limit? True without a limit. Reads
- * two small files, only where a limit exists.
+ * two small files, only where a limit exists, and a third where it is near.
  */
 bool config_memory_allows(size_t bytes);
 
