@@ -22,7 +22,8 @@
  *	TUZA_EIOTIMEOUT         one of the client's own time limits
  *	-ECONNREFUSED …         the kernel's; TUZA_ECONNTIMEOUT: nobody answers there
  *	TUZA_ENOHOST            there is no such name
- *	TUZA_EURL               not an http: or https: URL, or a header of two lines
+ *	TUZA_EURL               not an http: or https: URL, or a method, header or trailer that is
+ *	                        none
  *	TUZA_ECERTIFICATE       the server is not who it says; TUZA_ETLS: other failures of TLS
  *	TUZA_EREDIRECTS         one redirect after another
  *	TUZA_EOF                the connection ended before a response
@@ -117,7 +118,8 @@ void tuza_http_client_close_idle(tuza_http_client *client);
 typedef struct tuza_http_call {
 	const char *method; // NULL: POST with a body, else GET
 	const char *url;
-	const char *const *headers; // "Name: value" each, NULL at the end; NULL: none
+	const char *const *headers; // "Name: value" each, NULL at the end; NULL: none. The value
+				    // may be empty
 	// The body: bytes …
 	const void *body;
 	size_t body_bytes;

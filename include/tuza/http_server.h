@@ -407,6 +407,7 @@ void tuza_http_server_serve_conn(tuza_http_server *server, tuza_conn *conn);
  *   ctx  how long to wait. When it ends, the rest goes on: tuza_http_server_close.
  *
  * Returns  0 when all connections have ended; the context's code.
+ * Panics   "nil context".
  * Blocks   parks until then. In a handler that includes the handler's own connection: it would wait
  *          for itself as long as ctx lasts. Start a goroutine that shuts down, and answer.
  * Go       Server.Shutdown   (N10)

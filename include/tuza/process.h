@@ -246,6 +246,7 @@ int tuza_process_wait(tuza_process *p, tuza_process_state *state);
 /*
  * Kills the process (its group, if it has one) unless it was waited for, waits, and frees it: made
  * for TUZA_DEFER. Closes the ends of pipes that are still open. Nobody else may use `p` any more.
+ * NULL is ignored.
  */
 void tuza_process_free(tuza_process *p);
 

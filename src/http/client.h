@@ -214,6 +214,10 @@ void handle_restore(struct driver *d, CURL *easy); // as handle_take gave it
 void handle_put(struct tuza_http_response *t);
 
 // client_request.c
+// Copies the request; 0, TUZA_EURL, with the reason in t->words, or -ENOMEM.
+MUST_USE int call_copy(struct tuza_http_response *t, const tuza_http_call *call);
+// Appends lines "Name: value". 0, TUZA_EURL, -ENOMEM.
+MUST_USE int trailers_copy(struct curl_slist **to, const char *const *lines);
 MUST_USE int transfer_set_up(struct tuza_http_response *t); // the easy handle, for the URL of now
 MUST_USE bool transfer_may_redirect(const struct tuza_http_response *t, int status);
 MUST_USE int transfer_redirect(struct tuza_http_response *t, const char *to);
@@ -228,8 +232,6 @@ MUST_USE int pump_start(struct tuza_http_response *t);
 void pump_wake(struct tuza_http_response *t);
 
 // client_response.c
-// Appends lines "Name: value". 0, TUZA_EURL, -ENOMEM.
-MUST_USE int lines_copy(struct curl_slist **to, const char *const *lines);
 void response_wake(struct tuza_http_response *t);
 void response_release(struct tuza_http_response *t);
 void response_end(struct tuza_http_response *t, int error, char *text); // takes `text`

@@ -31,8 +31,8 @@ static bool wait_for_room(struct tuza_http_response *t)
 	}
 }
 
-// Passes n bytes on, or the end (0), or a failure.
-static void pass_on(struct tuza_http_response *t, const char *piece, ssize_t n)
+// Passes n bytes on, or the end (0), or a failure, with words of its own or NULL.
+static void pass_on(struct tuza_http_response *t, const char *piece, ssize_t n, const char *words)
 {
 	tuza_mutex_lock(&t->mutex);
 	if (n > 0 && !bytes_append(&t->outgoing, piece, (size_t)n))
@@ -43,8 +43,10 @@ static void pass_on(struct tuza_http_response *t, const char *piece, ssize_t n)
 	bool failed = n < 0 && !t->abort_code;
 	if (tell)
 		t->wants_body = false;
-	if (failed)
+	if (failed) {
 		t->abort_code = (int)n;
+		t->abort_words = words;
+	}
 	tuza_mutex_unlock(&t->mutex);
 	if (tell || failed)
 		client_tell(t, tell ? TELL_BODY : TELL_ABORT);
@@ -57,12 +59,15 @@ static void pump(void *arg)
 	char *piece = malloc(PIECE);
 	ssize_t n = piece ? 1 : -ENOMEM;
 	if (!piece)
-		pass_on(t, NULL, n);
+		pass_on(t, NULL, n, NULL);
 	while (n > 0 && wait_for_room(t)) {
+		const char *words = NULL;
 		n = t->body_read(t->body_arg, piece, PIECE);
-		if (n == 0 && t->body_trailers)
-			n = lines_copy(&t->outgoing_trailers, t->body_trailers(t->body_arg));
-		pass_on(t, piece, n);
+		if (n == 0 && t->body_trailers) {
+			n = trailers_copy(&t->outgoing_trailers, t->body_trailers(t->body_arg));
+			words = n == TUZA_EURL ? "invalid trailer" : NULL;
+		}
+		pass_on(t, piece, n, words);
 	}
 	free(piece);
 	tuza_waitgroup_done(&t->pump); // *t may be gone afterwards

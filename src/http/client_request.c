@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * What is asked: the options of libcurl's handle for one request, and how a redirect changes it.
+ * What is asked: the caller's words, checked, the options of libcurl's handle for one request, and
+ * how a redirect changes it.
  *
  * Go: src/net/http/client.go, redirectBehavior and shouldCopyHeaderOnRedirect
  */
+#define _GNU_SOURCE // asprintf
 #include "http/client.h"
 
 #include <errno.h>
@@ -11,6 +13,131 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+// ---- what the caller says ---------------------------------------------------------------------
+
+// Methods and names of headers are words. (The client is linked without the server's grammar.)
+static bool is_word(const char *text, size_t count)
+{
+	size_t letters = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789-_!#$%&'*+.^`|~");
+	return count > 0 && letters >= count;
+}
+
+static bool has_controls(const char *text, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (((unsigned char)text[i] < ' ' && text[i] != '\t') || text[i] == 127)
+			return true;
+	return false;
+}
+
+// "Name: value" without blanks around the value. Else NULL: what is no header is not sent.
+static const char *header_value(const char *line, size_t *name, size_t *length)
+{
+	*name = strcspn(line, ":");
+	if (!line[*name] || !is_word(line, *name))
+		return NULL;
+	const char *value = line + *name + 1;
+	value += strspn(value, " \t");
+	for (*length = strlen(value); *length > 0; --*length)
+		if (value[*length - 1] != ' ' && value[*length - 1] != '\t')
+			break;
+	return has_controls(value, *length) ? NULL : value;
+}
+
+// A copy of the line as libcurl wants it: `empty` is how it says that a value is empty, and trailers
+// have to have a blank.
+static int append_line(struct curl_slist **to, const char *line, int name, const char *value,
+	size_t length, const char *empty)
+{
+	char *copy = NULL;
+	int bytes = length > 0 ? asprintf(&copy, "%.*s: %.*s", name, line, (int)length, value)
+			       : asprintf(&copy, "%.*s%s", name, line, empty);
+	struct curl_slist *longer = bytes < 0 ? NULL : curl_slist_append(*to, copy);
+	if (bytes >= 0)
+		free(copy);
+	if (longer)
+		*to = longer;
+	return longer ? 0 : -ENOMEM;
+}
+
+static int copy_lines(
+	struct curl_slist **to, const char *const *lines, const char *empty, const char **wrong)
+{
+	int error = 0;
+	for (; lines && *lines && !error; lines++) {
+		size_t name, length;
+		const char *value = header_value(*lines, &name, &length);
+		if (!value) {
+			*wrong = *lines;
+			return TUZA_EURL;
+		}
+		error = append_line(to, *lines, (int)name, value, length, empty);
+	}
+	return error;
+}
+
+int trailers_copy(struct curl_slist **to, const char *const *lines)
+{
+	const char *wrong;
+	return copy_lines(to, lines, ": ", &wrong);
+}
+
+// What is wrong with a URL, as far as libcurl would guess what is meant; NULL: nothing.
+static const char *wrong_with_url(const char *url)
+{
+	if (strcspn(url, "\r\n") != strlen(url))
+		return "invalid URL";
+	if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
+		return "not an http: or https: URL";
+	return strcspn(strchr(url, ':') + 3, "/?#") == 0 ? "no host in the URL" : NULL;
+}
+
+static int copy_words(struct tuza_http_response *t, const char *const *headers)
+{
+	const char *wrong = wrong_with_url(t->url);
+	if (wrong) {
+		snprintf(t->words, sizeof t->words, "%s", wrong);
+		return TUZA_EURL;
+	}
+	if (!is_word(t->method, strlen(t->method))) {
+		snprintf(t->words, sizeof t->words, "invalid method");
+		return TUZA_EURL;
+	}
+	// libcurl takes "Name:" for "without it" and "Name;" for "with it, empty".
+	int error = copy_lines(&t->request_headers, headers, ";", &wrong);
+	if (error == TUZA_EURL) { // its value may be a secret
+		size_t name = strcspn(wrong, ":\r\n");
+		snprintf(t->words, sizeof t->words, "invalid header \"%.*s\"",
+			name < 100 ? (int)name : 100, wrong);
+	}
+	return error;
+}
+
+int call_copy(struct tuza_http_response *t, const tuza_http_call *call)
+{
+	bool has_body = call->body_bytes > 0 || call->body_read;
+	t->method = strdup(call->method ? call->method : has_body ? "POST" : "GET");
+	t->url = strdup(call->url ? call->url : "");
+	int error = t->method && t->url ? copy_words(t, call->headers) : -ENOMEM;
+	if (error)
+		return error;
+	t->body_read = call->body_read;
+	t->body_arg = call->body_arg;
+	t->body_trailers = call->body_read && call->body_length <= 0 ? call->body_trailers : NULL;
+	if (call->body_read) {
+		t->body_length = call->body_length > 0 ? call->body_length : -1;
+	} else if (call->body_bytes > 0) {
+		t->body = malloc(call->body_bytes);
+		if (!t->body)
+			return -ENOMEM;
+		memcpy(t->body, call->body, call->body_bytes);
+		t->body_bytes = call->body_bytes;
+		t->body_length = (int64_t)call->body_bytes;
+	}
+	return 0;
+}
 
 // ---- setting up -------------------------------------------------------------------------------
 
@@ -27,11 +154,16 @@ static bool add_header(struct tuza_http_response *t, const char *line)
 	return longer != NULL;
 }
 
-static bool has_header(const struct tuza_http_response *t, const char *name)
+static bool is_named(const char *line, const char *name)
 {
 	size_t count = strlen(name);
+	return strncasecmp(line, name, count) == 0 && (line[count] == ':' || line[count] == ';');
+}
+
+static bool has_header(const struct tuza_http_response *t, const char *name)
+{
 	for (const struct curl_slist *h = t->request_headers; h; h = h->next)
-		if (strncasecmp(h->data, name, count) == 0 && h->data[count] == ':')
+		if (is_named(h->data, name))
 			return true;
 	return false;
 }
@@ -146,11 +278,10 @@ static bool is_same_host(const char *from, const char *to)
 
 static void drop_header(struct tuza_http_response *t, const char *name)
 {
-	size_t count = strlen(name);
 	struct curl_slist **at = &t->request_headers;
 	while (*at) {
 		struct curl_slist *h = *at;
-		if (strncasecmp(h->data, name, count) == 0 && h->data[count] == ':') {
+		if (is_named(h->data, name)) {
 			*at = h->next;
 			h->next = NULL;
 			curl_slist_free_all(h);

@@ -79,60 +79,6 @@ static void release(struct tuza_http_response *t, int references)
 
 void response_release(struct tuza_http_response *t) { release(t, 1); }
 
-static bool is_one_line(const char *text) { return !text[strcspn(text, "\r\n")]; }
-
-int lines_copy(struct curl_slist **to, const char *const *lines)
-{
-	for (; lines && *lines; lines++) {
-		if (!is_one_line(*lines) || !strchr(*lines, ':'))
-			return TUZA_EURL;
-		struct curl_slist *longer = curl_slist_append(*to, *lines);
-		if (!longer)
-			return -ENOMEM;
-		*to = longer;
-	}
-	return 0;
-}
-
-// A method is a word.
-static bool is_method(const char *text)
-{
-	size_t letters = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				      "0123456789-_!#$%&'*+.^`|~");
-	return letters > 0 && !text[letters];
-}
-
-// Copies the request; 0, TUZA_EURL or -ENOMEM.
-static int copy_call(struct tuza_http_response *t, const tuza_http_call *call)
-{
-	bool has_body = call->body_bytes > 0 || call->body_read;
-	const char *method = call->method ? call->method : has_body ? "POST" : "GET";
-	t->method = strdup(method);
-	t->url = strdup(call->url ? call->url : "");
-	if (!t->method || !t->url)
-		return -ENOMEM;
-	if (!is_method(method) || !is_one_line(t->url))
-		return TUZA_EURL;
-	// libcurl reads "Name:" as "without it" and "Name;" as "with it, empty".
-	int error = lines_copy(&t->request_headers, call->headers);
-	if (error)
-		return error;
-	t->body_read = call->body_read;
-	t->body_arg = call->body_arg;
-	t->body_trailers = call->body_read && call->body_length <= 0 ? call->body_trailers : NULL;
-	if (call->body_read) {
-		t->body_length = call->body_length > 0 ? call->body_length : -1;
-	} else if (call->body_bytes > 0) {
-		t->body = malloc(call->body_bytes);
-		if (!t->body)
-			return -ENOMEM;
-		memcpy(t->body, call->body, call->body_bytes);
-		t->body_bytes = call->body_bytes;
-		t->body_length = (int64_t)call->body_bytes;
-	}
-	return 0;
-}
-
 // NULL: out of memory. Else *error is what is wrong with the call.
 static struct tuza_http_response *make(
 	tuza_http_client *client, tuza_context *ctx, const tuza_http_call *call, int *error)
@@ -149,7 +95,7 @@ static struct tuza_http_response *make(
 	t->ctx = t->own = tuza_context_retain(ctx);
 	t->header_timeout = client->options.header_timeout;
 	t->references = 1;
-	*error = copy_call(t, call);
+	*error = call_copy(t, call);
 	if (!t->method || !t->url) {
 		destroy(t);
 		return NULL;
@@ -239,10 +185,10 @@ static bool wait_for_headers(struct tuza_http_response *t)
 	return ended;
 }
 
-// The end of what was never sent.
+// The end of what was never sent; why not may be in t->words.
 static void fail(struct tuza_http_response *t, int error)
 {
-	response_end(t, error, client_error_text(t, error, NULL));
+	response_end(t, error, client_error_text(t, error, t->words[0] ? t->words : NULL));
 }
 
 static int send_request(struct tuza_http_response *t)
@@ -430,7 +376,7 @@ EXPORT const char *tuza_http_response_error(const tuza_http_response *r)
 {
 	tuza_http_response *t = (tuza_http_response *)(uintptr_t)r; // for the mutex
 	if (!r)
-		return tuza_strerror(-ENOMEM);
+		return "out of memory";
 	tuza_mutex_lock(&t->mutex);
 	const char *text = t->error_text ? t->error_text : t->error ? tuza_strerror(t->error) : "";
 	tuza_mutex_unlock(&t->mutex);

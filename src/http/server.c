@@ -204,6 +204,7 @@ static void end_if_idle(struct connection *c)
 EXPORT int tuza_http_server_shutdown(tuza_http_server *server, tuza_context *ctx)
 {
 	int error = 0;
+	(void)tuza_context_err(ctx); // panics for NULL
 	tuza_mutex_lock(&server->lock);
 	begin_end(server);
 	for (struct link *l = server->connections.next; l != &server->connections; l = l->next)

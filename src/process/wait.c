@@ -230,6 +230,8 @@ void process_destroy(tuza_process *p)
 // Output that others keep open is not waited for.
 EXPORT void tuza_process_free(tuza_process *p)
 {
+	if (!p)
+		return;
 	kill_it(p);
 	tuza_mutex_lock(&p->lock);
 	for (int i = 0; i < p->copier_count && !p->is_reaped; i++)

@@ -350,6 +350,16 @@ TEST(group_is_signalled_as_a_whole)
 	CHECK(no_zombies());
 }
 
+TEST(free_of_what_did_not_start_does_nothing)
+{
+	tuza_process *p;
+	CHECK_EQ(tuza_process_start(tuza_context_background(),
+			 TUZA_ARGV("/nowhere/no_such_program"), NULL, &p),
+		-ENOENT);
+	CHECK(!p);
+	tuza_process_free(p);
+}
+
 TEST(free_kills_what_goes_on)
 {
 	tuza_process *p;

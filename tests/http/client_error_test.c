@@ -48,26 +48,50 @@ TEST(a_redirect_to_itself_ends)
 	server_stop(&s);
 }
 
-TEST(what_is_no_request_is_not_sent)
+static void check_refused(tuza_http_client *client, tuza_http_call call, const char *words)
 {
-	static const char *const urls[] = {"", "ftp://127.0.0.1/", "http://", "nonsense://x",
-		"http://127.0.0.1:99999/", "http://127.0.0.1/\r\nX: y"};
-	static const char *const headers[] = {"X: y\r\nZ: 1", NULL};
-	tuza_http_client *client = client_new();
-	tuza_context *ctx = tuza_context_background();
 	tuza_http_response *r;
-	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
-		tuza_http_call call = {.url = urls[i]};
-		CHECK_EQ(tuza_http_do(client, ctx, &call, &r), TUZA_EURL);
-		CHECK_CONTAINS(tuza_http_response_error(r), "GET ");
-		tuza_http_response_free(r);
+	CHECK_EQ(tuza_http_do(client, tuza_context_background(), &call, &r), TUZA_EURL);
+	CHECK_CONTAINS(tuza_http_response_error(r), words);
+	tuza_http_response_free(r);
+}
+
+TEST(what_is_no_request_is_not_sent_and_the_reason_is_told)
+{
+	static const struct {
+		const char *url, *words;
+	} urls[] = {
+		{NULL, "GET : not an http: or https: URL"},
+		{"", "GET : not an http: or https: URL"},
+		{"127.0.0.1:1", "GET 127.0.0.1:1: not an http: or https: URL"},
+		{"//127.0.0.1:1/", ": not an http: or https: URL"},
+		{"ftp://127.0.0.1/", ": not an http: or https: URL"},
+		{"nonsense://x", ": not an http: or https: URL"},
+		{"http:/127.0.0.1/", ": not an http: or https: URL"},
+		{"http://", "GET http://: no host in the URL"},
+		{"https:///path", "GET https:///path: no host in the URL"},
+		{"http://127.0.0.1:99999/", "GET http://127.0.0.1:99999/: "},
+		{"http://127.0.0.1/\r\nX: y", ": invalid URL"},
+	};
+	static const char *const lines[] = {
+		"X: y\r\nZ: 1", "X", ": value", "X Y: value", "X: a\001b", ""};
+	static const char *const methods[] = {"GET /x HTTP/1.1", "", "G\tET"};
+	tuza_http_client *client = client_new();
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
+		check_refused(client, (tuza_http_call){.url = urls[i].url}, urls[i].words);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const char *headers[] = {"Fine: 1", lines[i], NULL};
+		tuza_http_call call = {.url = "http://127.0.0.1:1/", .headers = headers};
+		check_refused(client, call, "GET http://127.0.0.1:1/: invalid header \"");
 	}
-	tuza_http_call call = {.url = "http://127.0.0.1:1/", .headers = headers};
-	CHECK_EQ(tuza_http_do(client, ctx, &call, &r), TUZA_EURL);
-	tuza_http_response_free(r);
-	call = (tuza_http_call){.url = "http://127.0.0.1:1/", .method = "GET /x HTTP/1.1"};
-	CHECK_EQ(tuza_http_do(client, ctx, &call, &r), TUZA_EURL);
-	tuza_http_response_free(r);
+	const char *secret[] = {"Authorization: sec\nret", NULL};
+	tuza_http_call call = {.url = "http://127.0.0.1:1/", .headers = secret};
+	check_refused(client, call, "invalid header \"Authorization\"");
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		call = (tuza_http_call){.url = "http://127.0.0.1:1/", .method = methods[i]};
+		check_refused(client, call, " http://127.0.0.1:1/: invalid method");
+	}
+	CHECK_STR(tuza_http_response_error(NULL), "out of memory");
 	tuza_http_client_free(client);
 }
 

@@ -310,7 +310,8 @@ TEST(headers_are_sent_as_given_and_nothing_is_added_in_secret)
 	struct server s = {0};
 	tuza_http_response *r;
 	char url[512], *text = NULL;
-	const char *headers[] = {"X-Mine: 1", "Authorization: secret", NULL};
+	const char *headers[] = {
+		"X-Mine: 1", "Authorization: secret", "Tight:2", "Wide: \t3 ", "Empty:", NULL};
 	if (!server_start(&s))
 		return;
 	tuza_http_client *client = client_new();
@@ -320,6 +321,9 @@ TEST(headers_are_sent_as_given_and_nothing_is_added_in_secret)
 	if (CHECK_EQ(tuza_http_response_read_all(r, 1 << 16, &text, NULL), 0)) {
 		CHECK_CONTAINS(text, "X-Mine: 1\n");
 		CHECK_CONTAINS(text, "Authorization: secret\n");
+		CHECK_CONTAINS(text, "Tight: 2\n");
+		CHECK_CONTAINS(text, "Wide: 3\n");
+		CHECK_CONTAINS(text, "\nEmpty:\n");
 		CHECK_CONTAINS(text, "User-Agent: tuza/");
 		CHECK(strstr(text, "Expect:") == NULL);
 		CHECK(strstr(text, "Content-Type:") == NULL);

@@ -9,7 +9,7 @@
 
 static const char *const *names(void *arg)
 {
-	static const char *const lines[] = {"Sum: 7", "Second: a b", NULL},
+	static const char *const lines[] = {"Sum: 7", "Second:a b", "Third:", NULL},
 				 *const broken[] = {"Sum: 7\r\nX: y", NULL};
 	return arg ? broken : lines;
 }
@@ -84,7 +84,7 @@ TEST(trailers_go_both_ways_behind_bodies)
 			0);
 		CHECK(!tuza_http_response_trailer(r, "Count")); // nothing was read yet
 		CHECK_EQ(tuza_http_response_read_all(r, 1000, &body, NULL), 0);
-		CHECK_STR(body, "10|Sum=7|Second=a b");
+		CHECK_STR(body, "10|Sum=7|Second=a b|Third=");
 		CHECK_STR(tuza_http_response_trailer(r, "count"), "10");
 		CHECK(!tuza_http_response_header(r, "Count"));
 		CHECK(!tuza_http_response_trailer(r, "None"));
@@ -118,6 +118,7 @@ TEST(a_trailer_of_two_lines_is_not_sent)
 	site_open(&s, &(tuza_http_server_options){.handler = show});
 	tuza_http_call call = {.body_read = give, .body_arg = &source, .body_trailers = name_of};
 	CHECK_EQ(ask(&s, client, call, &r), TUZA_EURL);
+	CHECK_CONTAINS(tuza_http_response_error(r), "/: invalid trailer");
 	tuza_http_response_free(r);
 	tuza_http_client_free(client);
 	site_close(&s);

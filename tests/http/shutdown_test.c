@@ -121,6 +121,17 @@ TEST(shutdown_waits_no_longer_than_its_context)
 	free(a);
 }
 
+static void shut_down_without_context(void *server) { tuza_http_server_shutdown(server, NULL); }
+
+TEST(shutdown_needs_a_context_even_if_there_is_nothing_to_wait_for)
+{
+	tuza_http_server *server = tuza_http_server_new(NULL);
+	CHECK_PANICS("nil context", shut_down_without_context, server);
+	CHECK_EQ(tuza_http_server_shutdown(server, tuza_context_background()), 0);
+	tuza_http_server_free(server);
+	tuza_http_server_free(NULL);
+}
+
 // One that has not asked anything yet has a moment to do so.
 TEST(shutdown_lets_a_fresh_connection_ask_once)
 {
