@@ -379,8 +379,10 @@ int netpoll_pause(struct netpoll *n, uint32_t generation, uint32_t direction, in
 int netpoll_wait_fd(int fd, uint32_t directions, int64_t deadline)
 {
 	struct netpoll *n = fd < 0 ? NULL : netpoll_of_fd(fd, true);
-	if (!n)
-		return fd < 0 ? -EBADF : -ENOMEM;
+	if (!n) {
+		int result = fd < 0 ? -EBADF : sys_poll_now(fd, directions);
+		return result ? result : -ENOMEM; // for a number that is no descriptor: that
+	}
 	park_check(WAIT_IO);
 	for (;;) {
 		int result = sys_poll_now(fd, directions);

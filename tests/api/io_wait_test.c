@@ -4,6 +4,8 @@
  */
 #include "io_wait_support.h"
 
+#include <limits.h>
+
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -29,6 +31,7 @@ TEST(wrong_arguments_are_refused)
 {
 	CHECK_EQ(tuza_wait_fd(-1, POLLIN, 0), -EBADF);
 	CHECK_EQ(tuza_wait_fd(9999, POLLIN, 0), -EBADF);
+	CHECK_EQ(tuza_wait_fd(INT_MAX, POLLIN, 0), -EBADF);
 	CHECK_EQ(tuza_wait_fd(0, 0, 0), -EINVAL);
 	CHECK_EQ(tuza_wait_fd(0, POLLPRI, 0), -EINVAL);
 	CHECK_EQ(tuza_close(-1), -EBADF);
