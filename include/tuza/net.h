@@ -104,7 +104,8 @@ TUZA_MUST_USE int tuza_listen(const char *network, const char *address, tuza_lis
 
 /*
  * Waits for a connection and accepts it. If the process has run out of descriptors, or the system
- * out of memory, it retries at growing intervals, up to a second, rather than fail.
+ * out of memory, it retries at growing intervals, up to a second, rather than fail, and says so on
+ * standard error, at most once a minute.
  *
  *   conn  set to the connection, for tuza_conn_close; else to NULL.
  *

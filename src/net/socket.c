@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	PIECES_MOST = 1024, // Linux's UIO_MAXIOV: more are an error
@@ -319,6 +320,24 @@ static bool is_shortage(int error)
  * Where many come at once they wait in the kernel, which costs nothing: after a few of them,
  * those that are here already and have something to do go first.
  */
+// Somebody has to know why nobody is served, and nobody can be asked. Once a minute will do, for all
+// listeners: who lacks descriptors lacks them everywhere.
+static void tell_shortage(struct conn *l, int error)
+{
+	static int64_t told; // when; 0: never
+	int64_t now = tuza_now(), before = load_relaxed(&told);
+	char address[TUZA_ADDRESS_TEXT] = "", text[TUZA_ADDRESS_TEXT + 128];
+	tuza_address a;
+	if ((before && now - before < TUZA_MINUTE) || !cas_relaxed(&told, &before, now))
+		return;
+	if (socket_address(l, false, &a) == 0)
+		(void)tuza_address_text(&a, address, sizeof address);
+	int n = snprintf(text, sizeof text,
+		"tuza: accept at %s: %s; connections wait until it can be had\n", address,
+		tuza_strerror(error));
+	(void)!sys_write(STDERR_FILENO, text, (size_t)n);
+}
+
 int socket_accept(struct conn *l, struct conn **result)
 {
 	// Go's http.Server: 5 ms, doubled up to a second.
@@ -348,6 +367,7 @@ int socket_accept(struct conn *l, struct conn **result)
 			l->in_a_row = 0;
 			error = netpoll_wait(l->poll, l->generation, NETPOLL_READ, seen);
 		} else if (is_shortage(fd)) {
+			tell_shortage(l, fd);
 			error = netpoll_pause(
 				l->poll, l->generation, NETPOLL_READ, tuza_now() + nap);
 			nap = nap * 2 < TUZA_SECOND ? nap * 2 : TUZA_SECOND;

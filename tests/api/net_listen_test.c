@@ -4,6 +4,9 @@
  */
 #include "net_support.h"
 
+#include <tuza/io.h>
+
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -332,10 +335,13 @@ TEST(accept_waits_for_descriptors)
 	struct rlimit limit, low;
 	atomic_int accepted = 0, closed = 0;
 	static int fds[4096];
-	int n = 0;
+	int n = 0, own_errors = dup(STDERR_FILENO), errors[2];
+	char told[512] = "", expected[TUZA_ADDRESS_TEXT + 64];
 
 	CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &l), 0);
 	CHECK_EQ(tuza_listener_address(l, address, sizeof(address)), 0);
+	CHECK_EQ(pipe(errors), 0);
+	CHECK_EQ(dup2(errors[1], STDERR_FILENO), STDERR_FILENO);
 	TUZA_GO(accept_all, l, &accepted, &closed);
 	wait_parked("IO wait", 1);
 	CHECK_EQ(tuza_dial(tuza_context_background(), "tcp", address, &conn), 0);
@@ -352,11 +358,20 @@ TEST(accept_waits_for_descriptors)
 		.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	connect(client, (struct sockaddr *)&to, sizeof(to));
+	CHECK(tuza_read(errors[0], told, sizeof told - 1) > 0);
 	tuza_sleep(30 * MS);
 	CHECK_EQ(accepted, 1);
+	// Once, however often it was tried.
+	snprintf(expected, sizeof expected, "tuza: accept at %s: Too many open files; ", address);
+	CHECK_CONTAINS(told, expected);
+	CHECK_EQ(tuza_wait_fd(errors[0], POLLIN, 1), TUZA_EIOTIMEOUT);
 	while (n > 0)
 		close(fds[--n]);
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK_EQ(dup2(own_errors, STDERR_FILENO), STDERR_FILENO);
+	close(own_errors);
+	close(errors[1]);
+	tuza_close(errors[0]);
 	CHECK_EQ(tuza_dial(tuza_context_background(), "tcp", address, &conn), 0);
 	CHECK_EQ(tuza_conn_close(conn), 0);
 	// valgrind takes the connection, and closes it to pretend that there was no descriptor.
