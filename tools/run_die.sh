@@ -55,6 +55,8 @@ for stream in stdout stderr; do
 		! grep -qF -e "$text" "$dir/$stream" || fail "\"$text\" in $stream"
 	done <"$dir/unwanted"
 done
+# As in Go's reports, one blank line separates what belongs apart.
+awk '!NF && blank { exit 1 } { blank = !NF }' "$dir/stderr" || fail "two blank lines in a row in stderr"
 
 if [ $failed != 0 ]; then
 	echo "---- stdout"

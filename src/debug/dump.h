@@ -24,6 +24,7 @@ enum report_flags {
 	REPORT_FATAL = 1,       // the process ends: rely on nobody
 	REPORT_INTERRUPTED = 2, // in a signal handler on its alternate stack: what it interrupted
 	REPORT_RUNTIME_FRAMES = 4, // show every frame: the runtime itself is to blame
+	REPORT_CONTINUES = 8,      // a goroutine has been shown: a blank line comes first
 };
 
 /*
@@ -50,7 +51,7 @@ void report_current(struct writer *w, unsigned flags);
 /*
  * All goroutines, the calling one first, a blank line between them. Takes the report lock.
  *
- *   skip_id  is left out, because it has been shown; 0: none. Then a blank line comes first.
+ *   skip_id  is left out, because it has been shown, or is not to be; 0: none.
  *
  * Without REPORT_FATAL they are ordered by number, and written after all were looked at; with it as
  * they come.

@@ -144,7 +144,7 @@ static void report_start(struct report *r)
 {
 	report_lock(r->flags);
 	writer_to_fd(&r->w, r->fd, report_buffer, sizeof(report_buffer));
-	r->has_predecessor = r->skip_id != 0;
+	r->has_predecessor = r->flags & REPORT_CONTINUES;
 	if (!(r->flags & REPORT_FATAL))
 		report_chaos(&r->w);
 }

@@ -46,8 +46,8 @@ static const char *header_value(const char *line, size_t *name, size_t *length)
 	return has_controls(value, *length) ? NULL : value;
 }
 
-// A copy of the line as libcurl wants it: `empty` is how it says that a value is empty, and trailers
-// have to have a blank.
+// A copy of the line as libcurl wants it: `empty` is how it says that a value is empty, and
+// trailers have to have a blank.
 static int append_line(struct curl_slist **to, const char *line, int name, const char *value,
 	size_t length, const char *empty)
 {

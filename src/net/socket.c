@@ -316,12 +316,8 @@ static bool is_shortage(int error)
 	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
-/*
- * Where many come at once they wait in the kernel, which costs nothing: after a few of them,
- * those that are here already and have something to do go first.
- */
-// Somebody has to know why nobody is served, and nobody can be asked. Once a minute will do, for all
-// listeners: who lacks descriptors lacks them everywhere.
+// Somebody has to know why nobody is served, and nobody can be asked. Once a minute will do, for
+// all listeners: who lacks descriptors lacks them everywhere.
 static void tell_shortage(struct conn *l, int error)
 {
 	static int64_t told; // when; 0: never
@@ -338,6 +334,10 @@ static void tell_shortage(struct conn *l, int error)
 	(void)!sys_write(STDERR_FILENO, text, (size_t)n);
 }
 
+/*
+ * Where many come at once they wait in the kernel, which costs nothing: after a few of them,
+ * those that are here already and have something to do go first.
+ */
 int socket_accept(struct conn *l, struct conn **result)
 {
 	// Go's http.Server: 5 ms, doubled up to a second.

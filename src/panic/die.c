@@ -183,6 +183,7 @@ void die_with_stacks(bool all, unsigned report_flags)
 		report_current(&w, report_flags);
 		writer_flush(&w);
 		shown = g ? g->id : 0;
+		report_flags |= REPORT_CONTINUES;
 	} else if (g && (g->flags & GOROUTINE_THREAD) &&
 		   !(report_flags & (REPORT_INTERRUPTED | REPORT_RUNTIME_FRAMES))) {
 		shown = g->id; // it has only found out what the goroutines wait for
