@@ -32,6 +32,7 @@ void chaos_start(void)
 	seed = config.chaos_seed;
 	if (chaos_on && seed == 0)
 		seed = sys_random_seed() >> 32 | 1; // short enough to be typed
+	store_relaxed(&preempt_wanted, chaos_on);   // before there is a monitor, whose it is then
 }
 
 uint64_t chaos_seed(void) { return chaos_on ? seed : 0; }

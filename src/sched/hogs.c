@@ -15,6 +15,7 @@
  */
 #include "sched/hogs.h"
 
+#include "sched/chaos.h"
 #include "sched/global_queue.h"
 #include "sched/idle.h"
 #include "sched/machine.h"
@@ -22,7 +23,10 @@
 #include "sched/runtime.h"
 #include "sched/schedule.h"
 
-enum { SLICE_NS = 10000000 }; // Go: forcePreemptNS
+enum {
+	SLICE_NS = 10000000, // Go: forcePreemptNS
+	HEAR_NS = 500000,    // of CPU time, to come to a call that looks whether it was asked
+};
 
 static bool work_waits(const struct processor *p, int64_t now)
 {
@@ -139,6 +143,9 @@ static bool look_at_running(struct processor *p, int64_t now)
 	// A hint; p's owner clears it when it schedules.
 	if (!(load_relaxed(&p->attention) & ATTENTION_ASKED)) {
 		store_relaxed(&p->attention, ATTENTION_ASKED);
+		int64_t latest = machine_cpu_time(m, p) - SLICE_NS + HEAR_NS;
+		if (p->seen_cpu < latest)
+			p->seen_cpu = latest;
 		return true;
 	}
 	if (load_relaxed(&rt.idle_processor_count) != 0) // hint
@@ -158,15 +165,18 @@ static bool look_at_running(struct processor *p, int64_t now)
 	return true;
 }
 
+CACHE_ALIGNED uint32_t preempt_wanted;
+
 bool hogs_look(int64_t now)
 {
-	bool busy = false;
+	bool busy = false, wanted = chaos_on;
 	uint32_t count = processor_count();
 	for (uint32_t i = 0; i < count; i++) {
 		struct processor *p = processor_at(i);
 		uint32_t status = load_relaxed(&p->status); // hint
 		if (status == PROCESSOR_RUNNING) {
 			busy |= look_at_running(p, now);
+			wanted |= (load_relaxed(&p->attention) & ATTENTION_ASKED) != 0; // a request
 		} else if (status == PROCESSOR_BLOCKED) {
 			uint32_t tick = load_relaxed(&p->tick); // statistic
 			// Seen in the same section at the last look, at least 20 us ago.
@@ -178,5 +188,7 @@ bool hogs_look(int64_t now)
 		}
 		p->seen_status = status;
 	}
+	if (wanted != load_relaxed(&preempt_wanted))    // only writer while there is a monitor
+		store_relaxed(&preempt_wanted, wanted); // a hint
 	return busy;
 }

@@ -87,6 +87,8 @@ NOINLINE static bool semaphore_take_slow(tuza_semaphore *s, int64_t n)
 EXPORT bool tuza_semaphore_try_acquire(tuza_semaphore *s, int64_t n)
 {
 	semaphore_check_weight(n);
+	// Who never finds it exhausted never parks; and not while it holds a part.
+	preempt_point();
 	if (!semaphore_state_take(&s->state, n) && !semaphore_take_slow(s, n))
 		return false;
 	race_acquire(s);
@@ -149,7 +151,7 @@ bool semaphore_wait_cancellable(struct cancellable *c)
 EXPORT void tuza_semaphore_wait(tuza_semaphore *s, int64_t n)
 {
 	semaphore_check_weight(n);
-	chaos_point();
+	preempt_point(); // as in tuza_semaphore_try_acquire
 	if (unlikely(!semaphore_state_take(&s->state, n))) {
 		struct cancellable c;
 		semaphore_cancellable_init(&c, s, n);

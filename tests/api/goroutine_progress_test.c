@@ -398,6 +398,46 @@ TEST(heavy_pair_and_light_pair_share_one_processor)
 	tuza_gomaxprocs(before);
 }
 
+struct shared {
+	tuza_semaphore s;
+	atomic_int running, changes;
+	int last;
+};
+
+static void take_what_is_free(struct shared *sh, int me)
+{
+	while (!atomic_load(&stop)) {
+		if (me % 2)
+			tuza_semaphore_wait(&sh->s, 1);
+		else
+			while (!tuza_semaphore_try_acquire(&sh->s, 1))
+				;
+		CHECK_EQ(atomic_fetch_add(&sh->running, 1), 0);
+		if (sh->last != me)
+			atomic_fetch_add(&sh->changes, 1);
+		sh->last = me;
+		tuza_semaphore_release(&sh->s, 1);
+		atomic_fetch_sub(&sh->running, 1);
+	}
+	atomic_fetch_add(&ended, 1);
+}
+
+// T3.6: who takes and gives what is always free never parks, and needs no second thread to let
+// others have their turn.
+TEST(loops_over_a_free_semaphore_take_turns_on_one_processor)
+{
+	struct shared sh = {.last = -1};
+	int before = tuza_gomaxprocs(1);
+
+	tuza_semaphore_init(&sh.s, 8);
+	begin();
+	for (int i = 0; i < 4; i++)
+		TUZA_GO(take_what_is_free, &sh, i);
+	WAIT_UNTIL(sh.changes > 8);
+	finish(4);
+	tuza_gomaxprocs(before);
+}
+
 static void respawn(void)
 {
 	if (atomic_load(&stop))
