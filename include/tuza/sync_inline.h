@@ -15,11 +15,13 @@ extern "C" {
 // ---- the short ways: private -------------------------------------------------------------------
 
 /*
- * One atomic operation each, when nobody else is about; all else is the library's. The words:
- * src/sync/mutex_state.h, rwmutex_state.h and once_state.h.
+ * One atomic operation each at most, when nobody else is about; all else is the library's. The
+ * words: src/sync/mutex_state.h, rwmutex_state.h and once_state.h.
  */
 enum {
 	TUZA_MUTEX_LOCKED_ = 1,
+	TUZA_MUTEX_PARKED_ = 2,
+	TUZA_MUTEX_CLOSED_ = 9, // to those who come: somebody has it, or has waited too long for it
 	TUZA_ONCE_DONE_ = 1,
 	TUZA_RWMUTEX_CLOSED_ = 3, // to readers: a writer has it, or somebody waits
 	TUZA_RWMUTEX_BIASED_ = 8,
@@ -27,6 +29,10 @@ enum {
 	TUZA_RWMUTEX_READER_ = 1 << 21,
 	TUZA_RWMUTEX_QUIET_ = 32768, // so many read locks without a writer: it gets slots
 };
+#define TUZA_MUTEX_QUIET_ 0x80000000u
+#ifndef TUZA_MUTEX_TICK_
+#define TUZA_MUTEX_TICK_ 0x10000u // 32,768 of them make it quiet
+#endif
 void tuza_mutex_lock_slow_(tuza_mutex *m);
 void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen);
 void tuza_rwmutex_rlock_shared_(tuza_rwmutex *rw);
@@ -52,6 +58,51 @@ void tuza_once_do_slow_(tuza_once *once, void (*fn)(void *), void *arg);
 		TUZA_SP_TO_(tuza_sp_);                                                             \
 		(uint32_t)(tuza_sp_ >> 12);                                                        \
 	})
+
+/*
+ * (mutex-quiet) (reader-slots) Between two steps of who takes or gives back a lock without locked
+ * instructions: the compiler keeps them in order. The CPU does so where it matters, since the other
+ * side, a waiter or a writer, makes every thread pass a barrier.
+ */
+#ifndef TUZA_STEP_
+#define TUZA_STEP_() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#endif
+
+// How many waiters unlocks of quiet mutexes have to look out for; one more where they cannot make
+// threads pass a barrier.
+extern uint32_t tuza_mutex_alarms_;
+
+// Takes a mutex that nobody holds nor waits for. Such ones are counted until it is quiet.
+TUZA_PART_INLINE_ bool tuza_mutex_take_(uint32_t *state)
+{
+	uint32_t seen = __atomic_load_n(state, __ATOMIC_RELAXED);
+	uint32_t tick = (~seen >> 31) * TUZA_MUTEX_TICK_;
+
+	// (mutex) pairs with tuza_mutex_leave_
+	return TUZA_LIKELY_(!(seen & TUZA_MUTEX_CLOSED_)) &&
+	       TUZA_LIKELY_(
+		       __atomic_compare_exchange_n(state, &seen, seen + tick + TUZA_MUTEX_LOCKED_,
+			       false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+}
+
+// Gives it back: the last touch. Returns what the word was, or might have been if only one could
+// know: nobody waits if its flags are LOCKED alone.
+TUZA_PART_INLINE_ uint32_t tuza_mutex_leave_(uint32_t *state)
+{
+	uint32_t seen = __atomic_load_n(state, __ATOMIC_RELAXED); // by whoever holds it
+
+	if (TUZA_LIKELY_(seen == (TUZA_MUTEX_QUIET_ | TUZA_MUTEX_LOCKED_) &&
+			 __atomic_load_n(&tuza_mutex_alarms_, __ATOMIC_RELAXED) == 0)) {
+		TUZA_STEP_(); // (mutex-quiet) a waiter may come now
+		__atomic_store_n(state, TUZA_MUTEX_QUIET_, __ATOMIC_RELEASE); // (mutex)
+		TUZA_STEP_();                                                 // (mutex-quiet)
+		return __atomic_load_n(&tuza_mutex_alarms_, __ATOMIC_RELAXED)
+			       ? TUZA_MUTEX_LOCKED_ | TUZA_MUTEX_PARKED_
+			       : TUZA_MUTEX_LOCKED_;
+	}
+	// (mutex) pairs with tuza_mutex_take_
+	return __atomic_fetch_sub(state, (uint32_t)TUZA_MUTEX_LOCKED_, __ATOMIC_RELEASE);
+}
 
 /*
  * Where the goroutines on a thread stand as readers of locks that have slots, instead of being
@@ -97,12 +148,6 @@ bool tuza_reader_is_out_(struct tuza_reader_line_ *line, uint32_t slot);
 #endif
 #endif
 
-// (reader-slots) Between two steps of a reader: the compiler keeps them in order, and a writer's
-// barrier makes the CPU do so.
-#ifndef TUZA_READER_STEP_
-#define TUZA_READER_STEP_() __atomic_signal_fence(__ATOMIC_SEQ_CST)
-#endif
-
 TUZA_PART_INLINE_ uint32_t tuza_reader_slot_(const uint64_t *state)
 {
 	return (uint32_t)((uintptr_t)state >> 4 ^ (uintptr_t)state >> 7) % TUZA_READER_SLOTS_;
@@ -126,12 +171,12 @@ TUZA_PART_INLINE_ bool tuza_reader_enter_(const uint64_t *state, uint64_t seen)
 	TUZA_READER_LINE_TO_(line);
 	if (!TUZA_LIKELY_(__atomic_load_n(&line->entries[slot], __ATOMIC_RELAXED) == 0))
 		return false;
-	TUZA_READER_STEP_(); // (reader-slots) it may be free because its reader was moved just now
+	TUZA_STEP_(); // (reader-slots) it may be free because its reader was moved just now
 	if (!TUZA_LIKELY_(__atomic_load_n(&line->told, __ATOMIC_RELAXED) == 0))
 		return false;
-	TUZA_READER_STEP_();
+	TUZA_STEP_();
 	__atomic_store_n(&line->entries[slot], tuza_reader_entry_(state, seen), __ATOMIC_RELAXED);
-	TUZA_READER_STEP_(); // (reader-slots)
+	TUZA_STEP_(); // (reader-slots)
 	// (reader-slots) (rwmutex) the same flags and the same era: no writer has begun to look
 	if (TUZA_LIKELY_(
 		    (__atomic_load_n(state, __ATOMIC_ACQUIRE) ^ seen) % TUZA_RWMUTEX_READER_ == 0))
@@ -150,9 +195,9 @@ TUZA_PART_INLINE_ bool tuza_reader_leave_(const uint64_t *state, uint64_t seen)
 	if (!TUZA_LIKELY_(__atomic_load_n(&line->entries[slot], __ATOMIC_RELAXED) ==
 			  tuza_reader_entry_(state, seen)))
 		return false;
-	TUZA_READER_STEP_();
+	TUZA_STEP_();
 	__atomic_store_n(&line->entries[slot], 0, __ATOMIC_RELEASE);            // (rwmutex-slots)
-	TUZA_READER_STEP_();                                                    // (reader-slots)
+	TUZA_STEP_();                                                           // (reader-slots)
 	return TUZA_LIKELY_(!__atomic_load_n(&line->told, __ATOMIC_RELAXED)) || // (reader-slots)
 	       tuza_reader_is_out_(line, slot);
 }
@@ -160,10 +205,7 @@ TUZA_PART_INLINE_ bool tuza_reader_leave_(const uint64_t *state, uint64_t seen)
 #ifndef TUZA_LIBRARY_
 TUZA_INLINE_ void tuza_mutex_lock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
 {
-	uint32_t idle = 0;
-	// (mutex) pairs with the unlock
-	if (!TUZA_LIKELY_(__atomic_compare_exchange_n(&m->state, &idle,
-		    (uint32_t)TUZA_MUTEX_LOCKED_, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+	if (!TUZA_LIKELY_(tuza_mutex_take_(&m->state)))
 		tuza_mutex_lock_slow_(m);
 	else
 		__atomic_store_n(&m->holder, TUZA_STACK_MARK_(), __ATOMIC_RELAXED);
@@ -172,10 +214,8 @@ TUZA_INLINE_ void tuza_mutex_lock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_anal
 TUZA_INLINE_ void tuza_mutex_unlock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
 {
 	__atomic_store_n(&m->holder, 0, __ATOMIC_RELAXED);
-	// (mutex) pairs with the lock
-	uint32_t seen =
-		__atomic_fetch_sub(&m->state, (uint32_t)TUZA_MUTEX_LOCKED_, __ATOMIC_RELEASE);
-	if (!TUZA_LIKELY_(seen == TUZA_MUTEX_LOCKED_))
+	uint32_t seen = tuza_mutex_leave_(&m->state);
+	if (!TUZA_LIKELY_((seen & (TUZA_MUTEX_LOCKED_ | TUZA_MUTEX_PARKED_)) == TUZA_MUTEX_LOCKED_))
 		tuza_mutex_unlock_slow_(m, seen);
 }
 

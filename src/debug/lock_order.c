@@ -140,7 +140,7 @@ static uint32_t number_of(const void *lock, bool is_rwmutex)
 	const tuza_rwmutex *rw = lock;
 	// Glimpses: whose lock it is may change meanwhile.
 	uint32_t word = is_rwmutex ? load_relaxed(&rw->number) : load_relaxed(&m->holder);
-	bool is_free = is_rwmutex || load_relaxed(&m->state) == 0; // as above
+	bool is_free = is_rwmutex || !(load_relaxed(&m->state) & TUZA_MUTEX_LOCKED_); // as above
 	const struct held *h;
 
 	if (word != 0 && word < NUMBERS)

@@ -76,7 +76,9 @@ static void once_per_process(void)
 	sys_init();
 	sanitizer_init();
 	pthread_atfork(NULL, NULL, in_child);
-	if (!sys_membarrier_works()) // machines always take the slow way: before there are any
+	if (sys_membarrier_works())
+		mutex_may_be_quiet();
+	else // machines always take the slow way: before there are any
 		store_relaxed(&inspect_active, 1);
 }
 

@@ -90,6 +90,9 @@ void net_forget_goroutines(void);
 // net/gather.c: sends that dropped goroutines were gathering are not made. No goroutine runs.
 void net_forget_sends(void);
 
+// sync/mutex.c: once, before there are machines: threads can be made to pass a barrier.
+void mutex_may_be_quiet(void);
+
 /*
  * sync/: a goroutine is dropped that was taken out of a queue and has not run since. What it was
  * given there (`waiting`, its struct queued, tells) goes to the next waiter of `object`. As above.

@@ -72,6 +72,7 @@ static void become_waiter(struct queued *w, const void *address, struct queued *
 	w->g = goroutine_current();
 	w->g->waiting = w;
 	w->address = address;
+	w->counter = NULL;
 	w->head = head;
 	w->next = NULL;
 	w->root.next = w->root.prev = NULL;
@@ -192,6 +193,8 @@ void waitqueue_remove(struct waitqueue *q, struct queued *w)
 	w->root.next = w->root.prev = NULL;
 	w->next = NULL;
 	w->address = NULL;
+	if (w->counter)
+		sub_relaxed(w->counter, 1u);
 }
 
 bool waitqueue_unlink(void *waiting)

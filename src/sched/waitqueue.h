@@ -40,6 +40,7 @@ struct queued {
 	const void *address;  // NULL once it was taken out
 	struct queued **head; // the object's own list that it is in; NULL: the bucket's
 	struct goroutine *g;
+	uint32_t *counter; // one less when waitqueue_remove takes it out; NULL, as pushed: none
 	// the user's, to pass words between waiter and waker; guarded by the bucket's lock
 	uint32_t ticket;
 	bool granted;     // the waker handed over what was waited for
@@ -53,7 +54,7 @@ struct waitqueue *waitqueue_lock(const void *address);
 static ALWAYS_INLINE void waitqueue_unlock(struct waitqueue *q) { lock_release(&q->lock); }
 
 // Adds the calling goroutine as the last waiter of `address`, or as the first one. Needs: q->lock.
-// Sets g, address; the user's fields are set before.
+// Sets g, address, counter; the user's fields are set before.
 void waitqueue_push(struct waitqueue *q, const void *address, struct queued *w, bool as_first);
 
 // Removes and returns the first waiter of `address`, or NULL. Needs: q->lock.

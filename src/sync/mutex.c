@@ -3,7 +3,8 @@
  * The mutex: a word (mutex_state.h), and waiters in the queue of its address. WebKit's parking lot
  * with Go's manners.
  *
- * - Taking a lock that nobody else wants is a compare and swap, giving it back a subtraction.
+ * - Taking a lock that nobody else wants is a compare and swap, giving it back a subtraction, or,
+ *   when nobody has waited for a long time, a store.
  * - Who finds it held spins a bounded while if that may pay, then parks.
  * - Unlock frees the lock, then takes the first waiter out and wakes it. Who runs may take the lock
  *   before it: handing it over each time would cost a switch per lock (a convoy). The loser goes
@@ -22,12 +23,29 @@
 #include "sched/upcalls.h"
 #include "sync/cancel.h"
 #include "sync/mutex_state.h"
+#include "sys/sys.h"
 
 // Go: starvationThresholdNs
 #define MUTEX_STARVING_NS 1000000
 // Go: active_spin rounds of active_spin_cnt relaxations each, about a microsecond.
 #define MUTEX_SPIN_ROUNDS 4
 #define MUTEX_SPIN_RELAXATIONS 30
+
+// Read by every unlock of a quiet mutex, seldom written. Until the runtime has started, and where
+// threads cannot be made to pass a barrier, there is one for ever.
+EXPORT CACHE_ALIGNED uint32_t tuza_mutex_alarms_ = 1;
+
+void mutex_may_be_quiet(void) { sub_relaxed(&tuza_mutex_alarms_, 1u); }
+
+/*
+ * The caller will wait for a quiet mutex, behind `first`. Needs: the bucket's lock.
+ */
+static NOINLINE void mutex_alarm(const struct queued *first)
+{
+	add_relaxed(&tuza_mutex_alarms_, 1u); // (mutex-quiet) ordered by the barrier
+	if (!(first && first->counter) && sys_membarrier_works())
+		sys_membarrier_all();
+}
 
 static void mutex_relax(void)
 {
@@ -70,18 +88,25 @@ NOINLINE static bool mutex_lock_slow(tuza_mutex *m, struct queued *w, struct can
 		if (!woken)
 			w->since = clock_now();
 		struct waitqueue *q = waitqueue_lock(m);
-		if (!mutex_state_park(&m->state, woken, !waitqueue_first(q, m))) {
-			waitqueue_unlock(q);
-			continue;
-		}
-		if (c && c->cancelled) {
-			if (!waitqueue_first(q, m))
+		struct queued *first = waitqueue_first(q, m);
+		bool alarm = mutex_state_is_quiet(&m->state);
+		if (alarm)
+			mutex_alarm(first);
+		bool waits = mutex_state_park(&m->state, woken, !first, alarm);
+		if (!waits || (c && c->cancelled)) {
+			if (alarm)
+				sub_relaxed(&tuza_mutex_alarms_, 1u);
+			if (waits && !first)
 				mutex_state_clear_parked(&m->state);
 			waitqueue_unlock(q);
-			return false;
+			if (waits)
+				return false;
+			continue;
 		}
 		w->charged = contention_waits();
 		waitqueue_push(q, m, w, woken != 0);
+		if (alarm)
+			w->counter = &tuza_mutex_alarms_;
 		park_unlocking(&q->lock, WAIT_MUTEX, m);
 		w->g->waiting = NULL; // from here on there is nothing to pass on
 		if (w->granted)
@@ -94,13 +119,15 @@ NOINLINE static bool mutex_lock_slow(tuza_mutex *m, struct queued *w, struct can
 	return true;
 }
 
-// An unlock has let go, and somebody waited then. `m` may be gone: it is
-// looked at only when somebody is found who waits for it.
+// An unlock has let go, and somebody waited then, or may have come in between. `m` may be gone: it
+// is looked at only when somebody is found who waits for it.
 NOINLINE static void mutex_pass(tuza_mutex *m, bool yields)
 {
 	int64_t now = clock_now();
 	struct waitqueue *q = waitqueue_lock(m);
 	struct queued *w = waitqueue_first(q, m);
+	if (w && w->g->wait_reason != WAIT_MUTEX)
+		w = NULL; // for something else, whose memory was the mutex'
 	enum mutex_pass pass = MUTEX_LEFT;
 	int64_t charged = contention_charge(w, now);
 
@@ -134,8 +161,6 @@ static ALWAYS_INLINE void mutex_unlocked(tuza_mutex *m, uint32_t seen, bool yiel
 		mutex_pass(m, yields);
 }
 
-_Static_assert((int)TUZA_MUTEX_LOCKED_ == (int)MUTEX_LOCKED, "tuza/sync.h takes the lock inline");
-
 // The caller has the lock now.
 static ALWAYS_INLINE void mutex_is_held(tuza_mutex *m)
 {
@@ -154,7 +179,7 @@ EXPORT void tuza_mutex_lock_slow_(tuza_mutex *m)
 
 EXPORT void tuza_mutex_lock(tuza_mutex *m)
 {
-	if (unlikely(!mutex_state_take_idle(&m->state))) {
+	if (unlikely(!tuza_mutex_take_(&m->state))) {
 		tuza_mutex_lock_slow_(m);
 	} else {
 		mutex_is_held(m);
@@ -181,7 +206,7 @@ EXPORT void tuza_mutex_unlock(tuza_mutex *m)
 {
 	race_release(m);
 	store_relaxed(&m->holder, 0); // its own
-	mutex_unlocked(m, mutex_state_unlock(&m->state), true);
+	mutex_unlocked(m, tuza_mutex_leave_(&m->state), true);
 	chaos_point();
 }
 
@@ -190,14 +215,14 @@ EXPORT void tuza_mutex_unlock_leaving_(tuza_mutex *m, uint32_t number)
 {
 	race_release(m);
 	store_relaxed(&m->holder, number); // its own
-	mutex_unlocked(m, mutex_state_unlock(&m->state), true);
+	mutex_unlocked(m, tuza_mutex_leave_(&m->state), true);
 }
 
 void mutex_unlock_to_park(tuza_mutex *m)
 {
 	race_release(m);
 	store_relaxed(&m->holder, 0); // its own
-	mutex_unlocked(m, mutex_state_unlock(&m->state), false);
+	mutex_unlocked(m, tuza_mutex_leave_(&m->state), false);
 }
 
 // ---- a dropped waiter -------------------------------------------------------------------------
@@ -212,7 +237,7 @@ void mutex_pass_on(void *waiting, const void *object) TUZA_TSA_(no_thread_safety
 	while (!w->granted && !mutex_state_take(&m->state, MUTEX_WOKEN)) {
 		struct waitqueue *q = waitqueue_lock(m);
 		bool is_last = !waitqueue_first(q, m);
-		bool is_held = mutex_state_park(&m->state, MUTEX_WOKEN, is_last);
+		bool is_held = mutex_state_park(&m->state, MUTEX_WOKEN, is_last, true);
 		if (is_held && is_last)
 			mutex_state_clear_parked(&m->state);
 		waitqueue_unlock(q);

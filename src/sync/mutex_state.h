@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * The word of a mutex and all its transitions. Depends on base/atomic.h alone, so that
- * tests/model/mutex_model.c tests the very code of the library.
+ * The word of a mutex and all its transitions. Depends on base/atomic.h and <tuza/sync.h> alone, so
+ * that tests/model/mutex_model.c tests the very code of the library.
  *
  *   LOCKED    held. Set by whoever takes the lock; cleared by unlock.
  *   PARKED    somebody waits in the queue of the address. Set and cleared under the bucket's lock
- *             only. Never clear while somebody waits.
+ *             only. Never clear while somebody waits, but in a quiet mutex: see below.
  *   WOKEN     one waiter was taken out of the queue and is on its way to take the lock or to park
  *             again: unlocks need wake nobody else. Set under the bucket's lock, by the unlock that
  *             took it out; cleared by that waiter alone.
  *   STARVING  the first waiter has waited too long: nobody takes the lock past the queue, the next
  *             unlock hands it over. Set and cleared under the bucket's lock only; with PARKED,
  *             never with WOKEN.
+ *   QUIET     since a waiter was last woken it was taken 32,768 times at once; what stands above
+ *             the flags counts them. Set by whoever takes the lock, with LOCKED; cleared by the
+ *             unlock that wakes a waiter.
  *
  *           take                          unlock
  *       0 ─────────▶ LOCKED ─────────────────────────────────────────────▶ 0
@@ -26,26 +29,43 @@
  * unlocker is on its way to the bucket, unless a passer-by takes the lock, whose unlock comes then.
  * The unlocker comes to a mutex that may be gone: as long as it finds somebody in the queue of the
  * address, it is not.
+ *
+ * A quiet mutex is given back by an ordinary store, which costs half of what a locked instruction
+ * does. It overwrites a PARKED that came since the word was read. So who waits for a quiet mutex
+ * has it looked for: while it waits it is counted among all alarms, and after the store each unlock
+ * looks at their number.
+ *
+ *   (mutex-quiet)  unlock (tuza_mutex_leave_)         waiter
+ *                    1. the word is QUIET|LOCKED        1. count an alarm
+ *                    2. word = QUIET                    2. membarrier
+ *                    3. look at the alarms              3. set PARKED if it is LOCKED, else do
+ *                       any: look for a waiter             not wait
+ *
+ * The waiter's barrier falls between two instructions of the unlocker's thread: before 3, and the
+ * alarm is seen; or after 2, and the word is seen, unlocked. QUIET stays in the word with PARKED,
+ * since the holder may still be between 1 and 2: each waiter that comes then needs an alarm; the
+ * barrier of one that is counted still does for those behind it. An unlock that begins after the
+ * barrier finds the alarm in step 1 and subtracts.
  */
 #ifndef TUZA_SYNC_MUTEX_STATE_H
 #define TUZA_SYNC_MUTEX_STATE_H
 
 #include "base/atomic.h"
 
+#include <tuza/sync.h>
+
 enum {
-	MUTEX_LOCKED = 1,
-	MUTEX_PARKED = 2,
+	MUTEX_LOCKED = TUZA_MUTEX_LOCKED_,
+	MUTEX_PARKED = TUZA_MUTEX_PARKED_,
 	MUTEX_WOKEN = 4,
 	MUTEX_STARVING = 8,
 };
+_Static_assert(TUZA_MUTEX_CLOSED_ == (MUTEX_LOCKED | MUTEX_STARVING), "as mutex_state_take has it");
+#define MUTEX_QUIET TUZA_MUTEX_QUIET_
 
-// Takes a lock that nobody holds nor waits for: the fast path.
-static ALWAYS_INLINE bool mutex_state_take_idle(uint32_t *state)
+static ALWAYS_INLINE bool mutex_state_is_quiet(const uint32_t *state)
 {
-	uint32_t seen = 0;
-
-	// (mutex) pairs with the release in mutex_state_unlock.
-	return cas_acquire(state, &seen, MUTEX_LOCKED);
+	return load_relaxed(state) & MUTEX_QUIET; // a glimpse
 }
 
 // Takes a free lock, passing by those who wait unless one starves. `woken`: MUTEX_WOKEN if the
@@ -55,18 +75,10 @@ static ALWAYS_INLINE bool mutex_state_take(uint32_t *state, uint32_t woken)
 	uint32_t seen = load_relaxed(state); // ordered by the CAS below
 
 	while (!(seen & (MUTEX_LOCKED | MUTEX_STARVING)))
-		// (mutex) pairs with the release in mutex_state_unlock.
+		// (mutex) pairs with tuza_mutex_leave_.
 		if (cas_acquire(state, &seen, (seen | MUTEX_LOCKED) & ~woken))
 			return true;
 	return false;
-}
-
-// Unlocks. Returns what the word was: without LOCKED a misuse. The last touch, if no waiter has to
-// be looked for.
-static ALWAYS_INLINE uint32_t mutex_state_unlock(uint32_t *state)
-{
-	// (mutex) pairs with mutex_state_take, mutex_state_take_idle and mutex_state_pass.
-	return sub_release(state, (uint32_t)MUTEX_LOCKED);
 }
 
 // Whether an unlock that found `seen` has to look for a waiter.
@@ -91,7 +103,7 @@ enum mutex_pass {
 static ALWAYS_INLINE enum mutex_pass mutex_state_pass(uint32_t *state, bool starves, bool more)
 {
 	uint32_t rest = more ? MUTEX_PARKED : 0;
-	// (mutex) pairs with mutex_state_unlock: who is handed the lock comes after all others.
+	// (mutex) pairs with tuza_mutex_leave_: who is handed the lock comes after all others.
 	uint32_t seen = load_acquire(state);
 
 	for (;;) {
@@ -101,11 +113,12 @@ static ALWAYS_INLINE enum mutex_pass mutex_state_pass(uint32_t *state, bool star
 		if (seen & MUTEX_WOKEN)
 			return MUTEX_LEFT;
 		if (seen & MUTEX_LOCKED) {
-			if (!starves || (seen & MUTEX_STARVING))
+			// Who gave back a quiet mutex may have overwritten PARKED.
+			next = seen | MUTEX_PARKED | (starves ? MUTEX_STARVING : 0);
+			if (next == seen)
 				return MUTEX_LEFT;
-			next = seen | MUTEX_STARVING;
 		}
-		// (mutex) pairs with mutex_state_unlock, as above.
+		// (mutex) pairs with tuza_mutex_leave_, as above.
 		if (cas_acquire(state, &seen, next))
 			return seen & MUTEX_LOCKED ? MUTEX_LEFT
 			       : grants            ? MUTEX_GRANTS
@@ -118,15 +131,17 @@ static ALWAYS_INLINE enum mutex_pass mutex_state_pass(uint32_t *state, bool star
  * Needs: the bucket's lock.
  *
  *   first  nobody waits yet. STARVING then was for a waiter that was dropped at the end of a run.
+ *   alarm  there is one for the caller, or it will not wait in fact.
  *
- * Returns  false when the lock may be taken: try again instead.
+ * Returns  false when the lock may be taken, or has become quiet without an alarm: try again.
  */
-static ALWAYS_INLINE bool mutex_state_park(uint32_t *state, uint32_t woken, bool first)
+static ALWAYS_INLINE bool mutex_state_park(uint32_t *state, uint32_t woken, bool first, bool alarm)
 {
 	uint32_t seen = load_relaxed(state); // ordered by the CAS below
 
 	for (;;) {
-		bool waits = (seen & MUTEX_LOCKED) || (!first && (seen & MUTEX_STARVING));
+		bool waits = ((seen & MUTEX_LOCKED) || (!first && (seen & MUTEX_STARVING))) &&
+			     (alarm || !(seen & MUTEX_QUIET));
 		uint32_t next = waits ? (seen | MUTEX_PARKED) & ~woken : seen;
 
 		if (first)

@@ -145,10 +145,10 @@ static int wake_and_return(void *arg)
 	return 0;
 }
 
-// Without waiters and holders a lock is all zero, whatever happened to it before.
+// Without waiters and holders a lock is all zero, whatever happened to it before; but a mutex knows
+// how often it was taken.
 TEST_PLAIN(locks_are_as_new_after_waiters_were_dropped_at_any_moment)
 {
-	static const tuza_mutex new_mutex;
 	static const tuza_rwmutex new_rwmutex;
 
 	tuza_semaphore_init(&semaphore, 2);
@@ -159,7 +159,7 @@ TEST_PLAIN(locks_are_as_new_after_waiters_were_dropped_at_any_moment)
 			!CHECK(tuza_semaphore_try_acquire(&semaphore, 2)))
 			break;
 		release_all();
-		if (!CHECK(memcmp(&mutex, &new_mutex, sizeof(mutex)) == 0) ||
+		if (!CHECK(mutex.state % TUZA_MUTEX_TICK_ == 0) || !CHECK_EQ(mutex.holder, 0) ||
 			!CHECK(memcmp(&rwmutex, &new_rwmutex, sizeof(rwmutex)) == 0))
 			break;
 	}

@@ -416,8 +416,8 @@ static void take_what_is_free(struct shared *sh, int me)
 		if (sh->last != me)
 			atomic_fetch_add(&sh->changes, 1);
 		sh->last = me;
-		tuza_semaphore_release(&sh->s, 1);
 		atomic_fetch_sub(&sh->running, 1);
+		tuza_semaphore_release(&sh->s, 1);
 	}
 	atomic_fetch_add(&ended, 1);
 }

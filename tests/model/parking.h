@@ -40,6 +40,7 @@ static inline void model_pause(void)
 struct waiter {
 	struct waiter *next; // guarded by the bucket's lock
 	bool granted;        // the same, then ordered by released
+	bool alarm;          // the same: sync/mutex_state.h
 	bool passed;         // lost against a passer-by: next time it is handed the lock
 	bool released;       // atomic
 };
@@ -61,7 +62,7 @@ static inline void bucket_push(struct bucket *b, struct waiter *w, bool as_first
 	while (!as_first && *at)
 		at = &(*at)->next;
 	w->next = *at;
-	w->granted = w->released = false;
+	w->granted = w->alarm = w->released = false;
 	*at = w;
 }
 
@@ -72,6 +73,19 @@ static inline struct waiter *bucket_pop(struct bucket *b)
 	if (w)
 		b->first = w->next;
 	return w;
+}
+
+// Takes a waiter out, if it is in.
+static inline bool bucket_remove(struct bucket *b, const struct waiter *w)
+{
+	struct waiter **at = &b->first;
+
+	while (*at && *at != w)
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	*at = w->next;
+	return true;
 }
 
 // Stands for park_unlocking.

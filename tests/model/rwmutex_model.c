@@ -15,9 +15,9 @@
 // Others get in between the steps of tuza_reader_enter_ and tuza_reader_leave_, too. What explores
 // executions knows of no barrier that one thread makes another pass.
 #ifdef MODEL_CHECKER
-#define TUZA_READER_STEP_() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define TUZA_STEP_() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #else
-#define TUZA_READER_STEP_() pause_unless_hurried()
+#define TUZA_STEP_() pause_unless_hurried()
 void pause_unless_hurried(void);
 #endif
 struct tuza_reader_line_;
