@@ -15,8 +15,8 @@
 #include "debug/snapshot.h"
 #include "debug/symbol.h"
 #include "debug/writer.h"
+#include "sched/blocking.h"
 #include "sched/contention.h"
-#include "sched/current.h"
 
 #include <errno.h>
 #include <tuza/debug.h>
@@ -215,21 +215,16 @@ static void write_all(const struct arch_saved *caller, void *arg)
 
 EXPORT int tuza_blocked_write(int fd, tuza_duration age)
 {
-	struct goroutine *me = goroutine_current_or_null();
-	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
 	struct sites b;
 
 	if (fd < 0)
 		return -EBADF;
-	// Neither call returns at the end of tuza_run: what lies between leaves nothing behind.
-	if (is_goroutine)
-		tuza_blocking_begin();
+	bool is_section = blocking_section_begin();
 	take(&b, age);
 	report_lock(0);
 	own_stack_call(write_all, &(struct writing){fd, &b});
 	report_unlock();
 	snapshot_free(&b.snapshot);
-	if (is_goroutine)
-		tuza_blocking_end();
+	blocking_section_end(is_section);
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "debug/ask.h"
 #include "debug/own_stack.h"
 #include "debug/snapshot.h"
+#include "sched/blocking.h"
 #include "sched/current.h"
 #include "sched/timer.h"
 #include "sys/sys.h"
@@ -168,19 +169,13 @@ static void report_all_fatal(struct report *r)
 
 static void report_all_ordinary(struct report *r)
 {
-	struct goroutine *me = goroutine_current_or_null();
-	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
-
-	// Neither call returns at the end of tuza_run: what lies between leaves nothing behind.
-	if (is_goroutine)
-		tuza_blocking_begin();
+	bool is_section = blocking_section_begin();
 	snapshot_take(&r->snapshot, NULL, NULL);
 	report_start(r);
 	own_stack_call(write_snapshot, r);
 	report_unlock();
 	snapshot_free(&r->snapshot);
-	if (is_goroutine)
-		tuza_blocking_end();
+	blocking_section_end(is_section);
 }
 
 void report_all(int fd, unsigned flags, uint64_t skip_id)

@@ -17,6 +17,7 @@
 #include "debug/leak_look.h"
 #include "debug/leak_names.h"
 #include "debug/own_stack.h"
+#include "sched/blocking.h"
 #include "sched/current.h"
 #include "sched/upcalls.h"
 
@@ -122,13 +123,10 @@ static void write_report(const struct arch_saved *caller, void *look)
 // The last look, and its report. Returns how many are left.
 static size_t look_and_report(const struct leak_rules *rules)
 {
-	struct goroutine *me = goroutine_current_or_null();
-	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
 	struct leak_look l;
 	size_t left;
 
-	if (is_goroutine)
-		tuza_blocking_begin();
+	bool is_section = blocking_section_begin();
 	left = leak_look_take(&l, rules, leak_names_are_functions(&rules->options));
 	if (left > 0) {
 		report_lock(0);
@@ -136,8 +134,7 @@ static size_t look_and_report(const struct leak_rules *rules)
 		report_unlock();
 	}
 	leak_look_free(&l);
-	if (is_goroutine)
-		tuza_blocking_end();
+	blocking_section_end(is_section);
 	return left;
 }
 

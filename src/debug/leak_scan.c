@@ -9,7 +9,7 @@
 
 #include "debug/dump.h"
 #include "debug/own_stack.h"
-#include "sched/current.h"
+#include "sched/blocking.h"
 #include "sched/lock.h"
 #include "sched/upcalls.h"
 #include "sched/visit.h"
@@ -101,14 +101,10 @@ static void report(int fd, struct scan_leaked *l)
 
 EXPORT int tuza_leak_scan(int fd)
 {
-	struct goroutine *me = goroutine_current_or_null();
-	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
 	int saved_errno = errno, result;
 	struct taking t;
 
-	// Neither call returns at the end of tuza_run: what lies between leaves nothing behind.
-	if (is_goroutine)
-		tuza_blocking_begin();
+	bool is_section = blocking_section_begin();
 	own_stack_call(take, &t);
 	result = t.error;
 	if (result == 0) {
@@ -117,8 +113,7 @@ EXPORT int tuza_leak_scan(int fd)
 			report(fd, &t.leaked);
 	}
 	scan_leaked_free(&t.leaked);
-	if (is_goroutine)
-		tuza_blocking_end();
+	blocking_section_end(is_section);
 	errno = saved_errno;
 	return result;
 }

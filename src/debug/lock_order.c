@@ -25,7 +25,7 @@
 #include "base/atomic.h"
 #include "debug/dump.h"
 #include "debug/own_stack.h"
-#include "sched/current.h"
+#include "sched/blocking.h"
 #include "sched/lock.h"
 #include "sched/upcalls.h"
 #include "sys/sys.h"
@@ -203,17 +203,11 @@ static void write_circle(const struct arch_saved *caller, void *circle)
 
 static void report(struct circle *c)
 {
-	struct goroutine *me = goroutine_current_or_null();
-	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
-
-	// Neither call returns at the end of tuza_run: what lies between leaves nothing behind.
-	if (is_goroutine)
-		tuza_blocking_begin();
+	bool is_section = blocking_section_begin();
 	report_lock(0);
 	own_stack_call(write_circle, c);
 	report_unlock();
-	if (is_goroutine)
-		tuza_blocking_end();
+	blocking_section_end(is_section);
 }
 
 // ---- edges: under watch.lock -------------------------------------------------------------------

@@ -8,7 +8,7 @@
  * those of client_golang's older collector among them.
  */
 #include "debug/writer.h"
-#include "sched/current.h"
+#include "sched/blocking.h"
 #include "sched/runtime.h"
 
 #include <dirent.h>
@@ -281,18 +281,14 @@ static int write_metrics(int fd, unsigned names)
 
 static int write_in_section(int fd, unsigned names)
 {
-	struct goroutine *me = goroutine_current_or_null();
-	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
 	int result, saved_errno = errno;
 
 	if (fd < 0)
 		return -EBADF;
-	if (is_goroutine)
-		tuza_blocking_begin();
+	bool is_section = blocking_section_begin();
 	result = write_metrics(fd, names);
 	errno = saved_errno;
-	if (is_goroutine)
-		tuza_blocking_end();
+	blocking_section_end(is_section);
 	return result;
 }
 

@@ -18,6 +18,7 @@
 #include "pprof/sampler.h"
 #include "pprof/samples.h"
 
+#include "sched/blocking.h"
 #include "sched/current.h"
 #include "sched/goroutine_extra.h"
 #include "sched/timer.h"
@@ -257,20 +258,16 @@ static int stop(void)
 
 EXPORT int tuza_pprof_cpu_stop(void)
 {
-	struct goroutine *me = goroutine_current_or_null();
-	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
 	uint32_t running = RUNNING;
 	int saved_errno = errno, result;
 
 	// (cpu-state) pairs with the stores of the state.
 	if (!cas_acquire(&cpu.state, &running, CHANGING))
 		return 0;
-	if (is_goroutine)
-		tuza_blocking_begin();
+	bool is_section = blocking_section_begin();
 	result = stop();
 	store_release(&cpu.state, IDLE); // (cpu-state)
 	errno = saved_errno;
-	if (is_goroutine)
-		tuza_blocking_end();
+	blocking_section_end(is_section);
 	return result;
 }

@@ -11,7 +11,7 @@
 
 #include "debug/dump.h"
 #include "debug/own_stack.h"
-#include "sched/current.h"
+#include "sched/blocking.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -103,8 +103,6 @@ static int write_profile(const struct profile_source *source, bool as_text, int 
 EXPORT int tuza_pprof_write(int fd, const char *name, int debug)
 {
 	const struct profile_source *source = profile_source_of(name);
-	struct goroutine *me = goroutine_current_or_null();
-	bool is_goroutine = me && !(me->flags & GOROUTINE_THREAD);
 	int saved_errno = errno, result;
 
 	if (!source)
@@ -121,11 +119,9 @@ EXPORT int tuza_pprof_write(int fd, const char *name, int debug)
 	}
 	if (sys_page_bytes == 0)
 		sys_init(); // the runtime has not started
-	if (is_goroutine)
-		tuza_blocking_begin();
+	bool is_section = blocking_section_begin();
 	result = write_profile(source, debug != DEBUG_PROTO, fd);
 	errno = saved_errno;
-	if (is_goroutine)
-		tuza_blocking_end();
+	blocking_section_end(is_section);
 	return result;
 }

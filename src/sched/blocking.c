@@ -89,6 +89,22 @@ EXPORT void tuza_blocking_end(void)
 	schedule_leave(m, g, schedule_unblocked);
 }
 
+bool blocking_section_begin(void)
+{
+	const struct goroutine *g = goroutine_current_or_null();
+	bool is_goroutine = g && !(g->flags & GOROUTINE_THREAD);
+
+	if (is_goroutine)
+		tuza_blocking_begin();
+	return is_goroutine;
+}
+
+void blocking_section_end(bool is_one)
+{
+	if (is_one)
+		tuza_blocking_end();
+}
+
 EXPORT void tuza_blocking(void (*fn)(void *), void *arg)
 {
 	tuza_blocking_begin();

@@ -17,7 +17,7 @@
 #include "base/race_hooks.h"
 #include "debug/dump.h"
 #include "debug/own_stack.h"
-#include "sched/current.h"
+#include "sched/blocking.h"
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sched/visit.h"
@@ -105,27 +105,19 @@ static int write_it(struct writing w)
 	return w.result;
 }
 
-static bool is_on_goroutine(void)
-{
-	const struct goroutine *g = goroutine_current_or_null();
-
-	return g && !(g->flags & GOROUTINE_THREAD);
-}
-
 struct section {
-	bool is_goroutine;
 	int saved_errno;
+	bool is_one;
 };
 
-// A blocking section around all that may wait: neither end returns at the end of tuza_run.
+// A blocking section around all that may wait.
 static struct section section_begin(void)
 {
-	struct section s = {is_on_goroutine(), errno};
+	struct section s = {.saved_errno = errno};
 
 	if (sys_page_bytes == 0)
 		sys_init(); // the runtime has not started
-	if (s.is_goroutine)
-		tuza_blocking_begin();
+	s.is_one = blocking_section_begin();
 	be_busy();
 	return s;
 }
@@ -134,8 +126,7 @@ static void section_end(struct section s)
 {
 	be_idle();
 	errno = s.saved_errno;
-	if (s.is_goroutine)
-		tuza_blocking_end();
+	blocking_section_end(s.is_one);
 }
 
 // Texts live as long as anybody notes. Needs: to be busy
