@@ -47,9 +47,9 @@ enum {
 	LATE_TIMER_NS = 500000,
 	NO_POLLER_NS =
 		100000, // then an idle machine is woken to poll: a few wake-ups' worth, a guess
-	NO_LOOK_NS = 10000000,           // Go: sysmon looks itself
-	LOOK_MOST_UNPOLLED_NS = 4000000, // how late a poller may be woken. With 1 ms, looks were
-					 // what the p99 of a connection's round trips consisted of
+	NO_LOOK_NS = 10000000,       // Go: sysmon looks itself
+	UNPOLLED_LEAST_NS = 1000000, // how late a poller may be woken: a guess
+	UNPOLLED_MOST_NS = 4000000,  // the same while somebody looks all the time
 	SCAVENGE_EVERY_NS = 100000000,
 	TELL_REFUSED_NS = 1000000000,
 	ADJUST_EVERY_NS = 1000000000, // Go: GOMAXPROCS is adjusted once a second at most
@@ -65,7 +65,8 @@ static const int64_t REPORT_ASLEEP_NS = 10000000000;
 static struct {
 	int64_t next_scavenge;
 	int64_t next_adjust;
-	int64_t asleep_since; // all goroutines have been asleep since then; 0: they are not
+	int64_t unpolled_delay; // until the next look while nobody waits in the kernel
+	int64_t asleep_since;   // all goroutines have been asleep since then; 0: they are not
 	uint64_t asleep_created;
 	uint64_t seen_runs; // of goroutines, at the last look
 	bool reported;
@@ -109,16 +110,24 @@ void monitor_expect_timer(int64_t when)
 
 // ---- events that nobody asks for ------------------------------------------------------------
 
-// Somebody waits for a descriptor, nobody polls, and there is a processor to do it with.
-static bool is_unpolled(void)
+// Somebody waits for a descriptor, and there is a processor to ask the kernel with. Who asks it now
+// may be busy with the answer in a moment.
+static bool needs_poller(void)
 {
-	return load_relaxed(&rt.idle_processor_count) != 0 && // hint
-	       poller_is_neglected(INT64_MAX, 0);
+	return load_relaxed(&rt.idle_processor_count) != 0 &&
+	       load_relaxed(&poller.waiters) != 0; // hints
 }
 
 static void look_if_nobody_polls(int64_t now)
 {
-	if (!poller_is_neglected(now, NO_POLLER_NS))
+	// Who looks between any two requests may begin to compute. But to see to that each
+	// millisecond disturbs one in a hundred of the round trips on a connection.
+	bool neglected = poller_is_neglected(now, NO_POLLER_NS);
+	if (neglected)
+		monitor.unpolled_delay = UNPOLLED_LEAST_NS;
+	else if (monitor.unpolled_delay < UNPOLLED_MOST_NS)
+		monitor.unpolled_delay *= 2;
+	if (!neglected)
 		return;
 	if (load_relaxed(&rt.idle_processor_count) != 0) { // hint
 		idle_wake();
@@ -344,6 +353,7 @@ static sys_thread monitor_thread;
 void monitor_run(const uint32_t *until)
 {
 	memset(&monitor, 0, sizeof monitor);
+	monitor.unpolled_delay = UNPOLLED_LEAST_NS;
 	deadlock_reset();
 	monitor.seen_refused = load_relaxed(&rt.threads_refused); // as tell_if_refused
 	monitor.on_own_thread = until == &rt.monitor_stop;
@@ -389,9 +399,8 @@ void monitor_run(const uint32_t *until)
 			delay = delay * 2 < LOOK_MOST_NS ? delay * 2 : LOOK_MOST_NS;
 		else if (quiet <= QUIET_LOOKS)
 			delay = LOOK_FIRST_NS;
-		// While all are idle one polls, but may soon be busy with what it was told.
-		if (delay > LOOK_MOST_UNPOLLED_NS && (idle || is_unpolled()))
-			delay = LOOK_MOST_UNPOLLED_NS;
+		if (delay > monitor.unpolled_delay && needs_poller())
+			delay = monitor.unpolled_delay;
 		// Who was late shall not have to wait for the next look as well, if all are hogs.
 		if (fires && load_relaxed(&rt.idle_processor_count) == 0) { // a hint
 			delay = LOOK_FIRST_NS;
