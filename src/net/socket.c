@@ -25,7 +25,8 @@
 
 enum {
 	PIECES_MOST = 1024, // Linux's UIO_MAXIOV: more are an error
-	ROW_MOST = 4,       // accepted in a row: a tenth of a millisecond's work
+	ROW_LEAST = 4,      // accepted in a row: a tenth of a millisecond's work
+	ROW_SHARE = 4,      // or one for so many that wait to run, if those are more
 };
 
 static bool is_tcp(const struct conn *c)
@@ -336,7 +337,8 @@ static void tell_shortage(struct conn *l, int error)
 
 /*
  * Where many come at once they wait in the kernel, which costs nothing: after a few of them,
- * those that are here already and have something to do go first.
+ * those that are here already and have something to do go first. The few are more
+ * where more have something to do: or the last of a thousand who talk all the time came late.
  */
 int socket_accept(struct conn *l, struct conn **result)
 {
@@ -344,7 +346,8 @@ int socket_accept(struct conn *l, struct conn **result)
 	int64_t nap = 5 * TUZA_MILLISECOND;
 	for (;;) {
 		uint64_t seen;
-		if (l->in_a_row == ROW_MOST) {
+		if (l->in_a_row >= ROW_LEAST &&
+			(uint32_t)l->in_a_row >= park_others() / ROW_SHARE) {
 			l->in_a_row = 0;
 			netpoll_give_way();
 		}
