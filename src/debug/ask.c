@@ -32,11 +32,11 @@
 #include <string.h>
 
 // A guess: twice a time slice of Linux's scheduler.
-static const int64_t ANSWER_LIMIT = 20 * 1000000;
+static const int64_t ANSWER_LIMIT = 20 * TUZA_MILLISECOND;
 // One that has begun to answer: it only lacks a CPU.
-static const int64_t ANSWERING_LIMIT = INT64_C(1000000000);
+static const int64_t ANSWERING_LIMIT = TUZA_SECOND;
 // All who do not answer, of one look at goroutines.
-static const int64_t LOOK_LIMIT = 200 * 1000000;
+static const int64_t LOOK_LIMIT = 200 * TUZA_MILLISECOND;
 static const int TRIES = 3; // it may be on its way to another thread
 
 enum { IDLE, ASKED, ANSWERING, ANSWERED, STATES };

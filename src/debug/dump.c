@@ -11,9 +11,6 @@
 #include "sched/chaos.h"
 #include "sched/current.h"
 
-// Go mentions a wait from one minute on.
-static const int64_t MINUTE = 60 * INT64_C(1000000000);
-
 static const char *state_text(const struct inspected *i)
 {
 	if (i->is_current)
@@ -41,9 +38,9 @@ static void write_header(struct writer *w, const struct inspected *i)
 	writer_text(w, state_text(i));
 	if (i->is_leaked)
 		writer_text(w, " (leaked)");
-	if (!i->is_current && i->waiting_ns >= MINUTE) {
+	if (!i->is_current && i->waiting_ns >= TUZA_MINUTE) { // as Go
 		writer_text(w, ", ");
-		writer_number(w, (uint64_t)(i->waiting_ns / MINUTE));
+		writer_number(w, (uint64_t)(i->waiting_ns / TUZA_MINUTE));
 		writer_text(w, " minutes");
 	}
 	if (i->locked_to_thread)

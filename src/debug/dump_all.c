@@ -28,7 +28,7 @@
 // ---- the lock --------------------------------------------------------------------------------
 
 // Two seconds: time for thousands of goroutines; longer means a reader that does not read. A guess.
-static const int64_t FATAL_PATIENCE = 2 * INT64_C(1000000000);
+static const int64_t FATAL_PATIENCE = 2 * TUZA_SECOND;
 
 static uint32_t report_word;     // 0 free, 1 held, 2 held and somebody may sleep
 static const void *report_owner; // the holder's mark; any thread may compare it with its own

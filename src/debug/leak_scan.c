@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 static uint32_t scanning; // atomic: 1 while somebody scans
-static const int64_t NAP = 1000000;
+static const int64_t NAP = TUZA_MILLISECOND;
 
 // ---- scanning -------------------------------------------------------------------------------
 

@@ -47,8 +47,8 @@ enum {
 	STEADY_TRIES = 100, // one try in a thousand meets a lock that is held
 	HEAP_TRIES = 5,     // malloc changes its chains for some nanoseconds; others' for ever
 };
-static const int64_t PAUSE = 1000000;             // before another try
-static const int64_t PAUSE_CONFIRMING = 20000000; // a guess
+static const int64_t PAUSE = TUZA_MILLISECOND;                 // before another try
+static const int64_t PAUSE_CONFIRMING = 20 * TUZA_MILLISECOND; // a guess
 
 // ---- reaching -------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@
 static uint32_t goroutines_panicking;
 
 // A guess: as long as the end of a run waits for who is running.
-static const int64_t SETTLE_LIMIT = INT64_C(1000000000);
+static const int64_t SETTLE_LIMIT = TUZA_SECOND;
 
 static const char nil_dereference[] =
 	"runtime error: invalid memory address or nil pointer dereference";

@@ -33,15 +33,15 @@
 #include <tuza/goroutine.h>
 #include <tuza/pprof.h>
 
-static const int64_t PERIOD = 10 * 1000000;       // Go: 100 Hz
-static const int64_t DRAIN_EVERY = 100 * 1000000; // Go: profileWriter's
+static const int64_t PERIOD = 10 * TUZA_MILLISECOND;       // Go: 100 Hz
+static const int64_t DRAIN_EVERY = 100 * TUZA_MILLISECOND; // Go: profileWriter's
 
 static const struct profile_kind cpu_kind = {
 	.name = "cpu",
 	.values = {{"samples", "count"}, {"cpu", "nanoseconds"}},
 	.value_count = 2,
 	.period_type = {"cpu", "nanoseconds"},
-	.period = 10 * 1000000,
+	.period = 10 * TUZA_MILLISECOND,
 };
 
 enum { IDLE, CHANGING, RUNNING };

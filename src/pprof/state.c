@@ -37,7 +37,7 @@ enum {
 	FILE_BYTES = 120,
 };
 
-static const int64_t FRESH = 100 * INT64_C(1000000); // looks are not repeated within: a guess
+static const int64_t FRESH = 100 * TUZA_MILLISECOND; // looks are not repeated within: a guess
 
 // ---- a group's frames --------------------------------------------------------------------------
 
@@ -364,7 +364,7 @@ void page_state(struct page *p, const struct page_request *r)
 	if (ms > 0)
 		latency_measure(); // somebody watches
 	tuza_blocking_begin();
-	watch_run(&s->watch, ms < WATCH_MOST_MS ? ms * 1000000 : WATCH_MOST_MS * INT64_C(1000000));
+	watch_run(&s->watch, (ms < WATCH_MOST_MS ? ms : WATCH_MOST_MS) * TUZA_MILLISECOND);
 	pprof_look_up(put_state, s);
 	tuza_blocking_end();
 	free(s);

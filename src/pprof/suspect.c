@@ -17,18 +17,17 @@
 
 #include "debug/blocked.h"
 
-static const int64_t SECOND = INT64_C(1000000000);
-static const int64_t YOUNG = 5 * INT64_C(1000000000);
+static const int64_t YOUNG = 5 * TUZA_SECOND;
 // So long a group is watched before its not growing counts for it. These are guesses.
-static const int64_t WATCHED_LONG = 30 * INT64_C(1000000000);
-static const int64_t GROWS_LONG = 3 * INT64_C(1000000000);
+static const int64_t WATCHED_LONG = 30 * TUZA_SECOND;
+static const int64_t GROWS_LONG = 3 * TUZA_SECOND;
 enum {
 	SUSPECT_LEAST = 5, // as many, or as many more
 	ID_SLACK = 64,     // processors give numbers out from batches of 16 (GOROUTINE_ID_BATCH)
 };
 
-static const int64_t AGES[GROUP_AGES - 1] = {INT64_C(1000000000), INT64_C(10000000000),
-	INT64_C(60000000000), INT64_C(600000000000), INT64_C(3600000000000)};
+static const int64_t AGES[GROUP_AGES - 1] = {
+	TUZA_SECOND, 10 * TUZA_SECOND, TUZA_MINUTE, 10 * TUZA_MINUTE, TUZA_HOUR};
 
 void group_add_age(struct group *g, uint64_t id, int64_t age)
 {
@@ -91,7 +90,7 @@ void group_judge(struct group *g, int64_t now)
 		g->suspicion = SUSPECT_GROWS;
 	else if ((g->reason == WAIT_CHAN_RECV_NIL || g->reason == WAIT_CHAN_SEND_NIL ||
 			 g->reason == WAIT_SELECT_NONE) &&
-		 g->oldest >= SECOND)
+		 g->oldest >= TUZA_SECOND)
 		g->suspicion = SUSPECT_NEVER;
 	else if (!is_watched && gets_new_ones(g))
 		g->suspicion = SUSPECT_NEW;

@@ -45,7 +45,7 @@ static bool runtime_ends(void)
 
 void watch_run(struct watch *w, int64_t ns)
 {
-	const int64_t every = WATCH_EVERY_MS * INT64_C(1000000);
+	const int64_t every = WATCH_EVERY_MS * TUZA_MILLISECOND;
 
 	w->samples = w->processors = 0;
 	w->began = clock_now();

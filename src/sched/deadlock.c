@@ -42,8 +42,8 @@ enum {
 	MARK_SHIFT = 12,        // TUZA_STACK_MARK_
 	RWMUTEX_HAS_WRITER = 1, // sync/rwmutex_state.h
 };
-static const int64_t LOOK_EVERY = 500000000; // ns: a guess
-static const int64_t LASTS = 1000000000;     // how long before it is told: a guess
+static const int64_t LOOK_EVERY = 500 * TUZA_MILLISECOND; // a guess
+static const int64_t LASTS = TUZA_SECOND;                 // how long before it is told: a guess
 
 struct waiter {
 	struct goroutine *g;

@@ -279,7 +279,7 @@ static bool lock_for(bool is_fatal)
 		lock_acquire(&record.lock);
 		return true;
 	}
-	for (int64_t until = clock_now() + 100000000; clock_now() < until; sys_yield())
+	for (int64_t until = clock_now() + 100 * TUZA_MILLISECOND; clock_now() < until; sys_yield())
 		if (lock_try(&record.lock))
 			return true;
 	return false;

@@ -56,7 +56,7 @@ static void be_busy(void)
 	while (!cas_acquire(&busy, &nobody, 1)) {
 		refuse_after_fork();
 		nobody = 0;
-		sys_sleep(1000000);
+		sys_sleep(TUZA_MILLISECOND);
 	}
 	race_acquire(&busy); // for what is copied to memory that somebody before had
 }
@@ -295,7 +295,7 @@ static void write_file(const struct recorder *r, struct writing w, bool on_own_s
  * process ends for what came after. A program of very many short runs writes less often.
  */
 enum { ENDS_WRITTEN = 100 };
-static const int64_t PAUSE_AFTER_THOSE = 1000000000;
+static const int64_t PAUSE_AFTER_THOSE = TUZA_SECOND;
 
 static bool by_environment_is_over; // to be busy
 
