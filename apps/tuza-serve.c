@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct service {
 	const char *address, *directory, *cert, *key;
@@ -58,7 +59,6 @@ static void log_access(const tuza_http_access *a, void *arg)
 static void serve(void *arg)
 {
 	struct service *s = arg;
-
 	s->error = tuza_http_server_serve(s->server, s->listener);
 }
 
@@ -143,5 +143,7 @@ int main(int argc, char **argv)
 		.directory = argc > 2 ? argv[2] : ".",
 		.cert = cert,
 		.key = key};
+	if (access(s.directory, X_OK) != 0)
+		return perror(s.directory), 1;
 	return tuza_run(run, &s);
 }

@@ -77,10 +77,12 @@ static int read_lines(struct run *run, int fd)
 	return n < 0 ? (int)n : error;
 }
 
-static int64_t size_of(int fd)
+// Without opening it: what has been written to a FIFO would be lost with the descriptor.
+static int64_t size_of(const char *path)
 {
 	struct stat st;
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (int64_t)st.st_size : -1;
+	int error = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(path, &st);
+	return error == 0 && S_ISREG(st.st_mode) ? (int64_t)st.st_size : -1;
 }
 
 // A pipe or a terminal may never have anything more: at the end of the run it is closed under the
@@ -99,7 +101,9 @@ static int read_file(struct run *run, const char *path)
 	if (tuza_context_after_stop(after) && !is_stdin)
 		(void)tuza_close(fd);
 	if (error && !tuza_context_err(run->ctx))
-		return tuza_errgroup_fail(run->group, error, "%s: %s", path, tuza_strerror(error));
+		return tuza_errgroup_fail(run->group, error, "%s: %s", path,
+			error == -EMSGSIZE ? "a line of more than 64 KiB is no URL"
+					   : tuza_strerror(error));
 	return error;
 }
 
@@ -110,10 +114,7 @@ static void measure(struct run *run)
 	for (const char *const *url = run->options->urls; *url; url++)
 		total += (int64_t)strlen(*url) + 1;
 	for (const char *const *path = run->options->files; *path; path++) {
-		int fd = strcmp(*path, "-") == 0 ? STDIN_FILENO : tuza_open(*path, O_RDONLY, 0);
-		int64_t size = fd < 0 ? -1 : size_of(fd);
-		if (fd > STDIN_FILENO)
-			(void)tuza_close(fd);
+		int64_t size = size_of(*path);
 		if (size < 0)
 			return;
 		total += size;

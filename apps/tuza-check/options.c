@@ -83,8 +83,11 @@ static bool parse_int(const char *what, const char *text, int least, int most, i
 {
 	char *end;
 	long value = strtol(text, &end, 10);
-	if (*end || end == text || value < least || value > most)
-		return complain(what, text);
+	if (*end || end == text || value < least || value > most) {
+		char words[64];
+		snprintf(words, sizeof words, "%s: not a number from %d to %d", what, least, most);
+		return complain(words, text);
+	}
 	*n = (int)value;
 	return true;
 }
@@ -93,7 +96,8 @@ static bool parse_rate(const char *text, double *rate)
 {
 	char *end;
 	*rate = strtod(text, &end);
-	return (!*end && end != text && *rate > 0 && *rate <= 1e9) || complain("no rate", text);
+	return (!*end && end != text && *rate > 0 && *rate <= 1e9) ||
+	       complain("--rate: not a number above 0", text);
 }
 
 // "500ms", "1.5s", "2m", "1h"; a number alone is seconds.
@@ -113,7 +117,7 @@ static bool parse_duration(const char *text, tuza_duration *d)
 		*d = (tuza_duration)(value * UNITS[i].unit);
 		return true;
 	}
-	return complain("no time", text);
+	return complain("not a time as 500ms, 10s, 2m or 1h", text);
 }
 
 static bool parse_format(const char *text, enum format *format)
@@ -125,7 +129,7 @@ static bool parse_format(const char *text, enum format *format)
 			return true;
 		}
 	}
-	return complain("no format", text);
+	return complain("--format: not table, jsonl or csv", text);
 }
 
 // Adds to a list that has room for all arguments.
@@ -144,13 +148,14 @@ static bool take(struct options *o, int option, const char *text)
 	case 'f':
 		return add(o->files, text);
 	case 'H':
-		return strchr(text, ':') ? add(o->headers, text) : complain("no header", text);
+		return strchr(text, ':') ? add(o->headers, text)
+					 : complain("--header: not \"Name: value\"", text);
 	case 'c':
-		return parse_int("concurrency", text, 1, 100000, &o->concurrency);
+		return parse_int("--concurrency", text, 1, 100000, &o->concurrency);
 	case OPTION_PER_HOST:
-		return parse_int("per host", text, 1, 100000, &o->per_host);
+		return parse_int("--per-host", text, 1, 100000, &o->per_host);
 	case 'r':
-		return parse_int("retries", text, 0, 100, &o->retries);
+		return parse_int("--retries", text, 0, 100, &o->retries);
 	case 't':
 		return parse_duration(text, &o->timeout);
 	case 'd':

@@ -76,6 +76,12 @@ grep -q '^HTTP 404 ' "$dir/out" || fail "the table has no 404"
 grep -q '1  HTTP 404' "$dir/err" || fail "the summary has no 404"
 check 1 "nobody there" --retries 0 http://127.0.0.1:1/
 grep -q '1  connection refused' "$dir/err" || fail "the summary does not say refused"
+check 1 "no URL" --format csv 127.0.0.1:1
+grep -q '^127.0.0.1:1,false,0,GET 127.0.0.1:1: not an http: or https: URL,1,' "$dir/out" ||
+	fail "what is no URL is not told so"
+head -c 70000 /dev/zero | tr '\0' x >"$dir/long"
+check 1 "a long line" -f "$dir/long"
+grep -q 'long: a line of more than 64 KiB is no URL' "$dir/err" || fail "a long line is not told"
 check 1 "no file" -f "$dir/none"
 grep -q 'none: No such file' "$dir/err" || fail "a missing file is not named"
 
@@ -105,6 +111,12 @@ check 0 "a file" -q -f "$dir/in"
 [ "$(lines "$dir/out")" = 4 ] || fail "a file: not three URLs"
 "$app" -q -f - <"$dir/in" >"$dir/out" 2>"$dir/err" || fail "standard input"
 [ "$(lines "$dir/out")" = 4 ] || fail "standard input: not three URLs"
+mkfifo "$dir/pipe"
+printf '%s/fast/1\n%s/fast/2\n' "$base" "$base" >"$dir/pipe" &
+writer=$!
+check 0 "a FIFO" -q -f "$dir/pipe"
+wait "$writer"
+[ "$(lines "$dir/out")" = 3 ] || fail "a FIFO: not two URLs"
 start=$(date +%s%N)
 check 0 "a rate" -q --rate 10 -f "$dir/in" -f "$dir/in"
 [ $(($(date +%s%N) - start)) -ge 490000000 ] || fail "6 requests at 10 a second: too fast"

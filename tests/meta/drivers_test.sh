@@ -44,6 +44,10 @@ ends 1 "a text that must not be there" run_die.sh 'echo one >&2; exit 2' <<'END'
 // expect-status: 2
 // expect-not-stderr: one
 END
+ends 1 "two blank lines" run_die.sh 'printf "a\n\n\nb\n" >&2; exit 2' <<'END'
+// expect-status: 2
+// expect-stderr: a
+END
 ends 1 "no expectation" run_die.sh 'exit 2' </dev/null
 ends 0 "death by a signal" run_die.sh 'kill -ABRT $$' <<'END'
 // expect-status: 134

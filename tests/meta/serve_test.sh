@@ -122,4 +122,7 @@ if command -v openssl >/dev/null; then
 	expect "a key that is not there" 1 $?
 	expect "what is said about it" 1 "$(grep -c 'none.pem: No such file or directory$' "$dir/log")"
 fi
+"$serve" 127.0.0.1:0 "$dir/nowhere" 2>"$dir/log"
+expect "a directory that is not there" 1 $?
+expect "what is said about it" 1 "$(grep -c 'nowhere: No such file or directory$' "$dir/log")"
 exit $failed
