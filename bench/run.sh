@@ -56,6 +56,7 @@ build_tuza() {
 	# shellcheck disable=SC2086 # a list of options
 	$cc -std=gnu11 -O2 -g -Wall -Wextra -Iinclude -o "$out/tuza" bench/tuza/*.c $wraps \
 		"$build/libtuza-tls.a" "$build/libtuza.a" -lssl -lcrypto -pthread -ldl
+	$cc -std=gnu11 -O2 -g -Wall -Wextra -Iinclude -o "$out/tuza-nothing" bench/nothing.c "$build/libtuza.a" -pthread -ldl
 	$cc -std=gnu11 -O2 -Wall -Wextra -o "$out/launch" bench/launch.c
 }
 
@@ -64,7 +65,9 @@ build_go() {
 	no_go=
 	if ! command -v go >/dev/null; then
 		no_go="there is no \`go\` on the PATH"
-	elif ! (cd bench/go && GOTOOLCHAIN=local GOFLAGS=-mod=mod go build -buildvcs=false -o "../../$out/go" .); then
+	elif ! (cd bench/go && export GOTOOLCHAIN=local GOFLAGS=-mod=mod &&
+		go build -buildvcs=false -o "../../$out/go" . &&
+		go build -buildvcs=false -o "../../$out/go-nothing" ./nothing); then
 		no_go="bench/go does not build with $(go env GOVERSION)"
 	fi
 }
@@ -92,7 +95,7 @@ status=0
 measure() { # side workload procs
 	program="$out/$1"
 	if [ "$2" = startup ]; then
-		set -- "$1" "$2" "$3" "$out/launch" 100 "$program" nothing
+		set -- "$1" "$2" "$3" "$out/launch" 100 "$program-nothing"
 	else
 		set -- "$1" "$2" "$3" "$program" "$2" "$3" "$scale"
 	fi

@@ -148,23 +148,12 @@ func memoryNow() int64 {
 	return total
 }
 
-// nothing is the program whose start-up time is measured: one goroutine, started and joined.
-func nothing() {
-	done := make(chan struct{})
-	go close(done)
-	<-done
-}
-
 func usageError() {
-	fmt.Fprintln(os.Stderr, "usage: bench <workload> <procs> <scale> | --list | nothing")
+	fmt.Fprintln(os.Stderr, "usage: bench <workload> <procs> <scale> | --list")
 	os.Exit(2)
 }
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == "nothing" {
-		nothing()
-		return
-	}
 	if len(os.Args) == 2 && os.Args[1] == "--list" {
 		for _, w := range workloads() {
 			fmt.Printf("%s\t%s\n", w.name, w.operation)

@@ -4,7 +4,6 @@
  *
  *	bench <workload> <procs> <scale>     <name> <ns per operation> [key=value …] ok
  *	bench --list                         each workload and what its operation is
- *	bench nothing                        the program whose start-up time is measured
  *
  * A workload runs with growing n until a pass lasts long enough; that pass is counted. The first
  * one warms up and never counts. All of it is goroutine 1.
@@ -173,19 +172,6 @@ static int program(void *arg)
 	return 0;
 }
 
-static void close_channel(tuza_chan *c) { tuza_chan_close(c); }
-
-// One goroutine, started and joined.
-static int nothing(void *arg)
-{
-	(void)arg;
-	tuza_chan *done = tuza_chan_new(0, 0);
-	TUZA_GO(close_channel, done);
-	tuza_chan_recv(done, NULL);
-	tuza_chan_release(done);
-	return 0;
-}
-
 static void list(void)
 {
 	for (int t = 0; t < topic_count; t++)
@@ -204,8 +190,6 @@ static const struct workload *find(const char *name)
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "nothing") == 0)
-		return tuza_run(nothing, NULL);
 	if (argc == 2 && strcmp(argv[1], "--list") == 0) {
 		list();
 		return 0;
@@ -216,7 +200,7 @@ int main(int argc, char **argv)
 		scale = atof(argv[3]);
 	}
 	if (!current || procs < 1 || scale <= 0) {
-		fprintf(stderr, "usage: bench <workload> <procs> <scale> | --list | nothing\n");
+		fprintf(stderr, "usage: bench <workload> <procs> <scale> | --list\n");
 		return 2;
 	}
 	return tuza_run(program, NULL);
