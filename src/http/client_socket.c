@@ -179,7 +179,10 @@ void sockets_ready(struct driver *d, int fd, uint32_t events)
 	unsigned char *watch = watch_of(d, fd);
 	int running, mask = 0;
 	if (watch && !(*watch & WATCH_WANTED)) {
-		leave_epoll(d, fd);
+		// Nothing is known of one that was closed because of an event before this one: the
+		// number may be somebody else's by now.
+		if (*watch & WATCH_BOTH)
+			leave_epoll(d, fd);
 		*watch &= WATCH_OPENED;
 		return;
 	}
