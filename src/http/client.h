@@ -110,11 +110,12 @@ struct tuza_http_response {
 	bool final;                       // the headers are those to be published
 	bool receive_paused, send_paused; // as libcurl knows it
 	bool sending_ended;
-	bool dirty;   // in the driver's list
-	bool over;    // has ended: the list alone holds it
-	bool no_body; // a redirect has dropped it
-	bool plain;   // a GET without a body: its handle is as good as new
-	int failure;  // of our own, in a callback; 0: none
+	bool dirty;       // in the driver's list
+	bool over;        // has ended: the list alone holds it
+	bool no_body;     // a redirect has dropped it
+	bool plain;       // a GET without a body: its handle is as good as new
+	int failure;      // of our own, in a callback; 0: none
+	int socket_error; // of the last socket that it could not have; 0: it had it
 	struct tuza_http_response *next_dirty;
 	char words[CURL_ERROR_SIZE];
 	// guarded by mutex; constant once `arrived` (headers) and `ended` (the rest)
@@ -160,7 +161,6 @@ struct driver {
 	unsigned char *watched; // by descriptor, see client_socket.c
 	size_t watched_room;
 	bool some_refused; // of them the epoll had no room for
-	int socket_error;  // of the last socket that could not be had; 0 once it was told
 	// any goroutine, atomic
 	size_t load; // transfers that it was given and that have not ended
 	size_t open; // sockets

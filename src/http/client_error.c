@@ -47,12 +47,9 @@ static int receive_code(const struct tuza_http_response *t)
 }
 
 // Why there was no socket, or else no connection.
-static int socket_code(struct driver *d)
+static int socket_code(const struct tuza_http_response *t)
 {
-	int error = d->socket_error;
-
-	d->socket_error = 0;
-	return error ? -error : -ECONNREFUSED;
+	return t->socket_error ? -t->socket_error : -ECONNREFUSED;
 }
 
 int client_error_code(const struct tuza_http_response *t, CURLcode result)
@@ -69,7 +66,7 @@ int client_error_code(const struct tuza_http_response *t, CURLcode result)
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		return TUZA_ENOHOST;
 	case CURLE_COULDNT_CONNECT:
-		return system_code(t, socket_code(t->driver));
+		return system_code(t, socket_code(t));
 	case CURLE_OPERATION_TIMEDOUT:
 		return TUZA_EIOTIMEOUT;
 	case CURLE_GOT_NOTHING:

@@ -219,6 +219,7 @@ int transfer_set_up(struct tuza_http_response *t)
 {
 	// HTTP/2 is agreed on by TLS alone: to a server of plain HTTP all speak 1.1.
 	bool may_2 = strncasecmp(t->url, "https:", 6) == 0 && !t->client->options.http1;
+	t->socket_error = 0;
 	curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION,
 		(long)(may_2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 	if (curl_easy_setopt(t->easy, CURLOPT_URL, t->url) != CURLE_OK || !drop_defaults(t))

@@ -103,14 +103,15 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	struct driver *d = arg;
+	struct tuza_http_response *t = arg;
+	struct driver *d = t->driver;
 	(void)purpose;
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	if (fd < 0) {
-		d->socket_error = errno; // which libcurl does not look at
+		t->socket_error = errno; // which libcurl does not look at
 		return CURL_SOCKET_BAD;
 	}
-	d->socket_error = 0; // another family's
+	t->socket_error = 0; // another family's
 	unsigned char *watch = watch_of(d, fd);
 	if (watch)
 		*watch = WATCH_OPENED;
@@ -153,7 +154,6 @@ void sockets_set_up(struct driver *d)
 void sockets_set_up_handle(struct driver *d, CURL *easy)
 {
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, d);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, d);
 }

@@ -111,6 +111,7 @@ static int enter(struct tuza_http_response *t)
 		return error;
 	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->words);
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);

@@ -2,6 +2,7 @@
 // How requests fail: codes, words, time limits, contexts; and that nothing stays behind.
 #include "client_support.h"
 
+#include <limits.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -340,6 +341,29 @@ TEST(a_socket_that_cannot_be_watched_is_tried_again_and_one_that_cannot_be_had_i
 	tuza_http_response_free(r);
 	tuza_http_client_free(client);
 	server_stop(&s);
+}
+
+static void expect_no_socket(tuza_http_client *client, tuza_waitgroup *done)
+{
+	tuza_http_response *r;
+	tuza_http_call call = {.url = "http://127.0.0.1:1/"};
+	TUZA_DEFER(tuza_waitgroup_done, done);
+	CHECK_EQ(tuza_http_do(client, tuza_context_background(), &call, &r), -EMFILE);
+	CHECK_CONTAINS(tuza_http_response_error(r), "/: too many open files");
+	tuza_http_response_free(r);
+}
+
+TEST(each_of_many_that_have_no_socket_is_told_why)
+{
+	tuza_http_client *client = client_new();
+	tuza_waitgroup done = {0};
+	atomic_store(&refused_sockets, INT_MAX);
+	tuza_waitgroup_add(&done, 100);
+	for (int i = 0; i < 100; i++)
+		TUZA_GO(expect_no_socket, client, &done);
+	tuza_waitgroup_wait(&done);
+	atomic_store(&refused_sockets, 0);
+	tuza_http_client_free(client);
 }
 
 #endif
