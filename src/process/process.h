@@ -19,6 +19,7 @@
 #include <tuza/net.h>
 #include <tuza/process.h>
 #include <tuza/sync.h>
+#include <tuza/time.h>
 
 enum { STREAMS = 3, NO_STATUS = -1 };
 
@@ -69,10 +70,15 @@ struct tuza_process {
 	tuza_process_state state;
 };
 
-// ---- wait.c ----
-
 // The time `delay` from now; INT64_MAX is never, and nothing comes after it.
-int64_t process_after(int64_t delay);
+static inline int64_t process_after(int64_t delay)
+{
+	int64_t now = tuza_now();
+
+	return delay < INT64_MAX - now ? now + delay : INT64_MAX;
+}
+
+// ---- wait.c ----
 
 // Deals with the end of the context, in a goroutine of its own.
 void canceller_run(void *process);

@@ -27,13 +27,6 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
-int64_t process_after(int64_t delay)
-{
-	int64_t now = tuza_now();
-
-	return delay < INT64_MAX - now ? now + delay : INT64_MAX;
-}
-
 // ---- signals -----------------------------------------------------------------------------------
 
 // Needs: p->lock.
