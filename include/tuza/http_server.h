@@ -372,8 +372,9 @@ typedef struct tuza_http_server_options {
  */
 TUZA_MUST_USE tuza_http_server *tuza_http_server_new(const tuza_http_server_options *options);
 
-// Closes it, waits until its connections have ended, and frees it. NULL is ignored. Not from a
-// handler.
+// Closes it, waits until its connections have ended, and frees it. NULL is ignored. Panics in a
+// handler of its own, for which it would wait: "http: tuza_http_server_free in a handler of the
+// server".
 void tuza_http_server_free(tuza_http_server *server);
 
 /*

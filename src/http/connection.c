@@ -356,6 +356,7 @@ void connection_serve(struct connection *c)
 {
 	TUZA_DEFER(connection_end, c);
 	bool first = true;
+	store_relaxed(&c->goroutine, tuza_id()); // none but this goroutine will find its own
 	do {
 		const struct input *in = c->input;
 		if ((!in || in->next == in->end) && !await_request(c, first))

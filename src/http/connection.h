@@ -53,8 +53,9 @@ struct connection {
 	struct input *input;       // owner only; NULL while it waits
 	struct exchange *exchange; // owner only; NULL unless a head is complete
 	int64_t accepted;
-	uint32_t state; // any goroutine, atomic
-	bool hijacked;  // owner only: conn is the handler's, and link in no list
+	uint64_t goroutine; // that serves it
+	uint32_t state;     // any goroutine, atomic
+	bool hijacked;      // owner only: conn is the handler's, and link in no list
 	bool has_remote;
 	char remote[TUZA_ADDRESS_TEXT];
 };

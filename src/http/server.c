@@ -230,10 +230,25 @@ EXPORT void tuza_http_server_close(tuza_http_server *server)
 	tuza_context_cancel(server->context);
 }
 
+// It would wait for itself.
+static void refuse_own_handler(tuza_http_server *server)
+{
+	uint64_t self = tuza_id();
+	bool is_own = false;
+	tuza_mutex_lock(&server->lock);
+	for (struct link *l = server->connections.next; l != &server->connections; l = l->next)
+		is_own |= load_relaxed(&CONTAINER_OF(l, struct connection, link)->goroutine) ==
+			  self; // written by this goroutine, if it is equal
+	tuza_mutex_unlock(&server->lock);
+	if (is_own)
+		tuza_panic("http: tuza_http_server_free in a handler of the server");
+}
+
 EXPORT void tuza_http_server_free(tuza_http_server *server)
 {
 	if (!server)
 		return;
+	refuse_own_handler(server);
 	tuza_http_server_close(server);
 	tuza_mutex_lock(&server->lock);
 	while (server->count > 0 || !list_is_empty(&server->listeners))

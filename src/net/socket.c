@@ -329,9 +329,8 @@ static void tell_shortage(struct conn *l, int error)
 		return;
 	if (socket_address(l, false, &a) == 0)
 		(void)tuza_address_text(&a, address, sizeof address);
-	int n = snprintf(text, sizeof text,
-		"tuza: accept at %s: %s; connections wait until it can be had\n", address,
-		tuza_strerror(error));
+	int n = snprintf(text, sizeof text, "tuza: accept at %s: %s; who connects has to wait\n",
+		address, tuza_strerror(error));
 	(void)!sys_write(STDERR_FILENO, text, (size_t)n);
 }
 

@@ -58,6 +58,29 @@ static void misbehave(tuza_http_writer *w, tuza_http_request *r, void *arg)
 	divide_by("zero");
 }
 
+static void free_own_server(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	const struct site *s = arg;
+	(void)w, (void)r;
+	tuza_http_server_free(s->server);
+}
+
+TEST(a_handler_that_frees_its_server_is_told_rather_than_left_waiting)
+{
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+	logged[0] = '\0';
+	site_open(&s, &(tuza_http_server_options){
+			      .handler = free_own_server, .arg = &s, .error_log = keep_log});
+	tuza_conn *conn = site_dial(&s);
+	CHECK(send_text(conn, GET("/")));
+	CHECK(strncmp(read_to_end(conn, a), "HTTP/1.1 500 ", 13) == 0);
+	CHECK_CONTAINS(logged, ": http: tuza_http_server_free in a handler of the server\n");
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	site_close(&s);
+	free(a);
+}
+
 TEST(a_panic_in_a_handler_is_contained_and_logged)
 {
 	struct answer *a = malloc(sizeof *a);
