@@ -53,11 +53,11 @@ static uintptr_t find_personality(const void *fde)
 	if (augmentation[0] != 'z')
 		return 0;
 	if (version >= 4)
-		c.at += 2; // sizes of addresses and segments
-	cursor_uleb(&c);   // code alignment
-	cursor_sleb(&c);   // data alignment
+		cursor_u16(&c); // sizes of addresses and segments
+	cursor_uleb(&c);        // code alignment
+	cursor_sleb(&c);        // data alignment
 	if (version == 1)
-		c.at++; // return address column
+		cursor_u8(&c); // return address column
 	else
 		cursor_uleb(&c);
 	cursor_uleb(&c); // length of what follows
@@ -71,7 +71,7 @@ static uintptr_t find_personality(const void *fde)
 			return personality;
 		}
 		if (*letter == 'R' || *letter == 'L')
-			c.at++; // their encodings
+			cursor_u8(&c); // their encodings
 		else if (*letter != 'S' && *letter != 'B' && *letter != 'G')
 			return 0;
 	}
