@@ -72,7 +72,8 @@ void tuza_once_do_slow_(tuza_once *once, void (*fn)(void *), void *arg);
 // threads pass a barrier.
 extern uint32_t tuza_mutex_alarms_;
 
-// Takes a mutex that nobody holds nor waits for. Such ones are counted until it is quiet.
+// Takes a mutex that nobody holds, past those who wait unless one starves. It is counted how often,
+// until the mutex is quiet.
 TUZA_PART_INLINE_ bool tuza_mutex_take_(uint32_t *state)
 {
 	uint32_t seen = __atomic_load_n(state, __ATOMIC_RELAXED);
@@ -85,8 +86,8 @@ TUZA_PART_INLINE_ bool tuza_mutex_take_(uint32_t *state)
 			       false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
 }
 
-// Gives it back: the last touch. Returns what the word was, or might have been if only one could
-// know: nobody waits if its flags are LOCKED alone.
+// Gives it back: the last touch. Returns what the word was, with PARKED also where a waiter may
+// have come that was not seen in it.
 TUZA_PART_INLINE_ uint32_t tuza_mutex_leave_(uint32_t *state)
 {
 	uint32_t seen = __atomic_load_n(state, __ATOMIC_RELAXED); // by whoever holds it

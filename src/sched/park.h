@@ -78,7 +78,7 @@ void yield_to_others(void);
 void preempt_check(void);
 
 // A hint: somebody has been asked to let others go first and has not yet. The monitor's.
-extern uint32_t preempt_wanted;
+extern HIDDEN uint32_t preempt_wanted;
 
 // The same for operations so short that the three loads would be felt: one load.
 static ALWAYS_INLINE void preempt_point(void)

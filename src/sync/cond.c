@@ -54,6 +54,7 @@ static bool cond_wait_as(tuza_cond *cond, tuza_mutex *m, struct queued *w,
 	}
 	store_relaxed(&cond->state, COND_WAITED_ON); // ordered by the mutex for whoever must see it
 	waitqueue_push(q, cond, w, false);
+	w->g->wait_reason = WAIT_COND; // now: who is in a queue is known by it (mutex_pass)
 	waitqueue_unlock(q);
 
 	mutex_unlock_to_park(m);

@@ -35,14 +35,17 @@
 // threads cannot be made to pass a barrier, there is one for ever.
 EXPORT CACHE_ALIGNED uint32_t tuza_mutex_alarms_ = 1;
 
-void mutex_may_be_quiet(void) { sub_relaxed(&tuza_mutex_alarms_, 1u); }
+// (quiet-start) pairs with mutex_alarm: who counts after this knows that there are barriers.
+void mutex_may_be_quiet(void) { (void)sub_release(&tuza_mutex_alarms_, 1u); }
 
 /*
  * The caller will wait for a quiet mutex, behind `first`. Needs: the bucket's lock.
  */
 static NOINLINE void mutex_alarm(const struct queued *first)
 {
-	add_relaxed(&tuza_mutex_alarms_, 1u); // (mutex-quiet) ordered by the barrier
+	// (mutex-quiet) ordered by the barrier. (quiet-start) Who counts before the runtime starts
+	// passes none: then the number was not zero since.
+	(void)add_acquire(&tuza_mutex_alarms_, 1u);
 	if (!(first && first->counter) && sys_membarrier_works())
 		sys_membarrier_all();
 }
@@ -54,7 +57,7 @@ static void mutex_relax(void)
 }
 
 // Waiters that were dropped at the end of a run have left the queue, not the word: nobody looks at
-// an object then that may be gone.
+// an object then that may be gone. Until this is called each unlock looks for them in vain.
 static void forget_dropped(tuza_mutex *m)
 {
 	if (!(load_relaxed(&m->state) & (MUTEX_PARKED | MUTEX_STARVING))) // re-checked below
