@@ -179,7 +179,7 @@ static struct registration *withdraw(struct registration **at, uint64_t set)
 	uint64_t others = 0;
 
 	for (const struct registration *o = registrations; o; o = o->next)
-		others |= o == r ? r->wanted & ~set : o->wanted;
+		others |= o != r ? o->wanted : 0;
 	for (uint64_t left = r->wanted & set & ~others; left; left &= left - 1)
 		give_back(first_of(left));
 	await_handlers();
