@@ -168,8 +168,8 @@ static struct registration **find(const tuza_chan *c)
 }
 
 /*
- * Ends that the registration at `at` wants the signals of `set`: those that nobody else wants do
- * again what they did before.
+ * Ends that the registration at `at`, if there is one, wants the signals of `set`: those that
+ * nobody else wants do again what they did before.
  *
  * Returns  the registration, out of the list, when it wants nothing any more; else NULL.
  */
@@ -178,6 +178,8 @@ static struct registration *withdraw(struct registration **at, uint64_t set)
 	struct registration *r = *at;
 	uint64_t others = 0;
 
+	if (!r)
+		return NULL;
 	for (const struct registration *o = registrations; o; o = o->next)
 		others |= o != r ? o->wanted : 0;
 	for (uint64_t left = r->wanted & set & ~others; left; left &= left - 1)
@@ -273,7 +275,7 @@ EXPORT void tuza_signal_notify_(tuza_chan *c, int sig, ...)
 EXPORT void tuza_signal_stop(tuza_chan *c)
 {
 	pthread_mutex_lock(&registry_mutex);
-	struct registration **at = find(c), *r = *at ? withdraw(at, UINT64_MAX) : NULL;
+	struct registration *r = withdraw(find(c), UINT64_MAX);
 	pthread_mutex_unlock(&registry_mutex);
 	registration_free(r);
 }
