@@ -21,7 +21,9 @@ extern "C" {
 enum {
 	TUZA_MUTEX_LOCKED_ = 1,
 	TUZA_MUTEX_PARKED_ = 2,
+	TUZA_MUTEX_WOKEN_ = 4,
 	TUZA_MUTEX_CLOSED_ = 9, // to those who come: somebody has it, or has waited too long for it
+	TUZA_MUTEX_WANTED_ = 7, // LOCKED alone: nobody waits for it, nor is on the way to it
 	TUZA_ONCE_DONE_ = 1,
 	TUZA_RWMUTEX_CLOSED_ = 3, // to readers: a writer has it, or somebody waits
 	TUZA_RWMUTEX_BIASED_ = 8,
@@ -216,7 +218,7 @@ TUZA_INLINE_ void tuza_mutex_unlock(tuza_mutex *m) TUZA_TSA_(no_thread_safety_an
 {
 	__atomic_store_n(&m->holder, 0, __ATOMIC_RELAXED);
 	uint32_t seen = tuza_mutex_leave_(&m->state);
-	if (!TUZA_LIKELY_((seen & (TUZA_MUTEX_LOCKED_ | TUZA_MUTEX_PARKED_)) == TUZA_MUTEX_LOCKED_))
+	if (!TUZA_LIKELY_((seen & TUZA_MUTEX_WANTED_) == TUZA_MUTEX_LOCKED_))
 		tuza_mutex_unlock_slow_(m, seen);
 }
 

@@ -28,6 +28,8 @@ enum {
 	HEAR_NS = 500000,    // of CPU time, to come to a call that looks whether it was asked
 };
 
+CACHE_ALIGNED uint32_t preempt_wanted;
+
 static bool work_waits(const struct processor *p, int64_t now)
 {
 	if (runq_length(&p->runq) != 0 || load_relaxed(&rt.global_count) != 0) // hints
@@ -143,6 +145,7 @@ static bool look_at_running(struct processor *p, int64_t now)
 	// A hint; p's owner clears it when it schedules.
 	if (!(load_relaxed(&p->attention) & ATTENTION_ASKED)) {
 		store_relaxed(&p->attention, ATTENTION_ASKED);
+		store_relaxed(&preempt_wanted, 1); // a hint; before its time to hear begins
 		int64_t latest = machine_cpu_time(m, p) - SLICE_NS + HEAR_NS;
 		if (p->seen_cpu < latest)
 			p->seen_cpu = latest;
@@ -164,8 +167,6 @@ static bool look_at_running(struct processor *p, int64_t now)
 	rescue_queue(p);
 	return true;
 }
-
-CACHE_ALIGNED uint32_t preempt_wanted;
 
 bool hogs_look(int64_t now)
 {

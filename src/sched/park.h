@@ -77,7 +77,8 @@ void yield_to_others(void);
  */
 void preempt_check(void);
 
-// A hint: somebody has been asked to let others go first and has not yet. The monitor's.
+// A hint: somebody has been asked to let others go first and has not yet, or the runtime ends. The
+// monitor's, as long as there is one.
 extern HIDDEN uint32_t preempt_wanted;
 
 // The same for operations so short that the three loads would be felt: one load.

@@ -153,6 +153,14 @@ void processor_attend(struct machine *m, struct processor *p)
 	if (g)
 		schedule_submit(p, g, false);
 	store_relaxed(&p->tick, p->tick + 1); // only writer
+	// Whom others left for everybody goes before it as well: when each turn is a whole slice,
+	// every 61st would be half a second away.
+	if (load_relaxed(&rt.global_count) == 0) // hint
+		return;
+	g = runq_length(&p->runq) < GLOBAL_QUEUE_TICK ? global_queue_take(p)
+						      : global_queue_take_one(p);
+	if (g)
+		schedule_submit(p, g, true);
 }
 
 void processor_hand_off(struct processor *p)

@@ -251,6 +251,7 @@ static void stop_locked(void)
 	idle_wake_all();
 	if (load_relaxed(&rt.monitor_alive)) // guarded by the lock but for its end
 		monitor_stop();
+	store_relaxed(&preempt_wanted, 1); // a hint, as attention above; the monitor's until now
 	uint32_t left = await_machines();
 	trace_end_of_run();
 	if (!goroutine_unlink_all(clock_now() + STOP_WAIT_NS, left != 0))

@@ -162,6 +162,9 @@ static ALWAYS_INLINE void mutex_unlocked(tuza_mutex *m, uint32_t seen, bool yiel
 		fatal("sync: unlock of unlocked mutex");
 	if (unlikely(mutex_state_has_to_pass(seen)))
 		mutex_pass(m, yields);
+	// Who is on the way may wait for the caller's processor, and the caller never park.
+	else if (unlikely(seen & MUTEX_WOKEN) && yields)
+		preempt_point();
 }
 
 // The caller has the lock now.
@@ -202,7 +205,7 @@ EXPORT bool tuza_mutex_try_lock(tuza_mutex *m)
 	return true;
 }
 
-// Somebody waits, or it was not locked. `seen`: what the word was.
+// Somebody waits or was woken, or it was not locked. `seen`: what the word was.
 EXPORT void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen) { mutex_unlocked(m, seen, true); }
 
 EXPORT void tuza_mutex_unlock(tuza_mutex *m)
