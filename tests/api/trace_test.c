@@ -20,12 +20,15 @@ static void echo(void *arg)
 	tuza_chan_close(c[1]);
 }
 
-static void exchange_values(void)
+// `wait`: first until the other one waits to receive; else the two may always meet so that only
+// senders wait.
+static void exchange_values(bool wait)
 {
 	tuza_chan *c[2] = {tuza_chan_new(sizeof(int), 0), tuza_chan_new(sizeof(int), 0)};
 	int v;
 
 	CHECK_EQ(tuza_go(echo, c), 0);
+	CHECK(!wait || wait_parked("chan receive", 1));
 	for (int i = 0; i < VALUES; i++) {
 		tuza_send(c[0], i);
 		tuza_recv(c[1], &v);
@@ -80,7 +83,7 @@ TEST(a_trace_tells_what_goroutines_wait_for)
 	int fd = trace_memory();
 
 	CHECK_EQ(tuza_trace_start(fd), 0);
-	exchange_values();
+	exchange_values(true);
 	tuza_sleep(TUZA_MILLISECOND);
 	struct trace_file *t = stop_and_read(fd);
 
@@ -278,7 +281,7 @@ static void work_on(void *arg)
 {
 	(void)arg;
 	while (!is_over) {
-		exchange_values();
+		exchange_values(false);
 		tuza_yield();
 	}
 }
@@ -337,7 +340,7 @@ static struct trace_file trace_an_exchange(tuza_trace_format format)
 	int fd = trace_memory();
 
 	CHECK_EQ(tuza_trace_start_with(fd, &options), 0);
-	exchange_values();
+	exchange_values(true);
 	tuza_trace_log(0, "a category", "a remark");
 	CHECK_EQ(tuza_trace_stop(), 0);
 	t.length = (size_t)lseek(fd, 0, SEEK_END);
