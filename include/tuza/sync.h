@@ -354,7 +354,7 @@ void tuza_semaphore_wait(tuza_semaphore *s, int64_t n);
  *
  * Returns  true when it is held now; false also when others wait.
  * Panics   "tuza: negative semaphore weight".
- * Blocks   never.
+ * Blocks   never. May let others run first, when the caller has had its time slice.
  * Go       (*semaphore.Weighted).TryAcquire
  */
 TUZA_MUST_USE bool tuza_semaphore_try_acquire(tuza_semaphore *s, int64_t n);
