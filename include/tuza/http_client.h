@@ -109,7 +109,7 @@ void tuza_http_client_free(tuza_http_client *client);
 tuza_http_client *tuza_http_client_default(void);
 
 // Closes connections that are kept and in no use; while requests are under way, after the last of
-// them. Go: CloseIdleConnections
+// them. Panics: "nil HTTP client". Go: CloseIdleConnections
 void tuza_http_client_close_idle(tuza_http_client *client);
 
 // ---- requests ----------------------------------------------------------------------------------
@@ -127,7 +127,8 @@ typedef struct tuza_http_call {
 	 * … or, if not NULL, what this returns: how many bytes it has stored, at most `count`; 0
 	 * at the end; a negative code, with which the request fails. It is called in a goroutine of
 	 * its own and may wait; not any more when tuza_http_do has failed or
-	 * tuza_http_response_free has returned, which wait for a call under way.
+	 * tuza_http_response_free has returned, which wait for a call under way. More than `count`
+	 * panics there: "http: body_read returned 20000 of 16384 bytes".
 	 */
 	ssize_t (*body_read)(void *arg, void *bytes, size_t count);
 	void *body_arg;
@@ -153,7 +154,7 @@ typedef struct tuza_http_call {
  * "Authorization" and "Cookie" stay with the first host, and do not go from https to http.
  *
  * Returns  0 when there is a response, of whatever status; else a code, see above.
- * Panics   "nil context".
+ * Panics   "nil context"; "nil HTTP client".
  * Blocks   parks until the headers are there. When the context ends, it returns at once.
  * Owns/frees  tuza_http_response_free, in each case.
  * Go       (*http.Client).Do   (N12)
@@ -208,6 +209,7 @@ int64_t tuza_http_response_length(const tuza_http_response *r);
  *
  * Returns  how many, at least 1; 0 at the end, or for a count of 0.
  * Errors   as tuza_http_do, after what came before; the context's at once.
+ * Panics   "nil HTTP response": it is NULL when tuza_http_do has returned -ENOMEM.
  * Blocks   parks until there is something.
  * Go       Body.Read
  */
@@ -221,6 +223,7 @@ TUZA_MUST_USE ssize_t tuza_http_response_read(tuza_http_response *r, void *bytes
  *   bytes  set to how many; may be NULL.
  *
  * Returns  0 or a code, as tuza_http_response_read; -ENOMEM.
+ * Panics   "nil HTTP response".
  * Go       io.ReadAll(io.LimitReader(…))
  */
 TUZA_MUST_USE int tuza_http_response_read_all(

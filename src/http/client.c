@@ -263,6 +263,8 @@ static bool close_resting(struct driver *d)
 
 EXPORT void tuza_http_client_close_idle(tuza_http_client *client)
 {
+	if (unlikely(!client))
+		tuza_panic("nil HTTP client");
 	for (size_t i = 0; i < client->count; i++) {
 		struct driver *d = &client->drivers[i];
 		tuza_mutex_lock(&d->mutex);

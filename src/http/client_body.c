@@ -6,6 +6,7 @@
 #include "http/client.h"
 
 #include <tuza/goroutine.h>
+#include <tuza/panic.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -63,6 +64,8 @@ static void pump(void *arg)
 	while (n > 0 && wait_for_room(t)) {
 		const char *words = NULL;
 		n = t->body_read(t->body_arg, piece, PIECE);
+		if (n > PIECE)
+			tuza_panic("http: body_read returned %zd of %d bytes", n, PIECE);
 		if (n == 0 && t->body_trailers) {
 			n = trailers_copy(&t->outgoing_trailers, t->body_trailers(t->body_arg));
 			words = n == TUZA_EURL ? "invalid trailer" : NULL;

@@ -218,6 +218,8 @@ static int send_request(struct tuza_http_response *t)
 EXPORT int tuza_http_do(tuza_http_client *client, tuza_context *ctx, const tuza_http_call *call,
 	tuza_http_response **response)
 {
+	if (unlikely(!client))
+		tuza_panic("nil HTTP client");
 	int error = 0, context_error = tuza_context_err(ctx); // panics for NULL
 	struct tuza_http_response *t = make(client, ctx, call, &error);
 	*response = t;
@@ -251,8 +253,15 @@ EXPORT void tuza_http_response_free(tuza_http_response *r)
 
 // ---- reading ----------------------------------------------------------------------------------
 
+static void check_response(const tuza_http_response *r)
+{
+	if (unlikely(!r))
+		tuza_panic("nil HTTP response");
+}
+
 EXPORT ssize_t tuza_http_response_read(tuza_http_response *r, void *bytes, size_t count)
 {
+	check_response(r);
 	if (count == 0)
 		return 0;
 	for (;;) {
@@ -277,6 +286,7 @@ EXPORT ssize_t tuza_http_response_read(tuza_http_response *r, void *bytes, size_
 EXPORT int tuza_http_response_read_all(
 	tuza_http_response *r, size_t limit, char **body, size_t *bytes)
 {
+	check_response(r);
 	size_t room = 4096, used = 0;
 	char *all = malloc(room);
 	ssize_t n = all ? 1 : -ENOMEM;
