@@ -10,23 +10,14 @@
  *	a redirect stays on this host
  */
 #define _GNU_SOURCE
-#include "http/connection.h"
+#include "fuzz.h"
+
 #include "http/path.h"
 #include "http/pattern.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <tuza/panic.h>
 
-#define MUST(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
 enum { PATTERNS_MOST = 12 };
-
-static void fail(const char *what, int line)
-{
-	fprintf(stderr, "line %d: not so: %s\n", line, what);
-	abort();
-}
 
 // ---- patterns ----------------------------------------------------------------------------------
 
@@ -156,7 +147,6 @@ static bool may_be_path(const char *path)
 	       !strpbrk(path, " \t?#") && !strstr(path, "%00");
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = strndup((const char *)data, size), *more = text;

@@ -7,21 +7,7 @@
  *	what was accepted has one meaning: strings without control characters, one host, one
  *	length, trailers of names and values alone
  */
-#include "http/chunked.h"
-#include "http/connection.h"
-#include "http/head.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define MUST(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
-
-static void fail(const char *what, int line)
-{
-	fprintf(stderr, "line %d: not so: %s\n", line, what);
-	abort();
-}
+#include "fuzz.h"
 
 static const struct head_limits limits = {.line = 200, .bytes = 1000, .fields = 20};
 
@@ -35,12 +21,6 @@ static ssize_t scan(const char *bytes, size_t count, size_t step, size_t *fields
 	}
 	*fields = s.fields;
 	return n;
-}
-
-static void check_text(const char *text, size_t length)
-{
-	MUST(strlen(text) == length);
-	MUST(is_value(text, length));
 }
 
 static void check_head(const struct head *h)
@@ -83,8 +63,7 @@ static size_t parse(const char *bytes, size_t count)
 	struct field room[20];
 	struct head h = {.fields = room, .room = 20};
 	struct arena arena = {0};
-	char *copy = malloc((size_t)n); // so that what reads beyond it is seen
-	memcpy(copy, bytes, (size_t)n);
+	char *copy = copy_of(bytes, (size_t)n);
 	if (head_parse(&h, &arena, copy, (size_t)n, fields) == 0)
 		check_head(&h);
 	free(copy);
@@ -93,20 +72,11 @@ static size_t parse(const char *bytes, size_t count)
 }
 
 // What comes behind the last chunk.
-static void check_trailers(const char *bytes, size_t count)
+static void check_trailers_of(const char *bytes, size_t count)
 {
 	tuza_http_request r = {.body.done = true, .head.chunked = true};
-	const char *name, *value;
-	size_t all = 0;
 	MUST(text_append(&r.trailers, bytes, count));
-	if (trailers_end(&r))
-		for (size_t i = 0; (name = tuza_http_trailer_at(&r, i, &value)); i++) {
-			MUST(is_token(name, strlen(name)));
-			check_text(value, strlen(value));
-			MUST(tuza_http_trailer(&r, name) != NULL);
-			all += strlen(name) + strlen(value);
-		}
-	MUST(all < count);
+	MUST(!trailers_end(&r) || check_trailers(&r) < count);
 	text_reset(&r.trailers, 0);
 }
 
@@ -129,7 +99,7 @@ static enum chunked_result decode(
 			if (result == CHUNKED_TRAILERS)
 				trailers = at;
 			if (result == CHUNKED_END)
-				check_trailers(bytes + trailers, at - trailers);
+				check_trailers_of(bytes + trailers, at - trailers);
 			if (result == CHUNKED_END || result == CHUNKED_BAD)
 				return result;
 			if (result == CHUNKED_DATA) {
@@ -147,7 +117,6 @@ static enum chunked_result decode(
 	return CHUNKED_MORE;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *bytes = (const char *)data;
