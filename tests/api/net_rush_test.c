@@ -229,3 +229,34 @@ TEST(a_request_is_not_behind_all_who_come_at_once)
 	}
 	CHECK(few);
 }
+
+static void keep_busy(struct rush *r, atomic_int *stop)
+{
+	while (!atomic_load(stop))
+		tuza_yield();
+	atomic_fetch_sub(&r->left, 1);
+}
+
+TEST(those_who_end_have_their_turn_although_others_never_rest)
+{
+	enum { BUSY = 400 }; // more than there is room for in a processor's queue
+	struct rush r;
+	atomic_int stop = 0;
+
+	tuza_gomaxprocs(1);
+	open_rush(&r, answer_once);
+	open_connections(&r);
+	WAIT_UNTIL(r.ready == RUSH + 1);
+	for (int i = 0; i < BUSY; i++) {
+		atomic_fetch_add(&r.left, 1);
+		TUZA_GO(keep_busy, &r, &stop);
+	}
+	for (int i = 0; i < RUSH; i++)
+		CHECK_EQ(close(r.fd[i]), 0);
+	WAIT_UNTIL(r.had_turn == RUSH);
+	ask(&r);
+	WAIT_UNTIL(r.between >= 0);
+	atomic_store(&stop, 1);
+	close_rush(&r);
+	CHECK_EQ(tuza_listener_close(r.l), 0);
+}

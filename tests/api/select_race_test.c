@@ -334,6 +334,18 @@ static void give_or_quit(tuza_chan *result, tuza_chan *quit)
 	(void)TUZA_SELECT(TUZA_SEND(result, &v), TUZA_RECV(quit, NULL));
 }
 
+// The time may be up at any instant between a look at the channels and the wait: then others fire
+// the timer, and the select does not begin to wait.
+TEST(select_whose_time_is_up_as_it_begins_to_wait_ends)
+{
+	tuza_chan *c = new_int_chan(0);
+	int64_t end = tuza_now() + 300 * TUZA_MILLISECOND;
+
+	for (int i = 0; tuza_now() < end; i++)
+		CHECK_EQ(TUZA_SELECT(TUZA_RECV(c, NULL), TUZA_AFTER(100 + i * 37 % 2000)), 1);
+	tuza_chan_release(c);
+}
+
 // Rule 1: once the result was received, the select touches neither channel, though its goroutine
 // may not have run again. (AddressSanitizer and valgrind watch.)
 TEST(channels_of_a_select_may_go_once_its_effect_was_seen)
