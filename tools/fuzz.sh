@@ -58,7 +58,7 @@ for target in $targets; do
 		make chunk src/http/body.c src/http/chunked.c src/http/trailer.c src/http/text.c
 		printf '\003\001\002\0055;x\r\nhello\r\n0\r\nT: x\r\n\r\nGET' >"$out/chunk/pieces"
 		printf '\0000a\r\n0123456789\r\n0\r\nA: b \r\nHost:c\r\n\r\n' >"$out/chunk/whole"
-		run chunk -max_len=4000
+		run chunk -max_len=4000 -dict=tests/fuzz/request.dict
 		;;
 	url)
 		make url src/http/head_scan.c src/http/head_parse.c src/http/path.c src/http/text.c \

@@ -174,6 +174,10 @@ static void check_target(const char *target)
 	MUST(!strpbrk(target, " \t") || (status != 0 && other != 0));
 	if (*target == '/')
 		MUST((status == 0) == (other == 0));
+	if (*target == '?') {
+		parsed_free(&origin);
+		MUST((parse(&origin, "/", target) == 0) == (other == 0));
+	}
 	if (status == 0)
 		check_redirect(&origin.head);
 	if (other == 0)
