@@ -48,6 +48,7 @@ struct lookup {
 	int references;
 	struct lookup *next;
 	bool listed;
+	bool answered; // nobody joins it any more; listed, since those who have it may be dropped
 };
 
 static struct {
@@ -157,7 +158,7 @@ static void drop(struct lookup *l)
 static void answer(struct lookup *l)
 {
 	lookups_lock();
-	unlist(l);
+	l->answered = true;
 	lookups_unlock();
 	tuza_chan_close(l->done);
 	drop(l);
@@ -190,7 +191,7 @@ static struct lookup *new_lookup(const char *host, int family)
 static struct lookup *find_lookup(const char *host, int family)
 {
 	struct lookup *l = lookups.first;
-	while (l && (l->family != family || strcmp(l->host, host) != 0))
+	while (l && (l->answered || l->family != family || strcmp(l->host, host) != 0))
 		l = l->next;
 	if (l)
 		l->references++;
@@ -262,10 +263,18 @@ void lookups_forget(void)
 	struct lookup **at = &lookups.lost;
 	while (*at)
 		at = &(*at)->next;
-	for (struct lookup *l = lookups.first; l; l = l->next)
+	for (struct lookup **from = &lookups.first; *from;) {
+		struct lookup *l = *from;
+		if (l->answered) { // a plain thread may have it, and free it yet
+			from = &l->next;
+			continue;
+		}
+		*from = l->next;
 		l->listed = false;
-	*at = lookups.first;
-	lookups.first = NULL;
+		l->next = NULL;
+		*at = l;
+		at = &l->next;
+	}
 	lookups_unlock();
 	make_semaphore(NULL); // what they had of it is lost
 }
