@@ -6,29 +6,12 @@
  * counts last frees (poisons) the mutex after its unlock. The same when some give up waiting, and
  * when the mutex is quiet from the start or becomes so; in the end no alarm is left.
  */
-#include "parking.h"
+#include "hurry.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
-// Others get in between the steps of an unlock that is a store, too. What explores executions knows
-// of no barrier that one thread makes another pass.
-#ifdef MODEL_CHECKER
-#define TUZA_STEP_() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#else
-#define TUZA_STEP_() pause_unless_hurried()
-void pause_unless_hurried(void);
-#endif
 #define TUZA_MUTEX_TICK_ 0x40000000u // two of them make it quiet
 #include "sync/mutex_state.h"
 
 #define THREADS 3
-#ifdef MODEL_CHECKER
-#define TURNS 1
-#else
-#define TURNS 20
-#define HURRIED_TURNS 1000
-#endif
 #define POISON 0xdead0000u
 
 uint32_t tuza_mutex_alarms_; // atomic
@@ -37,24 +20,6 @@ static struct bucket bucket = BUCKET_INIT;
 static uint32_t state;
 static int inside;  // plain: guarded by the mutex
 static int counted; // the same
-static int turns;   // constant in a round; HURRIED_TURNS: without a pause
-
-static void turn_pause(void)
-{
-	if (turns == TURNS)
-		model_pause();
-}
-
-#ifndef MODEL_CHECKER
-// Not in each round, so that both happen: that a step is still in the CPU's store buffer, and that
-// it is not.
-void pause_unless_hurried(void)
-{
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	turn_pause();
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
-#endif
 
 // mutex_alarm
 static void alarm_unlocks(void)
@@ -62,11 +27,7 @@ static void alarm_unlocks(void)
 	add_relaxed(&tuza_mutex_alarms_, 1u);
 	if (bucket.first && bucket.first->alarm)
 		return;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#ifndef MODEL_CHECKER
-	if (syscall(SYS_membarrier, 1 << 3, 0, 0) != 0) // PRIVATE_EXPEDITED
-		abort();
-#endif
+	barrier_in_all_threads();
 }
 
 // Takes it out, if it is in.

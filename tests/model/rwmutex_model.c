@@ -7,37 +7,19 @@
  * when they have been woken: a writer that gives up leaves nobody behind. A reader in a slot
  * touches the lock no more when it leaves, and count and slots are level in the end.
  */
-#include "parking.h"
+#include "hurry.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
-// Others get in between the steps of tuza_reader_enter_ and tuza_reader_leave_, too. What explores
-// executions knows of no barrier that one thread makes another pass.
-#ifdef MODEL_CHECKER
-#define TUZA_STEP_() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#else
-#define TUZA_STEP_() pause_unless_hurried()
-void pause_unless_hurried(void);
-#endif
 struct tuza_reader_line_;
 extern _Thread_local struct tuza_reader_line_ *own_line;
 _Thread_local struct tuza_reader_line_ *own_line; // constant
 #define TUZA_READER_LINE_TO_(to) ((to) = own_line)
-// So does a writer that counts.
+// Others get in between the steps of a writer that counts, too.
 #undef add_relaxed
 #define add_relaxed(p, v) (turn_pause(), __atomic_fetch_add((p), (v), __ATOMIC_RELAXED))
-static void turn_pause(void);
 #include "sync/reader_slots.h"
 
 #define LOCKERS 5
 #define THREADS (LOCKERS + 1) // and one that cancels
-#ifdef MODEL_CHECKER
-#define TURNS 1
-#else
-#define TURNS 20
-#define HURRIED_TURNS 1000
-#endif
 #define POISON 0xdead000000u
 
 // A thread's wait, as in sched/cancellable.h.
@@ -63,33 +45,6 @@ static int first, second; // plain: written by writers, always both
 static int written;       // atomic: turns of writers that had the lock
 static int left;          // atomic: turns that have not ended
 static bool poisoned;     // plain: by the last one
-static int turns;         // constant in a round; HURRIED_TURNS: without a pause
-
-static void turn_pause(void)
-{
-	if (turns == TURNS)
-		model_pause();
-}
-
-#ifndef MODEL_CHECKER
-// Not in each round, so that both happen: that a step is still in the CPU's store buffer, and that
-// it is not.
-void pause_unless_hurried(void)
-{
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	turn_pause();
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-}
-#endif
-
-static void barrier_in_all_threads(void)
-{
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-#ifndef MODEL_CHECKER
-	if (syscall(SYS_membarrier, 1 << 3, 0, 0) != 0) // PRIVATE_EXPEDITED
-		abort();
-#endif
-}
 
 bool tuza_reader_undo_(struct tuza_reader_line_ *mine, uint32_t slot)
 {
