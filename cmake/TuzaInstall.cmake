@@ -59,15 +59,25 @@ endif()
 install(PROGRAMS "${PROJECT_SOURCE_DIR}/tools/vet/tuza-vet" "${PROJECT_SOURCE_DIR}/tools/tuza-chaos" DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(FILES "${PROJECT_SOURCE_DIR}/docs/man/tuza-vet.1" "${PROJECT_SOURCE_DIR}/docs/man/tuza-chaos.1"
   DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
-# The headers as manual pages, made when they are installed.
+# What is made when it is installed, in a folder of its own each time: several may install one build at once.
 install(CODE "
-  execute_process(COMMAND \"${PROJECT_SOURCE_DIR}/tools/gen_man.sh\" \"${PROJECT_BINARY_DIR}/man3\" ${PROJECT_VERSION}
+  string(RANDOM LENGTH 16 name)
+  set(tuza_made \"${PROJECT_BINARY_DIR}/made-\${name}\")
+  file(MAKE_DIRECTORY \"\${tuza_made}\")
+")
+# The headers as manual pages.
+set(tuza_man_dir "${CMAKE_INSTALL_MANDIR}")
+if(NOT IS_ABSOLUTE "${tuza_man_dir}")
+  set(tuza_man_dir "\${CMAKE_INSTALL_PREFIX}/${tuza_man_dir}")
+endif()
+install(CODE "
+  execute_process(COMMAND \"${PROJECT_SOURCE_DIR}/tools/gen_man.sh\" \"\${tuza_made}/man3\" ${PROJECT_VERSION}
     RESULT_VARIABLE status)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR \"tools/gen_man.sh: \${status}\")
   endif()
+  file(INSTALL TYPE DIRECTORY FILES \"\${tuza_made}/man3\" DESTINATION \"${tuza_man_dir}\")
 ")
-install(DIRECTORY "${PROJECT_BINARY_DIR}/man3" DESTINATION "${CMAKE_INSTALL_MANDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/tools/vet/tuza_vet" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza/vet"
         FILES_MATCHING PATTERN "*.py")
 install(FILES "${PROJECT_SOURCE_DIR}/tools/vet/clang-tidy" DESTINATION "${CMAKE_INSTALL_DATADIR}/tuza")
@@ -85,11 +95,14 @@ install(FILES "${PROJECT_SOURCE_DIR}/tools/gdb/tuza-gdb.py" "${PROJECT_SOURCE_DI
 if(TUZA_SHARED)
   install(CODE "
     set(name libtuza.so.${PROJECT_VERSION}-gdb.py)
-    file(WRITE \"${PROJECT_BINARY_DIR}/\${name}\"
+    file(WRITE \"\${tuza_made}/\${name}\"
       \"import sys\\n\\nimport gdb\\n\\n\"
       \"sys.path.insert(0, '\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/tuza')\\n\"
       \"gdb.execute('source ' + sys.path[0] + '/tuza-gdb.py')\\n\")
-    file(INSTALL TYPE FILE FILES \"${PROJECT_BINARY_DIR}/\${name}\"
+    file(INSTALL TYPE FILE FILES \"\${tuza_made}/\${name}\"
       DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/gdb/auto-load\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}\")
   ")
 endif()
+install(CODE "
+  file(REMOVE_RECURSE \"\${tuza_made}\")
+")

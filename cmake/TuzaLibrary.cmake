@@ -40,13 +40,17 @@ if(tuza_gcc)
   list(GET tuza_backtrace_files 0 tuza_backtrace_archive)
   list(GET tuza_backtrace_files 1 tuza_backtrace_header)
   if(tuza_backtrace_archive AND tuza_backtrace_header)
-    set(TUZA_LIBBACKTRACE "${tuza_backtrace_archive}")
     # Only this header is taken from there: gcc's other headers are not for clang.
     configure_file("${tuza_backtrace_header}" "${PROJECT_BINARY_DIR}/backtrace/backtrace.h" COPYONLY)
+    # A copy that asks the runtime which modules to read (src/debug/symbol_lines.c).
+    set(TUZA_LIBBACKTRACE "${PROJECT_BINARY_DIR}/backtrace/libbacktrace.a")
+    execute_process(COMMAND "${CMAKE_OBJCOPY}" --redefine-sym dl_iterate_phdr=lines_each_module
+                            "${tuza_backtrace_archive}" "${TUZA_LIBBACKTRACE}"
+                    COMMAND_ERROR_IS_FATAL ANY)
   endif()
 endif()
 if(TUZA_LIBBACKTRACE)
-  message(STATUS "libbacktrace: ${TUZA_LIBBACKTRACE}")
+  message(STATUS "libbacktrace: ${tuza_backtrace_archive}")
 else()
   message(STATUS "libbacktrace: none, stacks have names of functions without lines")
 endif()

@@ -7,7 +7,7 @@
 #   api/ stress/       black box: links libtuza.a, runs once per TUZA_MAXPROCS
 #   http/X_test.c      black box too: links libtuza-http.a besides, runs with 1 and 4 processors
 #   tls/X_test.c       the same with libtuza-tls.a, and with libtuza-http.a for those that include it
-#   fault/X_fault.c    the n-th allocation or system call fails; links the plain objects
+#   fault/X_fault.c    the n-th allocation or system call fails; links the plain objects, or libtuza-http.a
 #   model/X_model.c    all interleavings of a protocol; stands alone
 #   die/X.c            must end as its first comment says (tools/run_die.sh)
 #   meta/X.sh          about the tree or the installed package, not about one program
@@ -121,10 +121,12 @@ endfunction()
 
 # What all tests share; further arguments are NAME=VALUE for the environment. `source` may say "// run-alone: why".
 # Under the sanitizers a huge malloc returns NULL, as it does without. A test that starts itself again needs the
-# emulator that runs it, and all take some ten times as long there.
+# emulator that runs it, and all take some ten times as long there; some do under the sanitizers, too.
 list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " tuza_test_emulator)
 if(CMAKE_CROSSCOMPILING_EMULATOR)
   list(APPEND tuza_test_environment "TUZA_TEST_EMULATOR=${tuza_test_emulator}" TUZA_TEST_SECONDS=100)
+elseif(TUZA_SANITIZE)
+  list(APPEND tuza_test_environment TUZA_TEST_SECONDS=100)
 endif()
 function(tuza_set_test_properties name kind source)
   set(timeout ${TUZA_TEST_TIMEOUT})
@@ -158,7 +160,14 @@ endfunction()
 foreach(kind IN ITEMS unit fault)
   tuza_find_sources(sources ${kind} "*_*")
   foreach(source IN LISTS sources)
-    tuza_add_program("${source}" target name tuza_plain tuza_test_support)
+    set(library tuza_plain)
+    file(STRINGS "${source}" with_http REGEX "^#include <tuza/http")
+    if(with_http AND NOT TUZA_HAVE_HTTP)
+      continue()
+    elseif(with_http)
+      set(library tuza::http_static)
+    endif()
+    tuza_add_program("${source}" target name ${library} tuza_test_support)
     add_test(NAME "${name}" COMMAND ${target})
     tuza_set_test_properties("${name}" ${kind} "${source}")
     if(name MATCHES "^unit/arch/")
@@ -235,6 +244,16 @@ set(sources "")
 if(TUZA_HAVE_TLS)
   tuza_find_sources(sources tls "*_test")
 endif()
+# Hundreds of configurations with all of the system's authorities would take most of these tests' time: there is one.
+set(tuza_tls_environment "")
+set(tuza_authorities /etc/ssl/certs/ca-certificates.crt)
+if(sources AND EXISTS "${tuza_authorities}")
+  file(READ "${tuza_authorities}" text LIMIT 20000)
+  if(text MATCHES "-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n")
+    file(WRITE "${PROJECT_BINARY_DIR}/one_authority.pem" "${CMAKE_MATCH_0}")
+    set(tuza_tls_environment ";SSL_CERT_FILE=${PROJECT_BINARY_DIR}/one_authority.pem")
+  endif()
+endif()
 foreach(source IN LISTS sources)
   file(STRINGS "${source}" with_http REGEX "^#include <tuza/http")
   set(http "")
@@ -247,7 +266,7 @@ foreach(source IN LISTS sources)
   foreach(processors IN ITEMS 1 4)
     add_test(NAME "${name}.p${processors}" COMMAND ${target})
     tuza_set_test_properties("${name}.p${processors}" tls "${source}"
-      "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}")
+      "TUZA_MAXPROCS=${processors};TUZA_DEBUG=${TUZA_TEST_DEBUG}${tuza_tls_environment}")
   endforeach()
 endforeach()
 

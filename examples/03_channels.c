@@ -34,7 +34,7 @@ static int program(void *arg)
 	printf("a closed channel gives %s", tuza_recv(buffered, &value) ? "a value" : "nothing");
 	printf(" and the zero value %d\n", value);
 
-	// Channels are counted. Who keeps one longer than its maker retains it.
+	// Channels are counted. Whoever keeps one longer than its maker retains it.
 	tuza_chan_release(handed_over);
 	tuza_chan_release(buffered);
 	return 0;

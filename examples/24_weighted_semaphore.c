@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A weighted semaphore: tasks of different weight share 100 MB. Who waits is served in the order
- * of coming, so a large one is not passed by for ever.
+ * A weighted semaphore: tasks of different weight share 100 MB. Whoever waits is served in the
+ * order of coming, so a large one is not passed by for ever.
  */
 #include <stdatomic.h>
 #include <stdio.h>

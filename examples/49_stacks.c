@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Stacks: a goroutine has 256 KiB of addresses, and as much memory as it has touched. Who recurses
- * deeper asks for more. A pointer into a stack stays true, since a stack never moves.
+ * Stacks: a goroutine has 256 KiB of addresses, and as much memory as it has touched. Whoever
+ * recurses deeper asks for more. A pointer into a stack stays true, since a stack never moves.
  */
 #include <stdio.h>
 #include <string.h>

@@ -21,7 +21,7 @@ static void count(tuza_chan *done, int *turns)
 
 static int program(void *arg)
 {
-	FILE *process = popen("sleep 0.3; echo hello from a process", "r");
+	FILE *process = popen("sleep 1; echo hello from a process", "r");
 	tuza_chan *done = tuza_chan_new(0, 0);
 	char line[64];
 	int turns = 0;

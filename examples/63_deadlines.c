@@ -12,7 +12,7 @@ static void answer_slowly(void *arg)
 	char byte;
 
 	while (tuza_conn_read(conn, &byte, 1) == 1) {
-		tuza_sleep(200 * TUZA_MILLISECOND);
+		tuza_sleep(TUZA_SECOND);
 		if (tuza_conn_write(conn, &byte, 1) != 1)
 			break;
 	}

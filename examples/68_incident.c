@@ -18,7 +18,7 @@ static void look_up(tuza_chan *answer)
 {
 	TUZA_DEFER(tuza_chan_release, answer);
 	int price = 42;
-	tuza_sleep(200 * TUZA_MILLISECOND); // the backend is slow today
+	tuza_sleep(500 * TUZA_MILLISECOND); // the backend is slow today
 	tuza_send(answer, price);           // who asked has gone: without room it stays here
 }
 

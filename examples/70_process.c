@@ -14,7 +14,9 @@ static void ask_what_it_says(tuza_context *ctx)
 	char *said;
 	int code = tuza_process_output(ctx,
 		TUZA_ARGV("sh", "-c", "echo $0 $1; exit 3", "two", "words"), NULL, &said, NULL);
-	printf("said %.*s, %s\n", (int)strcspn(said, "\n"), said, tuza_strerror(code));
+	if (said) // else there was no process
+		printf("said %.*s, ", (int)strcspn(said, "\n"), said);
+	puts(tuza_strerror(code));
 	free(said);
 }
 

@@ -9,8 +9,8 @@
  *	                | value, room …  v a descriptor, the time
  *	                +------------ waiting
  *
- * Who waits has no thread, so a profile shows the few that run. A dump has each one's state, and
- * for those that wait the reason: [runnable], [chan receive], [sleep].
+ * Whoever waits has no thread, so a profile shows the few that run. A dump has each one's state,
+ * and for those that wait the reason: [runnable], [chan receive], [sleep].
  */
 #include <stdio.h>
 #include <tuza/go.h>

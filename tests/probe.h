@@ -37,4 +37,7 @@ bool test_is_on_valgrind(void);
 // runtime's).
 int test_count_fds(void);
 
+// Threads of the process, as the kernel counts them.
+int test_count_threads(void);
+
 #endif

@@ -56,11 +56,11 @@ xargs grep -nE '[ 	]+$' <"$dir/all" | cut -d: -f1,2 >"$dir/found"
 fail_if_any "trailing space"
 
 # Comments are where long lines hide; strings and tables that must be long are not C sources' business.
-xargs awk '
+LC_ALL=C xargs awk '
 	{
 		column = 0
 		text = $0
-		gsub(/[\200-\277]/, "", text) # UTF-8: only first bytes count
+		gsub(/[\200-\277]/, "", text) # bytes of UTF-8: only first ones count
 		for (i = 1; i <= length(text); i++)
 			column = substr(text, i, 1) == "\t" ? column + 8 - column % 8 : column + 1
 		if (column > 100)

@@ -6,8 +6,8 @@
 #   - libtuza.so exports tuza_* alone, libtuza.a defines tuza_* alone and is one object; so are
 #     libtuza-http.* with tuza_http_*, libtuza-tls.* with tuza_tls_*
 #   - what is exported is declared in a public header, and what is declared is exported
-#   - no executable stack, no text relocations; full RELRO, nodelete; libc and gcc's unwinder (and
-#     libtuza, libcurl, OpenSSL) are all they need
+#   - no executable stack, no text relocations; full RELRO, nodelete; libc (and libtuza, libcurl,
+#     OpenSSL) is all they need
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${1:-build/release}
@@ -86,7 +86,7 @@ library() {
 	grep -q 'FLAGS_1.*NODELETE' "$dir/dynamic" || fail "$shared: dlclose may unload it"
 	grep -q 'SONAME.*'"$name"'\.so\.[0-9]' "$dir/dynamic" || fail "$shared: no soname"
 	sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' "$dir/dynamic" |
-		grep -Ev "^(libc\.so\.6|libgcc_s\.so\.1|ld-linux-.*)\$|$3" >"$dir/needed"
+		grep -Ev "^(libc\.so\.6|ld-linux-.*)\$|$3" >"$dir/needed"
 	fail_each "$shared needs this library" "$dir/needed"
 }
 

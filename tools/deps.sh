@@ -55,6 +55,7 @@ need_for_test() {
 	need g++ has g++
 	need clang has clang
 	need libclang-rt-dev file_of clang "libclang_rt.asan-$(uname -m).a"
+	need lld has ld.lld
 	need llvm has llvm-symbolizer
 	need valgrind has valgrind
 	need libc6-dbg test -d /usr/lib/debug/.build-id

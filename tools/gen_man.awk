@@ -5,7 +5,7 @@
 # sections that say so, and what is for C++ or for tools. See gen_man.sh.
 #
 #   page     its name, "tuza-chan"
-#   include  "tuza/chan.h"
+#   header   "tuza/chan.h"
 #   version  of the library
 #   names    a file that gets the names which the page describes, one a line
 
@@ -167,7 +167,7 @@ function flush(    i, text) {
 
 BEGIN {
 	labels = "Returns|Errors|Panics|Blocks|Cancel|Callable from|Orders|Owns|Owns/frees|Otherwise|Go"
-	printf ".\\\" Made of %s by tools/gen_man.sh.\n", include
+	printf ".\\\" Made of %s by tools/gen_man.sh.\n", header
 	printf ".TH %s 3 \"\" \"tuza %s\" \"C library\"\n", toupper(page), version
 }
 
@@ -214,7 +214,7 @@ inside && !described {
 		if (title ~ /^[A-Z][a-z]/)
 			title = tolower(substr(title, 1, 1)) substr(title, 2)
 		print ".SH NAME\n" page " \\- " prose(title)
-		print ".SH SYNOPSIS\n.B #include <" include ">\n.SH DESCRIPTION"
+		print ".SH SYNOPSIS\n.B #include <" header ">\n.SH DESCRIPTION"
 		print_comment(comment, comment_count)
 		comment_count = 0
 	} else {

@@ -20,7 +20,7 @@ for header in include/tuza/*.h; do
 	macros | sync_inline | tuza) continue ;; # nothing in them is for programs to name
 	esac
 	: >"$dir/names"
-	awk -v page="tuza-$name" -v include="tuza/$name.h" -v version="$version" -v names="$dir/names" \
+	awk -v page="tuza-$name" -v header="tuza/$name.h" -v version="$version" -v names="$dir/names" \
 		-f tools/gen_man.awk "$header" >"$out/tuza-$name.3"
 	sort -u "$dir/names" | while read -r alias; do
 		echo ".so man3/tuza-$name.3" >"$out/$alias.3"
@@ -38,7 +38,9 @@ done
 	echo '.B #include <tuza/tuza.h>'
 	echo '.PP'
 	echo '.BI cc\  prog.c\  "$(pkg\-config \-\-cflags \-\-libs tuza)"'
-	echo '.SH DESCRIPTION'
-	echo 'One page for each header; each function, type and macro has a page that leads there.'
+	awk -v page=tuza -v header=tuza/tuza.h -v names=/dev/null -f tools/gen_man.awk \
+		include/tuza/tuza.h | sed -n '/^\.SH DESCRIPTION$/,/^\.SH DECLARATIONS$/p' | sed '$d'
+	echo '.SH PAGES'
+	echo 'One for each header; each function, type and macro has a page that leads there.'
 	cat "$dir/list"
 } >"$out/tuza.3"

@@ -17,6 +17,7 @@ shift
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
+export no_proxy='*' # one that asks its own server asks nobody else
 "$@" >"$dir/got" 2>"$dir/stderr" </dev/null
 status=$?
 [ $status = 77 ] && exit 77

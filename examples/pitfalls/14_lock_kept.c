@@ -33,10 +33,9 @@ static int withdraw_right(int amount)
 
 static void withdraw(const char *which, int (*by)(int amount))
 {
-	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), TUZA_SECOND / 5);
-
-	TUZA_DEFER(tuza_context_free, ctx);
 	printf("%s: %s, ", which, tuza_strerror(by(100)));
+	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), TUZA_SECOND);
+	TUZA_DEFER(tuza_context_free, ctx);
 	printf("and the next one: %s\n", tuza_strerror(tuza_mutex_lock_ctx(&lock, ctx)));
 	tuza_mutex_unlock(&lock); // for the sake of what follows
 }

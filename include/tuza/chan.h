@@ -49,18 +49,21 @@ tuza_chan *tuza_chan_new(size_t elem_bytes, size_t capacity);
  *
  * Returns  0 with the channel in *out; -ENOMEM with NULL in it.
  * Panics   "makechan: size out of range".
+ * Owns/frees  tuza_chan_release.
  */
 TUZA_MUST_USE int tuza_chan_try_new(size_t elem_bytes, size_t capacity, tuza_chan **out);
 
 /*
  * A channel whose buffer grows: a send never blocks. Out of memory in a send panics "tuza: out of
- * memory", the value not sent. Else as tuza_chan_new. Go has no such thing.
+ * memory", the value not sent.
+ *
+ * Returns, Panics, Owns/frees  as tuza_chan_new.
  */
 tuza_chan *tuza_chan_new_unbounded(size_t elem_bytes);
 
 /*
  * Has `drop` called on each element that is never received: those in the buffer when the last
- * reference goes.
+ * reference goes. One that was received into NULL was received.
  *
  *   drop  gets a pointer to the element, valid during the call, in the last tuza_chan_release.
  *
@@ -139,7 +142,7 @@ int tuza_chan_try_recv(tuza_chan *c, void *v);
  * Closes the channel: no more values will be sent. Waiting receivers return false, waiting senders
  * panic.
  *
- * Panics   "close of nil channel", "close of closed channel".
+ * Panics   "close of nil channel", "close of closed channel"; "tuza: close of a context's channel".
  * Blocks   never.
  * Orders   everything before the close is visible after a receive that returned because of it.
  * Go       close(c)   (src/runtime/chan.go, closechan)
@@ -183,7 +186,7 @@ extern "C" {
 #endif
 
 /*
- * TUZA_CHAN_TYPE(name, T), at file scope: a channel of T that the compiler checks. Defines the
+ * TUZA_CHAN_TYPE(name, T); at file scope: a channel of T that the compiler checks. Defines the
  * one-pointer struct `name` and
  *
  *	name name_new(size_t capacity);          name_chan(c): the tuza_chan * inside

@@ -159,7 +159,8 @@ void tuza_context_cancel_cause(tuza_context *ctx, int code);
 // Takes one more reference; returns ctx.
 tuza_context *tuza_context_retain(tuza_context *ctx);
 
-// Gives up a reference of tuza_context_retain. Ends nothing.
+// Gives up a reference of tuza_context_retain. Ends nothing. Panics "tuza: context released more
+// often than retained".
 void tuza_context_release(tuza_context *ctx);
 
 // ---- looking at it -----------------------------------------------------------------------------
@@ -240,6 +241,7 @@ TUZA_MUST_USE tuza_context_after *tuza_context_after_func(
  * tuza_context_after_stop, above: prevents the call, if it has not begun, and frees `after`.
  *
  * Returns  true when fn will not run; false when it was started. (Its end is not awaited.)
+ * Panics   "tuza: stop of a NULL tuza_context_after".
  * Go       the stop function of context.AfterFunc
  */
 
@@ -268,7 +270,7 @@ TUZA_MUST_USE int tuza_cond_wait_ctx(tuza_cond *cond, tuza_mutex *m, tuza_contex
 TUZA_MUST_USE int tuza_semaphore_acquire(tuza_semaphore *s, tuza_context *ctx, int64_t n);
 
 // Returns 0 or TUZA_EPANIC and frees the handle, as tuza_join; or the context's code, and the
-// handle stays.
+// handle stays. Panics as tuza_join.
 TUZA_MUST_USE int tuza_join_ctx(tuza_context *ctx, tuza_goroutine *h);
 
 // 0 when all of d has passed. d <= 0: the context's code, at once.
@@ -280,6 +282,8 @@ int tuza_sleep_ctx(tuza_context *ctx, tuza_duration d);
  * Returns  besides: tuza_chan_recv_ctx TUZA_ECLOSED, *v zeroed, when the channel is closed and
  *          drained. Of a ready channel and an ended context the context is reported.
  * Panics   as tuza_chan_send and tuza_chan_recv.
+ * Blocks   until it was done or the context ends.
+ * Go       select { case c <- v: case <-ctx.Done(): }
  */
 TUZA_MUST_USE int tuza_chan_send_ctx(tuza_chan *c, tuza_context *ctx, const void *v);
 TUZA_MUST_USE int tuza_chan_recv_ctx(tuza_chan *c, tuza_context *ctx, void *v);

@@ -70,6 +70,7 @@ TUZA_MUST_USE tuza_errgroup *tuza_errgroup_new(tuza_context *parent)
  * code, if that was what ended it, else -ECANCELED or the parent's.
  *
  * Returns  a borrowed context, the same each time, valid as long as the group.
+ * Go       errgroup.WithContext's
  */
 tuza_context *tuza_errgroup_context(tuza_errgroup *group);
 
@@ -94,6 +95,7 @@ void tuza_errgroup_go(tuza_errgroup *group, int (*fn)(void *arg), void *arg);
  *
  *   args   `bytes` bytes, copied now. May be NULL when bytes is 0.
  *
+ * Errors, Blocks, Orders   as tuza_errgroup_go.
  * Owns     the copy is the task's, aligned as malloc aligns, and freed when it has ended.
  */
 void tuza_errgroup_go_copy(
@@ -155,6 +157,7 @@ int tuza_errgroup_fail(tuza_errgroup *group, int code, const char *format, ...) 
  *
  * Returns  those of tuza_errgroup_fail; a panic's text; tuza_strerror of the code when nobody left
  *          any, so "success" when nothing failed. Valid until tuza_errgroup_free.
+ * Go       err.Error()
  */
 const char *tuza_errgroup_message(tuza_errgroup *group);
 

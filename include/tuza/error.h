@@ -60,6 +60,7 @@ enum tuza_error {
  *   code  any int; a positive one is read as its negative.
  *
  * Returns  a string that is never freed nor changed; "unknown error" for an unknown code.
+ * Go       Error()
  */
 const char *tuza_strerror(int code);
 

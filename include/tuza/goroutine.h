@@ -101,8 +101,8 @@ void tuza_vet_go_(void);
 			TUZA_GO_TOO_LARGE_);                                                       \
 		struct tuza_go_site tuza_go_site_ = {                                              \
 			(void (*)(void))(TUZA_FIRST_(__VA_ARGS__)), tuza_go_bytes_};               \
-		(void)__builtin_call_with_static_chain(                                            \
-			TUZA_GO_CALL_(TUZA_GO_CAPTURE_, __VA_ARGS__), (void *)&tuza_go_site_);     \
+		TUZA_DROP_RESULT_(__builtin_call_with_static_chain(                                \
+			TUZA_GO_CALL_(TUZA_GO_CAPTURE_, __VA_ARGS__), (void *)&tuza_go_site_));    \
 	} while (0)
 #endif
 
@@ -168,7 +168,8 @@ TUZA_MUST_USE tuza_goroutine *tuza_spawn(void (*fn)(void *), void *arg);
 /*
  * Waits until the goroutine has ended and frees the handle.
  *
- * Returns  0 when its function returned or it called tuza_goexit; TUZA_EPANIC when it panicked.
+ * Returns  0 when its function returned, it called tuza_goexit, or was dropped with its tuza_run;
+ *          TUZA_EPANIC when it panicked.
  * Panics   "tuza_join of a NULL handle", "tuza_join of the calling goroutine".
  * Blocks   parks the goroutine (blocks the thread, on a plain thread) until then.
  * Callable from  any goroutine or thread.
@@ -246,7 +247,7 @@ void tuza_unlock_os_thread(void);
 void tuza_blocking_begin(void);
 void tuza_blocking_end(void);
 
-// Runs fn(arg) between tuza_blocking_begin and tuza_blocking_end.
+// Runs fn(arg) between tuza_blocking_begin and tuza_blocking_end, and blocks as these and fn do.
 void tuza_blocking(void (*fn)(void *), void *arg);
 
 // The goroutine's number: unique, never used again; the first is 1. A plain thread has one too.
@@ -277,7 +278,9 @@ typedef struct tuza_local tuza_local;
  * A new key.
  *
  *   destructor  called with each non-NULL value when its goroutine ends, on that goroutine; NULL:
- *               nothing is called. Not for goroutines that the end of tuza_run drops.
+ *               nothing is called. Not for goroutines that the end of tuza_run drops; those of the
+ *               main goroutine come before that end, and may wait. A panic that leaves it ends
+ *               the process, also where the goroutine has a handle.
  *
  * Returns  the key; NULL when out of memory.
  * Owns/frees  tuza_local_free, which leaves the values that are still set to the program.
@@ -315,6 +318,8 @@ extern const uintptr_t tuza_go_capture_;
 #define TUZA_GO_ARGS_6 TUZA_GO_ARGS_N_
 #define TUZA_GO_ARGS_7 TUZA_GO_ARGS_N_
 #define TUZA_GO_ARGS_8 TUZA_GO_ARGS_N_
+#define TUZA_GO_ARGS_9(...)                                                                        \
+	TUZA_GO_TAKES_8_ARGUMENTS_AT_MOST__SEE_tuza_go_copy // for compilers to say
 #define TUZA_GO_TYPED_(f) (f)
 #define TUZA_GO_CAPTURE_(f) ((__typeof__(&*(f)))tuza_go_capture_)
 
@@ -364,6 +369,7 @@ extern const uintptr_t tuza_go_capture_;
 #define TUZA_GO_SUM_6(f, a, ...) TUZA_GO_WEIGHT_(a) + TUZA_GO_SUM_5(f, __VA_ARGS__)
 #define TUZA_GO_SUM_7(f, a, ...) TUZA_GO_WEIGHT_(a) + TUZA_GO_SUM_6(f, __VA_ARGS__)
 #define TUZA_GO_SUM_8(f, a, ...) TUZA_GO_WEIGHT_(a) + TUZA_GO_SUM_7(f, __VA_ARGS__)
+#define TUZA_GO_SUM_9(...) 0
 #endif
 
 #ifdef __cplusplus

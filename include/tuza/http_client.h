@@ -162,7 +162,8 @@ typedef struct tuza_http_call {
 TUZA_MUST_USE int tuza_http_do(tuza_http_client *client, tuza_context *ctx,
 	const tuza_http_call *call, tuza_http_response **response);
 
-// A GET with the default client. Else as tuza_http_do. Go: http.NewRequestWithContext, http.Get
+// A GET with the default client. Blocks and everything else as tuza_http_do.
+// Go: http.NewRequestWithContext, http.Get
 TUZA_MUST_USE int tuza_http_get(tuza_context *ctx, const char *url, tuza_http_response **response);
 
 // ---- responses ---------------------------------------------------------------------------------
@@ -183,6 +184,7 @@ int tuza_http_response_status(const tuza_http_response *r);
 const char *tuza_http_response_protocol(const tuza_http_response *r);
 
 // The URL that answered: after redirects not the first one. Valid as long as the response.
+// Go: Response.Request.URL
 const char *tuza_http_response_url(const tuza_http_response *r);
 
 // The value of the first header of that name, in any case of letters; NULL: none. Valid as long as
@@ -224,6 +226,7 @@ TUZA_MUST_USE ssize_t tuza_http_response_read(tuza_http_response *r, void *bytes
  *
  * Returns  0 or a code, as tuza_http_response_read; -ENOMEM.
  * Panics   "nil HTTP response".
+ * Blocks   parks until the end has come.
  * Go       io.ReadAll(io.LimitReader(…))
  */
 TUZA_MUST_USE int tuza_http_response_read_all(

@@ -86,6 +86,7 @@ const char *tuza_http_header(const tuza_http_request *r, const char *name);
  *   value  set to its value; may be NULL.
  *
  * Returns  the name of header `i`; NULL from their number on.
+ * Go       range Request.Header
  */
 const char *tuza_http_header_at(const tuza_http_request *r, size_t i, const char **value);
 
@@ -202,11 +203,11 @@ int tuza_http_set_trailer(tuza_http_writer *w, const char *name, const char *val
  */
 ssize_t tuza_http_write(tuza_http_writer *w, const void *bytes, size_t count);
 
-// The same with text in printf's format. Returns its length or a code, -ENOMEM besides.
-// Go: fmt.Fprintf(w, …)
+// The same with text in printf's format. Returns its length or a code, -ENOMEM besides. Blocks as
+// tuza_http_write. Go: fmt.Fprintf(w, …)
 ssize_t tuza_http_printf(tuza_http_writer *w, const char *format, ...) TUZA_PRINTF_(2, 3);
 
-// Sends what was kept. 0 or a code of tuza_http_write. Go: Flusher.Flush
+// Sends what was kept. Returns 0 or a code of tuza_http_write. Blocks as that. Go: Flusher.Flush
 int tuza_http_flush(tuza_http_writer *w);
 
 /*
@@ -290,7 +291,7 @@ int tuza_http_serve_file(
 // Go: http.NewServeMux
 TUZA_MUST_USE tuza_http_mux *tuza_http_mux_new(void);
 
-// Nobody may be using it. NULL is ignored.
+// Frees a mux that nobody uses any more. NULL is ignored.
 void tuza_http_mux_free(tuza_http_mux *mux);
 
 /*
@@ -307,7 +308,7 @@ void tuza_http_handle_debug(tuza_http_mux *mux);
 /*
  * Registers a handler. Not while the mux serves.
  *
- * Panics   in Go's words for a pattern that is wrong or conflicts with another.
+ * Panics   for a pattern that is wrong, in Go's words, or conflicts with another, in like ones.
  * Go       ServeMux.HandleFunc
  */
 void tuza_http_handle(
@@ -352,7 +353,8 @@ typedef struct tuza_http_server_options {
 	// Called after each request, on its goroutine; NULL: no access log.
 	void (*access_log)(const tuza_http_access *access, void *arg);
 	void *access_arg;
-	// Called with each line about what went wrong, such as a panic; NULL: standard error.
+	// Called with each line about what went wrong, such as a panic, or, once a minute, that
+	// memory was too short to serve a connection; NULL: standard error.
 	void (*error_log)(const char *text, void *arg);
 	void *error_arg;
 
@@ -372,9 +374,13 @@ typedef struct tuza_http_server_options {
  */
 TUZA_MUST_USE tuza_http_server *tuza_http_server_new(const tuza_http_server_options *options);
 
-// Closes it, waits until its connections have ended, and frees it. NULL is ignored. Panics in a
-// handler of its own, for which it would wait: "http: tuza_http_server_free in a handler of the
-// server".
+/*
+ * Closes the server and frees it. NULL is ignored.
+ *
+ * Panics   in a handler of its own, for which it would wait: "http: tuza_http_server_free in a
+ *          handler of the server".
+ * Blocks   parks until its connections have ended.
+ */
 void tuza_http_server_free(tuza_http_server *server);
 
 /*
@@ -391,7 +397,8 @@ void tuza_http_server_free(tuza_http_server *server);
  */
 TUZA_MUST_USE int tuza_http_server_serve(tuza_http_server *server, tuza_listener *l);
 
-// Listens at a "tcp" address and serves. Besides codes of tuza_listen. Go: ListenAndServe
+// Listens at a "tcp" address and serves: blocks and returns as tuza_http_server_serve, or a code of
+// tuza_listen. Go: ListenAndServe
 TUZA_MUST_USE int tuza_http_server_listen(tuza_http_server *server, const char *address);
 
 /*
@@ -419,7 +426,7 @@ int tuza_http_server_shutdown(tuza_http_server *server, tuza_context *ctx);
 // waited for. Go: Server.Close
 void tuza_http_server_close(tuza_http_server *server);
 
-// How many connections are open, and how many requests were answered.
+// How many connections are open, and how many requests were answered so far. Go has ConnState.
 size_t tuza_http_server_connections(tuza_http_server *server);
 uint64_t tuza_http_server_requests(tuza_http_server *server);
 

@@ -53,6 +53,7 @@ int tuza_wait_fd(int fd, int events, int64_t deadline);
  * system calls under way are not awaited, as with close(2). A descriptor that has been waited for
  * must be closed by this function.
  *
+ * Returns  0 or a code.
  * Errors   -EBADF; -EIO and its like from files whose last write failed: it is closed all the same.
  * Blocks   parks for no event; the thread as long as the file system takes.
  * Orders   everything before this is visible to whoever gets TUZA_EFDCLOSED.
@@ -90,6 +91,7 @@ TUZA_MUST_USE ssize_t tuza_write(int fd, const void *bytes, size_t count);
  *
  * Returns  the descriptor, for tuza_close.
  * Errors   those of open(2), without EINTR.
+ * Blocks   the thread, in the section.
  * Go       os.OpenFile
  */
 TUZA_MUST_USE int tuza_open(const char *path, int flags, unsigned mode);
@@ -101,6 +103,7 @@ TUZA_MUST_USE int tuza_open(const char *path, int flags, unsigned mode);
  * Returns  how many bytes; less than `count` at the end, or if there was a failure after some: the
  *          next call tells which.
  * Errors   those of pread(2) and pwrite(2), without EINTR.
+ * Blocks   the thread, in the section.
  * Go       os.File.ReadAt, WriteAt
  */
 TUZA_MUST_USE ssize_t tuza_pread(int fd, void *bytes, size_t count, int64_t offset);
@@ -109,8 +112,10 @@ TUZA_MUST_USE ssize_t tuza_pwrite(int fd, const void *bytes, size_t count, int64
 /*
  * Waits, in a blocking section, until what was written is on the disk.
  *
+ * Returns  0 or a code.
  * Errors   those of fsync(2), without EINTR. After -EIO do not try again: what was to be written
  *          is lost.
+ * Blocks   the thread, in the section.
  * Go       os.File.Sync
  */
 int tuza_fsync(int fd);

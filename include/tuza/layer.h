@@ -13,7 +13,9 @@
  *	  waits there ends with TUZA_EIOTIMEOUT; one past its deadline is not begun
  *	- addresses, descriptor and options are those of the lowest connection
  *
- * Methods may wait, in the connection under them or elsewhere, if a close ends that.
+ * Methods may wait, in the connection under them or elsewhere, if a close ends that. When one
+ * panics the call that made it has ended, and the layer goes on; only a turn that it took by
+ * tuza_layer_take_turn is its own to pass on.
  */
 #ifndef TUZA_LAYER_H
 #define TUZA_LAYER_H
@@ -71,15 +73,15 @@ typedef struct tuza_layer_methods {
 TUZA_MUST_USE int tuza_layer_open(
 	tuza_conn *under, const tuza_layer_methods *methods, void *state, tuza_conn **conn);
 
-// What tuza_layer_open was given: its `state`, and `under`.
+// What tuza_layer_open was given: its `state`, and `under`. Borrowed, during a call or a method.
 void *tuza_layer_state(tuza_layer *l);
 tuza_conn *tuza_layer_under(tuza_layer *l);
 
 /*
  * Begins a call of the layer's own, besides its methods, in no turn: until tuza_layer_end, it is
- * not freed.
+ * not freed. The same goroutine or thread ends it.
  *
- *   methods  what the layer must have been made with.
+ *   methods  what the layer must have been made with; NULL: whatever it is.
  *   l        set to the layer.
  *
  * Returns  0; TUZA_ECONNCLOSED; -EINVAL: another connection.
@@ -95,6 +97,7 @@ void tuza_layer_end(tuza_layer *l);
  *   ctx  ends the wait; NULL: nothing does but the turn.
  *
  * Returns  0 or the context's code.
+ * Blocks   tuza_layer_take_turn parks until it is the caller's turn; tuza_layer_pass_turn never.
  */
 TUZA_MUST_USE int tuza_layer_take_turn(tuza_layer *l, tuza_context *ctx);
 void tuza_layer_pass_turn(tuza_layer *l);

@@ -110,6 +110,7 @@ typedef struct tuza_reservation {
 /*
  * Takes one token, which may come later.
  *
+ * Returns  the reservation, which has nothing to free.
  * Go       (*rate.Limiter).Reserve
  */
 TUZA_MUST_USE tuza_reservation tuza_limiter_reserve(tuza_limiter *l);

@@ -25,6 +25,11 @@
 		__typeof__(result) tuza_ignored_ = (result);                                       \
 		(void)tuza_ignored_;                                                               \
 	} while (0)
+// A call of the program's function whose result nobody could use: a go statement, a defer.
+#define TUZA_DROP_RESULT_(...)                                                                     \
+	_Pragma("GCC diagnostic push")                                                             \
+		_Pragma("GCC diagnostic ignored \"-Wunused-result\"")(void)(__VA_ARGS__);          \
+	_Pragma("GCC diagnostic pop")
 #define TUZA_NORETURN_ __attribute__((noreturn))
 #define TUZA_PRINTF_(at, first) __attribute__((format(printf, at, first)))
 
@@ -54,8 +59,9 @@
 #else
 #define TUZA_INLINE_ __attribute__((always_inline)) __inline__
 #endif
-// Part of such short ways, everywhere.
-#define TUZA_PART_INLINE_ __attribute__((always_inline)) __inline__
+// Part of such short ways, everywhere. They have no addresses, which clang's -finstrument-functions
+// would ask for.
+#define TUZA_PART_INLINE_ __attribute__((always_inline, no_instrument_function)) __inline__
 #define TUZA_LIKELY_(x) __builtin_expect(!!(x), 1)
 
 // Clang's thread-safety analysis (-Wthread-safety); nothing elsewhere.
@@ -68,9 +74,9 @@
 #define TUZA_CAT2_(a, b) a##b
 #define TUZA_CAT_(a, b) TUZA_CAT2_(a, b)
 
-// The number of arguments after the first, 0 to 8.
-#define TUZA_COUNT_(...) TUZA_COUNT2_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0, _)
-#define TUZA_COUNT2_(a0, a1, a2, a3, a4, a5, a6, a7, a8, n, ...) n
+// The number of arguments after the first, 0 to 8; 9: some more.
+#define TUZA_COUNT_(...) TUZA_COUNT2_(__VA_ARGS__, 9, 9, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, _)
+#define TUZA_COUNT2_(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, b0, b1, b2, n, ...) n
 #define TUZA_FIRST_(...) TUZA_FIRST2_(__VA_ARGS__, _)
 #define TUZA_FIRST2_(first, ...) first
 

@@ -96,6 +96,7 @@ TUZA_MUST_USE int tuza_dial(
  *            interface, IPv6 and IPv4 alike for "tcp". A path is made, and removed by the close.
  *   l        set to the listener, for tuza_listener_close; else to NULL.
  *
+ * Returns  0 or a code.
  * Errors   -EADDRINUSE, -EACCES …; those of an address, as tuza_dial's.
  * Blocks   only to resolve a name.
  * Go       net.Listen
@@ -109,6 +110,7 @@ TUZA_MUST_USE int tuza_listen(const char *network, const char *address, tuza_lis
  *
  *   conn  set to the connection, for tuza_conn_close; else to NULL.
  *
+ * Returns  0 or a code.
  * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED. A client that has gone away is skipped.
  * Blocks   parks until there is one. Where many come at once others go first after every few.
  * Go       Listener.Accept   (N6)
@@ -116,16 +118,18 @@ TUZA_MUST_USE int tuza_listen(const char *network, const char *address, tuza_lis
 TUZA_MUST_USE int tuza_accept(tuza_listener *l, tuza_conn **conn);
 
 // Closes it: callers in tuza_accept get TUZA_ECONNCLOSED, the address is free. Connections that
-// were accepted stay open. Returns 0 or TUZA_ECONNCLOSED. Go: Listener.Close
+// were accepted stay open. Returns 0 or TUZA_ECONNCLOSED. Blocks as tuza_conn_close.
+// Go: Listener.Close
 int tuza_listener_close(tuza_listener *l);
 
-// When tuza_accept times out; absolute, 0: never. Go: TCPListener.SetDeadline
+// When tuza_accept times out; absolute, 0: never. Returns 0 or TUZA_ECONNCLOSED.
+// Go: TCPListener.SetDeadline
 int tuza_listener_set_deadline(tuza_listener *l, int64_t deadline);
 
 // The address it listens at, "127.0.0.1:40123", as tuza_conn_local_address. Go: Listener.Addr
 int tuza_listener_address(tuza_listener *l, char *text, size_t bytes);
 
-// Its descriptor, as tuza_conn_fd.
+// Its descriptor, as tuza_conn_fd. Go: SyscallConn
 int tuza_listener_fd(tuza_listener *l);
 
 /*
@@ -143,6 +147,7 @@ TUZA_MUST_USE ssize_t tuza_conn_read(tuza_conn *conn, void *bytes, size_t count)
 /*
  * The same, but what was read is left for the next read.
  *
+ * Returns, Errors, Blocks   as tuza_conn_read.
  * Go       bufio.Reader.Peek, MSG_PEEK
  */
 TUZA_MUST_USE ssize_t tuza_conn_peek(tuza_conn *conn, void *bytes, size_t count);
@@ -169,7 +174,7 @@ TUZA_MUST_USE int tuza_conn_wait_readable(tuza_conn *conn);
 TUZA_MUST_USE ssize_t tuza_conn_write(tuza_conn *conn, const void *bytes, size_t count);
 
 // The same for `count` pieces, in one system call if the system takes them: nothing else is written
-// in between. Go: net.Buffers (N7)
+// in between. Returns and blocks as tuza_conn_write. Go: net.Buffers (N7)
 TUZA_MUST_USE ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *pieces, int count);
 
 /*
@@ -184,8 +189,8 @@ TUZA_MUST_USE ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *piec
  */
 int tuza_conn_close(tuza_conn *conn);
 
-// Ends one direction: the other side reads an end; what arrives is dropped. Go: CloseWrite,
-// CloseRead
+// Ends one direction: the other side reads an end; what arrives is dropped. Returns 0 or a code. Of
+// a layer, such as TLS, close_write blocks as tuza_conn_write. Go: CloseWrite, CloseRead
 int tuza_conn_close_write(tuza_conn *conn);
 int tuza_conn_close_read(tuza_conn *conn);
 
@@ -266,31 +271,35 @@ typedef struct tuza_address {
  *
  *   conn  set to the socket, for tuza_conn_close; else to NULL.
  *
- * Errors, Blocks  as tuza_listen.
+ * Returns, Errors, Blocks  as tuza_listen.
  * Go       net.ListenPacket
  */
 TUZA_MUST_USE int tuza_listen_packet(const char *network, const char *address, tuza_conn **conn);
 
 // Receives one datagram, cut to `count` bytes, which may be 0 of them; *from (may be NULL) is its
-// sender. Else as tuza_conn_read. Go: ReadFrom
+// sender. Returns and blocks as tuza_conn_read. Go: ReadFrom
 TUZA_MUST_USE ssize_t tuza_conn_read_from(
 	tuza_conn *conn, void *bytes, size_t count, tuza_address *from);
 
-// Sends one datagram to an address. Returns `count` or a code, -EMSGSIZE if it is too long.
-// Go: WriteTo
+// Sends one datagram to an address. Returns `count` or a code, -EMSGSIZE if it is too long. Blocks
+// as tuza_conn_write. Go: WriteTo
 TUZA_MUST_USE ssize_t tuza_conn_write_to(
 	tuza_conn *conn, const void *bytes, size_t count, const tuza_address *to);
 
 /*
  * The first address that the text stands for in a network.
  *
- * Errors, Blocks, Panics  as tuza_dial.
+ *   address  set to it.
+ *
+ * Returns  0 or a code.
+ * Errors, Panics  as tuza_dial.
+ * Blocks   parks while a name is looked up.
  * Go       net.ResolveUDPAddr
  */
 TUZA_MUST_USE int tuza_address_resolve(
 	tuza_context *ctx, const char *network, const char *text, tuza_address *address);
 
-// Its text, as tuza_conn_local_address: 0 or -ENOSPC.
+// Its text, as tuza_conn_local_address: returns 0 or -ENOSPC. Go: Addr.String
 int tuza_address_text(const tuza_address *address, char *text, size_t bytes);
 
 #ifdef __cplusplus

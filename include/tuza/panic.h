@@ -68,7 +68,7 @@ enum {
 	TUZA_RECOVER_FAULTS = 1,
 };
 
-// tuza_try with flags.
+// tuza_try with flags: 0 or TUZA_RECOVER_FAULTS. All else as tuza_try.
 TUZA_MUST_USE int tuza_try_with(
 	void (*fn)(void *), void *arg, unsigned flags, tuza_panic_info *info);
 
@@ -115,8 +115,8 @@ extern const uintptr_t tuza_defer_capture_;
 #define TUZA_DEFER2_(name, f, x)                                                                   \
 	tuza_defer_record name                                                                     \
 		__attribute__((cleanup(tuza_defer_run_))) = {NULL, (void (*)(void))(f), 0, NULL};  \
-	(void)__builtin_call_with_static_chain(                                                    \
-		((__typeof__(&*(f)))tuza_defer_capture_)(x), (void *)&name);                       \
+	TUZA_DROP_RESULT_(__builtin_call_with_static_chain(                                        \
+		((__typeof__(&*(f)))tuza_defer_capture_)(x), (void *)&name));                      \
 	tuza_defer_push_(&name)
 #else
 }

@@ -142,6 +142,7 @@ TUZA_MUST_USE tuza_chan *tuza_pipeline_stage(
  *
  * Returns  0; -ENOMEM, and then `outs` are NULL and `in` is still the caller's.
  * Panics   "tuza_fan_out: no outputs"; "makechan: size out of range".
+ * Blocks   never.
  * Otherwise as tuza_pipeline_stage.
  */
 TUZA_MUST_USE int tuza_fan_out(tuza_context *ctx, tuza_chan *in, size_t n, size_t out_bytes,
@@ -152,8 +153,9 @@ TUZA_MUST_USE int tuza_fan_out(tuza_context *ctx, tuza_chan *in, size_t n, size_
  *
  *   in  channels of the same element size; the references are taken over, the array is not kept.
  *
- * Returns  the output, closed when all inputs are closed and drained or when ctx has ended. Its
- *          capacity and its drop function are those of in[0], the capacity at most 256.
+ * Returns  the output, closed when all inputs are closed and drained or when ctx has ended, and
+ *          then perhaps before those who feed the inputs have. Its capacity and its drop function
+ *          are those of in[0], the capacity at most 256.
  * Panics   "tuza_fan_in: no channels", "tuza_fan_in: channels of 4 and 8 bytes"; "tuza: out of
  *          memory". The inputs are the caller's then.
  * Blocks   never.
@@ -168,7 +170,9 @@ TUZA_MUST_USE tuza_chan *tuza_fan_in(tuza_context *ctx, size_t n, tuza_chan *con
  *	tuza_chan *c = tuza_or_done(ctx, tuza_chan_retain(events));
  *	while (tuza_recv(c, &event)) …
  *
- * What is left in `in` stays there if somebody else holds it. Otherwise as tuza_fan_in.
+ * What is left in `in` stays there if somebody else holds it.
+ *
+ * Returns, Panics, Blocks, Owns/frees   as tuza_fan_in.
  */
 TUZA_MUST_USE tuza_chan *tuza_or_done(tuza_context *ctx, tuza_chan *in);
 
@@ -183,7 +187,7 @@ TUZA_MUST_USE tuza_chan *tuza_or_done(tuza_context *ctx, tuza_chan *in);
  *           function (unless n is 1). Must not panic.
  *
  * Returns  0; -ENOMEM, and then `outs` are NULL and `in` is still the caller's.
- * Panics   "tuza_tee: no outputs".
+ * Panics   "tuza_tee: no outputs", "tuza_tee: too many outputs (max 65535)".
  * Blocks   never.
  */
 TUZA_MUST_USE int tuza_tee(
@@ -214,6 +218,8 @@ typedef enum tuza_slow_policy {
 } tuza_slow_policy;
 
 /*
+ * Makes a broadcast.
+ *
  * Returns  a broadcast without subscribers; never NULL.
  * Panics   "makechan: size out of range" for elem_bytes above 65535; "tuza: out of memory".
  * Owns/frees  tuza_broadcast_free.
@@ -254,6 +260,8 @@ void tuza_broadcast_close(tuza_broadcast *b);
 /*
  * tuza_broadcast_free, above: closes it and gives it up. Subscriptions live on until they are
  * unsubscribed, and may still be drained.
+ *
+ * Blocks   as tuza_broadcast_close.
  */
 
 /*
@@ -263,7 +271,7 @@ void tuza_broadcast_close(tuza_broadcast *b);
  *   policy    for when it is full.
  *
  * Returns  never NULL; its channel is closed if the broadcast is.
- * Panics   "tuza: out of memory"; "makechan: size out of range".
+ * Panics   "tuza: out of memory"; "makechan: size out of range"; "tuza_subscribe: no such policy".
  * Owns/frees  tuza_unsubscribe.
  */
 void tuza_unsubscribe(tuza_subscription *s);
@@ -272,8 +280,8 @@ TUZA_MUST_USE tuza_subscription *tuza_subscribe(tuza_broadcast *b, size_t capaci
 
 /*
  * tuza_unsubscribe, above: ends the subscription and frees it. A sender that waits for it goes on;
- * values that were not received are dropped. Who still holds the channel finds it closed, as soon
- * as that sender has left it.
+ * values that were not received are dropped. Whoever still holds the channel finds it closed, as
+ * soon as that sender has left it.
  *
  * Blocks   never for long: not for senders that wait.
  */
@@ -309,6 +317,10 @@ typedef struct tuza_scope tuza_scope;
 int tuza_scope_close(tuza_scope *s);
 
 /*
+ * Opens a scope.
+ *
+ *   ctx  what the scope's context is derived from.
+ *
  * Returns  a scope without goroutines; never NULL.
  * Panics   "tuza: out of memory".
  * Owns/frees  tuza_scope_close.
@@ -329,7 +341,8 @@ tuza_context *tuza_scope_context(tuza_scope *s);
  */
 int tuza_scope_go(tuza_scope *s, int (*fn)(tuza_context *ctx, void *arg), void *arg);
 
-// The same with a pointer to a copy of `args`, valid until fn returns: see tuza_go_copy.
+// The same with a pointer to a copy of `args`, valid until fn returns: see tuza_go_copy. Returns as
+// tuza_scope_go.
 int tuza_scope_go_copy(
 	tuza_scope *s, int (*fn)(tuza_context *ctx, void *args), const void *args, size_t bytes);
 

@@ -178,6 +178,9 @@ typedef struct tuza_debug_options {
  *   options   NULL: none.
  *   listener  set to the listener, NULL on failure; its close ends the server, but not answers
  *             under way. May be NULL: then it serves until the end of the run.
+ *
+ * Returns, Blocks, Callable from   as tuza_debug_serve.
+ * Owns/frees  tuza_listener_close.
  */
 TUZA_MUST_USE int tuza_debug_serve_with(
 	const char *address, const tuza_debug_options *options, tuza_listener **listener);

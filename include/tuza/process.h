@@ -212,6 +212,7 @@ typedef struct tuza_process_options {
  *   options  NULL: all zero. Of what it points to only the bytes and the buffer have to stay.
  *   p        set to the process, for tuza_process_free or _detach; else to NULL.
  *
+ * Returns  0 or a code.
  * Errors   -ENOENT, -EACCES, -ENOEXEC, -ENOTDIR, -E2BIG …: it could not be executed; -EAGAIN,
  *          -ENOMEM, -EMFILE: no room for another process, or its pipes; -EBADF: options.files;
  *          -EINVAL: options that make no sense; the context's code if it has ended.
@@ -247,6 +248,8 @@ int tuza_process_wait(tuza_process *p, tuza_process_state *state);
  * Kills the process (its group, if it has one) unless it was waited for, waits, and frees it: made
  * for TUZA_DEFER. Closes the ends of pipes that are still open. Nobody else may use `p` any more.
  * NULL is ignored.
+ *
+ * Blocks   as tuza_process_wait.
  */
 void tuza_process_free(tuza_process *p);
 
@@ -254,7 +257,7 @@ void tuza_process_free(tuza_process *p);
  * Lets it run on its own: its context still ends it, and when it has ended a goroutine waits for it
  * and frees it. Nobody may use `p` any more; the ends of pipes are closed.
  *
- * Errors   -ENOMEM: nothing has happened.
+ * Returns  0; -ENOMEM: nothing has happened.
  * Go       Process.Release, which leaves a zombie
  */
 TUZA_MUST_USE int tuza_process_detach(tuza_process *p);
@@ -265,6 +268,7 @@ TUZA_MUST_USE int tuza_process_detach(tuza_process *p);
  *
  *   sig  0 sends none, and only checks whether it could be sent.
  *
+ * Returns  0 or a code.
  * Errors   -ESRCH: it was waited for ("os: process already finished"); -EPERM, -EINVAL.
  * Go       Process.Signal, Process.Kill
  */
@@ -278,7 +282,8 @@ int tuza_process_pid(const tuza_process *p);
  * tuza_process_in must be for the process to read an end; tuza_process_free closes what is open.
  * Deadlines work; there is nothing to peek at. Writing what nobody reads is -EPIPE, no signal.
  *
- * Returns  NULL if that stream is no pipe.
+ * Returns  a borrowed handle; NULL if that stream is no pipe.
+ * Go       Cmd.StdinPipe, StdoutPipe, StderrPipe
  */
 tuza_conn *tuza_process_in(const tuza_process *p);
 tuza_conn *tuza_process_out(const tuza_process *p);
@@ -286,7 +291,7 @@ tuza_conn *tuza_process_err(const tuza_process *p);
 
 // ---- in one call --------------------------------------------------------------------------------
 
-// Start, wait, free. Go: Cmd.Run
+// Start, wait, free: returns and blocks as tuza_process_start and tuza_process_wait. Go: Cmd.Run
 int tuza_process_run(tuza_context *ctx, const char *const *argv,
 	const tuza_process_options *options, tuza_process_state *state);
 
@@ -298,7 +303,7 @@ int tuza_process_run(tuza_context *ctx, const char *const *argv,
  *            NULL only without memory, or if it was not started.
  *   count    its length; may be NULL.
  *
- * Returns  as tuza_process_start and tuza_process_wait.
+ * Returns, Panics, Blocks   as tuza_process_start and tuza_process_wait.
  * Go       Cmd.Output, Cmd.CombinedOutput
  */
 TUZA_MUST_USE int tuza_process_output(tuza_context *ctx, const char *const *argv,
@@ -313,6 +318,7 @@ TUZA_MUST_USE int tuza_process_combined_output(tuza_context *ctx, const char *co
  *
  *   path  gets it; `bytes` of room.
  *
+ * Returns  0 or a code.
  * Errors   -ENOENT; -EACCES: there is one that may not be executed; -ENAMETOOLONG.
  * Blocks   the thread, in a blocking section, for the file system.
  * Go       exec.LookPath

@@ -75,6 +75,8 @@ static inline tuza_select_case tuza_select_time_(uint32_t kind, int64_t time)
  *   TUZA_AFTER(d)             ready d nanoseconds after the select began; at once if d <= 0.
  *   TUZA_UNTIL(t)             ready at tuza_now() >= t.
  *   TUZA_DEFAULT              taken when no other case is ready. At most one.
+ *
+ * Go       case v := <-c, case v, ok := <-c, case c <- v, case <-time.After(d), default
  */
 #define TUZA_RECV(c, v) tuza_select_recv_((c), (v), __extension__ sizeof(*(v)), NULL)
 #define TUZA_RECV_OK(c, v, ok) tuza_select_recv_((c), (v), __extension__ sizeof(*(v)), (ok))
@@ -98,7 +100,8 @@ static inline tuza_select_case tuza_select_time_(uint32_t kind, int64_t time)
  */
 int tuza_select(tuza_select_case *cases, size_t n);
 
-// The same, but of several ready cases the first is taken. Go has no counterpart.
+// The same, but of several ready cases the first is taken. Blocks and panics as tuza_select. Go has
+// no counterpart.
 int tuza_select_ordered(tuza_select_case *cases, size_t n);
 
 // tuza_select over the cases named, in order: the result is the index among them.

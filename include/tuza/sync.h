@@ -185,7 +185,7 @@ typedef struct tuza_waitgroup {
  */
 void tuza_waitgroup_add(tuza_waitgroup *wg, int delta);
 
-// tuza_waitgroup_add(wg, -1). Fits TUZA_DEFER. Go: Done
+// tuza_waitgroup_add(wg, -1), with its panic. Fits TUZA_DEFER. Go: Done
 void tuza_waitgroup_done(tuza_waitgroup *wg);
 
 /*
@@ -334,6 +334,7 @@ typedef struct tuza_semaphore {
  *   n  0 to 2^62 - 1.
  *
  * Panics   "tuza: semaphore size out of range".
+ * Go       semaphore.NewWeighted
  */
 void tuza_semaphore_init(tuza_semaphore *s, int64_t n);
 

@@ -23,6 +23,7 @@ enum {
 	TUZA_MUTEX_PARKED_ = 2,
 	TUZA_MUTEX_WOKEN_ = 4,
 	TUZA_MUTEX_CLOSED_ = 9, // to those who come: somebody has it, or has waited too long for it
+	TUZA_MUTEX_KEPT_ = 8,   // no word, but an answer of tuza_mutex_leave_
 	TUZA_MUTEX_WANTED_ = 7, // LOCKED alone: nobody waits for it, nor is on the way to it
 	TUZA_ONCE_DONE_ = 1,
 	TUZA_RWMUTEX_CLOSED_ = 3, // to readers: a writer has it, or somebody waits
@@ -62,9 +63,9 @@ void tuza_once_do_slow_(tuza_once *once, void (*fn)(void *), void *arg);
 	})
 
 /*
- * (mutex-quiet) (reader-slots) Between two steps of who takes or gives back a lock without locked
- * instructions: the compiler keeps them in order. The CPU does so where it matters, since the other
- * side, a waiter or a writer, makes every thread pass a barrier.
+ * (mutex-quiet) (reader-slots) Between two steps of whoever takes or gives back a lock without
+ * locked instructions: the compiler keeps them in order. The CPU does so where it matters, since
+ * the other side, a waiter or a writer, makes every thread pass a barrier.
  */
 #ifndef TUZA_STEP_
 #define TUZA_STEP_() __atomic_signal_fence(__ATOMIC_SEQ_CST)
@@ -88,8 +89,15 @@ TUZA_PART_INLINE_ bool tuza_mutex_take_(uint32_t *state)
 			       false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
 }
 
+// Gives it back, whoever waits: the last touch. Returns what the word was.
+TUZA_PART_INLINE_ uint32_t tuza_mutex_leave_parked_(uint32_t *state)
+{
+	// (mutex) pairs with tuza_mutex_take_
+	return __atomic_fetch_sub(state, (uint32_t)TUZA_MUTEX_LOCKED_, __ATOMIC_RELEASE);
+}
+
 // Gives it back: the last touch. Returns what the word was, with PARKED also where a waiter may
-// have come that was not seen in it.
+// have come that was not seen in it. KEPT: it is still the caller's, since somebody waits.
 TUZA_PART_INLINE_ uint32_t tuza_mutex_leave_(uint32_t *state)
 {
 	uint32_t seen = __atomic_load_n(state, __ATOMIC_RELAXED); // by whoever holds it
@@ -103,8 +111,9 @@ TUZA_PART_INLINE_ uint32_t tuza_mutex_leave_(uint32_t *state)
 			       ? TUZA_MUTEX_LOCKED_ | TUZA_MUTEX_PARKED_
 			       : TUZA_MUTEX_LOCKED_;
 	}
-	// (mutex) pairs with tuza_mutex_take_
-	return __atomic_fetch_sub(state, (uint32_t)TUZA_MUTEX_LOCKED_, __ATOMIC_RELEASE);
+	if (!TUZA_LIKELY_(!(seen & TUZA_MUTEX_PARKED_)))
+		return TUZA_MUTEX_KEPT_;
+	return tuza_mutex_leave_parked_(state);
 }
 
 /*

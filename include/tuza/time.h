@@ -69,7 +69,7 @@ typedef struct tuza_timer tuza_timer;
  * Panics   "tuza: out of memory".
  * Blocks   never.
  * Callable from  any goroutine or thread.
- * Orders   everything before this, or before the reset, is visible to who receives the value.
+ * Orders   everything before this, or before the reset, is visible to whoever receives the value.
  * Owns/frees  tuza_timer_free.
  * Go       time.NewTimer   (src/time/sleep.go)
  */

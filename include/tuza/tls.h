@@ -188,7 +188,10 @@ TUZA_MUST_USE int tuza_tls_server(tuza_conn *under, tuza_tls_config *config, tuz
  * first read or write, so that nobody keeps the others waiting. tuza_http_server_serve takes the
  * listener as any other.
  *
+ *   l  set to the listener, for tuza_listener_close; else to NULL.
+ *
  * Returns  0; codes of tuza_listen; -EINVAL: the configuration has no certificate; -ENOMEM.
+ * Blocks   only to resolve a name.
  * Go       tls.Listen
  */
 TUZA_MUST_USE int tuza_tls_listen(

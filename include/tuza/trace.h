@@ -57,7 +57,7 @@ typedef struct tuza_trace_options {
  */
 TUZA_MUST_USE int tuza_trace_start(int fd);
 
-// The same with options; NULL: none.
+// The same with options; NULL: none. Returns and blocks as tuza_trace_start.
 TUZA_MUST_USE int tuza_trace_start_with(int fd, const tuza_trace_options *options);
 
 /*
@@ -102,10 +102,11 @@ typedef struct tuza_flight_recorder_options {
  */
 TUZA_MUST_USE int tuza_flight_recorder_start(const tuza_flight_recorder_options *options);
 
-// Ends the recorder and drops its events. Does nothing when there is none.
+// Ends the recorder and drops its events. Does nothing when there is none. Blocks while something
+// is being written. Go: (*FlightRecorder).Stop
 void tuza_flight_recorder_stop(void);
 
-// Whether there is one. Callable from anywhere.
+// Whether there is one. Callable from anywhere. Go: (*FlightRecorder).Enabled
 bool tuza_flight_recorder_is_on(void);
 
 /*

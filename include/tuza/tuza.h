@@ -3,6 +3,21 @@
  * All of libtuza's headers, except go.h, which defines the bare word `go`, and errno.h, which
  * redefines `errno`: both are for those who ask for them. http.h and tls.h belong to libraries of
  * their own.
+ *
+ * The headers are the reference. What a comment leaves out is the same everywhere, unless it or the
+ * header's first comment says otherwise. A function without
+ *
+ *	Returns         returns nothing, or what its first sentence names
+ *	Errors          fails in no way
+ *	Panics          panics for nothing that the comment allows; what waits panics inside a
+ *	                blocking section, whatever it waits for
+ *	Blocks          does not wait
+ *	Callable from   may be called by any goroutine or thread, not by a signal handler
+ *	Owns            gives nothing to free; what it is given stays the caller's, and is not kept
+ *	Go              is not in Go
+ *
+ * Sizes and counts of memory are bytes. Durations are nanoseconds from the call, deadlines are
+ * times of tuza_now. Negative results are codes, see error.h. No function changes errno.
  */
 #ifndef TUZA_TUZA_H
 #define TUZA_TUZA_H

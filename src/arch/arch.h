@@ -82,8 +82,7 @@ NORETURN void arch_land(struct arch_landing *frame, int value);
 
 /*
  * Calls fn(arg) on the current stack in a frame whose caller, as the unwinder sees it, is the
- * context saved at `sp`: so _Unwind_Backtrace from fn walks the parked goroutine. (Only its CFI
- * lies.)
+ * context saved at `sp`: so an unwinder in fn walks the parked goroutine. (Only its CFI lies.)
  */
 void arch_call_as_if_from(const struct arch_saved *sp, void (*fn)(void *), void *arg);
 

@@ -30,6 +30,12 @@
 #define HIDDEN __attribute__((visibility("hidden")))
 // Resolved only where a sanitizer's runtime (or libstdc++) is in the program; NULL otherwise.
 #define WEAK __attribute__((weak))
+// A function that reads what sanitizers would not have it read.
+#define UNSANITIZED __attribute__((no_sanitize("address", "thread")))
+
+// For large zeroed tables of which most programs touch little: the small variables around them
+// share their pages, of which each costs the start of a program a fault.
+#define APART __attribute__((section(".bss.tuza_tables")))
 
 // 64 bytes on every supported CPU; two lines are kept apart where the neighbour prefetcher matters.
 #define CACHE_LINE 64

@@ -219,6 +219,8 @@ bool chan_unlink_waiter(void *waiting)
 	return waits;
 }
 
+void chan_withdraw(void *waiting) { list_remove(&((struct chan_waiter *)waiting)->link); }
+
 bool chan_each_awaited(const void *waiting, void (*fn)(const void *channel, void *arg), void *arg)
 {
 	const struct chan_waiter *w = waiting;

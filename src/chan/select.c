@@ -9,7 +9,6 @@
 #include "chan/select.h"
 
 #include "base/fatal.h"
-#include "base/random.h"
 #include "sched/chaos.h"
 #include "sched/timer.h"
 

@@ -19,7 +19,6 @@
 #include "chan/select.h"
 
 #include "base/fatal.h"
-#include "base/random.h"
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 
@@ -168,11 +167,9 @@ static void lock_all(const struct selection *s)
 		lock_acquire(&s->order[i]->lock);
 }
 
-static void unlock_all(const struct selection *s)
+static void unlock_in_order(tuza_chan **order, size_t n)
 {
 	// The order array may vanish with the last unlock: read ahead.
-	tuza_chan **order = s->order;
-	size_t n = s->order_count;
 	tuza_chan *c = n ? order[0] : NULL;
 	for (size_t i = 1; i < n; i++) {
 		tuza_chan *next = order[i];
@@ -182,6 +179,8 @@ static void unlock_all(const struct selection *s)
 	if (c)
 		lock_release(&c->lock);
 }
+
+static void unlock_all(const struct selection *s) { unlock_in_order(s->order, s->order_count); }
 
 // ---- doing a ready case -------------------------------------------------------------------
 
@@ -280,10 +279,13 @@ static bool commit(struct goroutine *g, void *selection)
 {
 	struct selection *s = selection;
 	(void)g;
+	// Without a channel whose lock it needs g may run, and *s be gone, once it can be woken.
+	tuza_chan **order = s->order;
+	size_t n = s->order_count;
 	uint32_t state = SELECTING;
 	// (select-won) pairs with time_is_up: from here on wakers may win
 	bool stays = cas_acq_rel(&s->state, &state, PARKED);
-	unlock_all(s);
+	unlock_in_order(order, n);
 	return stays;
 }
 
@@ -381,6 +383,14 @@ bool select_unlink_waiters(void *waiting)
 	a->selection.winner = TIMER_WON;
 	select_unlink_losers(a);
 	return true;
+}
+
+void select_withdraw(void *waiting)
+{
+	struct attempt *a = waiting;
+	for (size_t i = 0; i < a->n; i++)
+		if (select_is_channel_case(&a->cases[i]) && a->cases[i].chan)
+			list_remove(&a->waiters[i].link);
 }
 
 bool select_each_awaited(const void *waiting, void (*fn)(const void *channel, void *arg), void *arg)

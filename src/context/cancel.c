@@ -5,8 +5,8 @@
  * A canceller ends under its lock: the error, the done channel, and each watcher taken out.
  * Children are collected, and ended one after the other when the lock has been dropped, so the
  * depth of the tree costs no stack. Goroutines to wake and calls to start are collected as well.
- * References are given up last: the last one runs the program's code, which may wait for who was
- * to be woken.
+ * References are given up last: the last one runs the program's code, which may wait for whoever
+ * was to be woken.
  *
  * Two may end parts of one tree at the same time. The one that comes to a canceller which the other
  * has ended waits until all below have ended, too (`ending`), so that the end is complete for
@@ -113,7 +113,7 @@ static void leave_parent(struct canceller *c)
 	lock_release(&parent->lock);
 }
 
-// Waits until all below one that has ended have ended. Who does that neither parks nor runs the
+// Waits until all below one that has ended have ended. Whoever does that neither parks nor runs the
 // program's code before.
 static void await_end(struct canceller *c)
 {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Stacks by libgcc's unwinder and the unwind tables: it needs no frame pointers (740-900 ns a
- * frame; frame pointers would give 2 ns, and nothing at all in code without them), no other
- * library, and with glibc 2.35 no lock.
+ * Stacks by the unwind tables, and what of a long one is kept.
  *
  * A walk begins in this file's own frames, so it is told where to begin to keep: at a known program
  * counter, or behind the signal trampoline. It ends at the assembler's root frames, which are
@@ -10,10 +8,12 @@
  *
  * Go: src/runtime/traceback.go
  */
+#define _GNU_SOURCE
 #include "debug/backtrace.h"
 
+#include "debug/unwind.h"
+
 #include <string.h>
-#include <unwind.h>
 
 // About a second's work: a recursion on a stack of 1 GiB would take 20.
 enum { FRAMES_WALKED_MAX = 1 << 20 };
@@ -27,38 +27,40 @@ struct walk {
 	uintptr_t bottom;  // what they count from
 };
 
-static bool is_root(struct _Unwind_Context *context)
+// False: the frame is the last one.
+static bool keep(struct walk *w, const struct unwinder *u)
 {
-	uintptr_t function = (uintptr_t)_Unwind_GetRegionStart(context);
+	uintptr_t pc = unwind_pc(u);
 
-	return function == (uintptr_t)arch_start || function == (uintptr_t)arch_park ||
-	       function == (uintptr_t)arch_jump;
-}
-
-static _Unwind_Reason_Code walk_frame(struct _Unwind_Context *context, void *arg)
-{
-	struct walk *w = arg;
-	int is_interrupted = 0;
-	uintptr_t pc = (uintptr_t)_Unwind_GetIPInfo(context, &is_interrupted);
-
-	if (!w->is_under_way && (w->begin ? pc != w->begin : !is_interrupted))
-		return _URC_NO_REASON;
+	if (!w->is_under_way && (w->begin ? pc != w->begin : u->is_return))
+		return true;
 	w->is_under_way = true;
-	// The C library's outermost function has no return address.
-	if (is_root(context) || (pc == 0 && !is_interrupted))
-		return _URC_END_OF_STACK;
+	// The scheduler's root is also where a goroutine parks: then it is the first frame.
+	if (w->frames > 0 && u->is_known && unwind_is_root(&u->row))
+		return false;
 	if (w->frames == FRAMES_WALKED_MAX) {
 		w->b->is_cut = true;
-		return _URC_END_OF_STACK;
+		return false;
 	}
 	// Beyond the room for all, a ring of the latest behind the innermost ones.
 	uint32_t at = w->frames < BACKTRACE_MAX ? w->frames
 						: BACKTRACE_INNER + w->frames % BACKTRACE_OUTER;
-	w->b->frames[at] = (struct backtrace_frame){pc, !is_interrupted};
+	w->b->frames[at] = (struct backtrace_frame){pc, u->is_return};
 	if (w->tops)
-		w->tops[at] = (uint32_t)((uintptr_t)_Unwind_GetCFA(context) - w->bottom);
+		w->tops[at] = (uint32_t)(unwind_sp(u) - w->bottom);
 	w->frames++;
-	return _URC_NO_REASON;
+	return true;
+}
+
+// A frame of its own: what it begins with.
+static NOINLINE void walk(void *arg)
+{
+	struct walk *w = arg;
+	struct unwinder u;
+
+	unwind_begin_here(&u, UNWIND_ALL);
+	while (keep(w, &u) && unwind_next(&u))
+		;
 }
 
 static void walk_start(struct walk *w, struct backtrace *b, uintptr_t begin)
@@ -91,11 +93,9 @@ NOINLINE void backtrace_here(struct backtrace *b)
 	struct walk w;
 
 	walk_start(&w, b, (uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0)));
-	_Unwind_Backtrace(walk_frame, &w);
+	walk(&w);
 	walk_end(&w);
 }
-
-static void walk_as_if_from(void *w) { _Unwind_Backtrace(walk_frame, w); }
 
 void backtrace_context(struct backtrace *b, const struct arch_saved *context)
 {
@@ -110,7 +110,7 @@ void backtrace_context_tops(
 	walk_start(&w, b, arch_saved_pc(context));
 	w.tops = tops;
 	w.bottom = (uintptr_t)context;
-	arch_call_as_if_from(context, walk_as_if_from, &w);
+	arch_call_as_if_from(context, walk, &w);
 	walk_end(&w);
 }
 
@@ -119,6 +119,6 @@ NOINLINE void backtrace_interrupted(struct backtrace *b)
 	struct walk w;
 
 	walk_start(&w, b, 0);
-	_Unwind_Backtrace(walk_frame, &w);
+	walk(&w);
 	walk_end(&w);
 }

@@ -28,8 +28,9 @@ struct backtrace {
 
 /*
  * All three end at the goroutine's root, whose own frame is left out, or where the unwinder has no
- * information. They need about 3 KiB of stack, take no lock and allocate nothing: callable in a
- * signal handler.
+ * information. They need about 4 KiB of stack, take no lock and allocate nothing: callable in a
+ * signal handler. (Static programs have no index of their tables. There libgcc is asked, which
+ * takes a lock, and sorts them at the first time.)
  */
 
 // The calling stack, from the caller of this function on.

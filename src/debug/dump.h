@@ -29,8 +29,8 @@ enum report_flags {
 
 /*
  * One report at a time. A thread that holds the lock may take it again (it crashed while it
- * reported). With REPORT_FATAL a report under way on another thread is waited for 2 s at most, then
- * written over.
+ * reported). With REPORT_FATAL a report under way on another thread is waited for as long as it
+ * goes on, up to 20 s; when nothing of it comes for 2 s it is written over. None begins meanwhile.
  */
 void report_lock(unsigned flags);
 void report_unlock(void);

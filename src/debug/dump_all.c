@@ -9,6 +9,7 @@
  *
  * Lock: report_word, taken after inspect_each's, never with a runtime lock held.
  */
+#define _GNU_SOURCE // gettid
 #include "debug/dump.h"
 
 #include "base/atomic.h"
@@ -22,18 +23,24 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <tuza/debug.h>
 #include <tuza/goroutine.h>
+#include <unistd.h>
 
 // ---- the lock --------------------------------------------------------------------------------
 
-// Two seconds: time for thousands of goroutines; longer means a reader that does not read. A guess.
+// In which a report goes on, or its thread runs; else its reader does not read. Guesses, both.
 static const int64_t FATAL_PATIENCE = 2 * TUZA_SECOND;
+static const int64_t FATAL_PATIENCE_MOST = 20 * TUZA_SECOND;
 
-static uint32_t report_word;     // 0 free, 1 held, 2 held and somebody may sleep
-static const void *report_owner; // the holder's mark; any thread may compare it with its own
-static unsigned report_depth;    // holder only
-static char report_buffer[4096]; // holder only
+static uint32_t report_word;           // 0 free, 1 held, 2 held and somebody may sleep
+static uint32_t report_closed;         // any thread, atomic: 1 while none but a fatal one begins
+static const void *report_owner;       // the holder's mark; any thread may compare it with its own
+static int report_thread;              // the holder's id, atomic; others look at it
+static unsigned report_depth;          // holder only
+static bool report_reopens;            // holder only: with its end others begin again
+static char report_buffer[4096] APART; // holder only
 
 // An address that only this thread has.
 static NOINLINE const void *thread_mark(void)
@@ -43,24 +50,73 @@ static NOINLINE const void *thread_mark(void)
 	return &mark;
 }
 
-void report_lock(unsigned flags)
+// False: it is too late.
+static bool lock_word(int64_t deadline)
 {
-	int64_t deadline = flags & REPORT_FATAL ? clock_now() + FATAL_PATIENCE : INT64_MAX;
 	uint32_t expected = 0;
 
+	// (report) pairs with unlock_word: the last holder is done with the buffer.
+	if (cas_acquire(&report_word, &expected, 1))
+		return true;
+	// (report) as above. 2, because somebody else may sleep as well.
+	while (exchange_acquire(&report_word, 2) != 0)
+		if (sys_futex_wait(&report_word, 2, deadline) == -ETIMEDOUT)
+			return false;
+	return true;
+}
+
+static void unlock_word(void)
+{
+	// (report) pairs with the acquires in lock_word.
+	if (exchange_release(&report_word, 0) == 2)
+		sys_futex_wake(&report_word, 1);
+}
+
+// Until it is its turn, or taken from a holder that will find another mark.
+static void lock_fatal(void)
+{
+	int64_t most = clock_now() + FATAL_PATIENCE_MOST;
+
+	// Who misses it is waited for.
+	store_relaxed(&report_closed, 1);
+	uint32_t seen, now = load_relaxed(&writer_flushes); // a hint, as the others here
+	do {
+		if (lock_word(clock_now() + FATAL_PATIENCE))
+			break;
+		seen = now;
+		now = load_relaxed(&writer_flushes);
+	} while (clock_now() < most &&
+		 (now != seen || !sys_thread_sleeps(load_relaxed(&report_thread))));
+	report_reopens = true;
+}
+
+// Those who write report after report would not let a fatal one have its turn.
+static void lock_ordinary(void)
+{
+	for (;;) {
+		while (load_relaxed(&report_closed)) // a hint
+			(void)sys_futex_wait(&report_closed, 1, INT64_MAX);
+		(void)lock_word(INT64_MAX);
+		if (!load_relaxed(&report_closed)) // the same
+			break;
+		unlock_word();
+	}
+	report_reopens = false;
+}
+
+void report_lock(unsigned flags)
+{
 	// Relaxed: only this thread ever stores its own mark.
 	if (load_relaxed(&report_owner) == thread_mark()) {
 		report_depth++;
 		return;
 	}
-	// (report) pairs with report_unlock: the last holder is done with the buffer.
-	if (!cas_acquire(&report_word, &expected, 1)) {
-		// (report) as above. 2, because somebody else may sleep as well.
-		while (exchange_acquire(&report_word, 2) != 0)
-			if (sys_futex_wait(&report_word, 2, deadline) == -ETIMEDOUT)
-				break; // taken from a holder that will find another mark
-	}
+	if (flags & REPORT_FATAL)
+		lock_fatal();
+	else
+		lock_ordinary();
 	store_relaxed(&report_owner, thread_mark());
+	store_relaxed(&report_thread, gettid()); // a hint
 	report_depth = 1;
 	race_acquire(&report_word);
 }
@@ -70,10 +126,13 @@ void report_unlock(void)
 	if (load_relaxed(&report_owner) != thread_mark() || --report_depth > 0)
 		return;
 	race_release(&report_word);
-	store_relaxed(&report_owner, NULL); // ordered by the release below
-	// (report) pairs with the acquires in report_lock.
-	if (exchange_release(&report_word, 0) == 2)
-		sys_futex_wake(&report_word, 1);
+	store_relaxed(&report_owner, NULL); // ordered by the release in unlock_word
+	bool reopens = report_reopens;
+	if (reopens)
+		store_relaxed(&report_closed, 0); // as above
+	unlock_word();
+	if (reopens)
+		sys_futex_wake(&report_closed, INT_MAX);
 }
 
 // ---- writing ---------------------------------------------------------------------------------

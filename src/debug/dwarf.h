@@ -38,10 +38,10 @@ static inline void cursor_take(struct cursor *c, void *to, size_t n)
 
 static inline uint8_t cursor_u8(struct cursor *c)
 {
-	uint8_t n;
-
-	cursor_take(c, &n, sizeof(n));
-	return n;
+	if (c->at < c->end)
+		return *c->at++;
+	c->is_broken = true;
+	return 0;
 }
 
 static inline uint16_t cursor_u16(struct cursor *c)
@@ -75,6 +75,8 @@ static inline uint64_t cursor_leb(struct cursor *c, bool is_signed)
 	unsigned shift = 0;
 	uint8_t byte;
 
+	if (!is_signed && c->at < c->end && *c->at < 128) // most of them
+		return *c->at++;
 	do {
 		byte = cursor_u8(c);
 		if (shift < 64)

@@ -6,9 +6,9 @@
  * A lock gets a number at its first watched use; it keeps that in its own words while nobody
  * holds it (mutex: where the mark of the holder's stack is else), so memory that is used again
  * for another lock, zeroed as it must be, has none. Whoever takes lock B while it holds A adds
- * the edge A → B with both stacks. An edge that closes a circle is an inversion: two goroutines
+ * the edge A → B with both stacks. An edge that closes a cycle is an inversion: two goroutines
  * could meet in it, whether they have or not. It is reported once, before the lock is taken, for
- * that may be where it deadlocks. A circle all of whose edges were made under one common lock is
+ * that may be where it deadlocks. A cycle all of whose edges were made under one common lock is
  * none.
  *
  * A lock for reading counts as one for writing: a writer that waits keeps readers out. Taking one
@@ -68,7 +68,7 @@ static struct {
 	char *room, *room_end;
 	uint32_t last_number;
 	uint32_t searches;
-} watch;
+} watch APART;
 
 // ---- memory: under watch.lock ------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ static uint32_t number_of(const void *lock, bool is_rwmutex)
 
 // ---- the report --------------------------------------------------------------------------------
 
-struct circle {
+struct cycle {
 	uint32_t count;
 	struct edge edges[CIRCLE_MAX]; // copies
 	bool is_again;                 // one edge: a lock for reading, taken twice
@@ -175,9 +175,9 @@ static void write_place(struct writer *w, uint64_t owner, const struct lock_plac
 	report_goroutine(w, &i, &b, 0);
 }
 
-static void write_circle(const struct arch_saved *caller, void *circle)
+static void write_cycle(const struct arch_saved *caller, void *cycle)
 {
-	const struct circle *c = circle;
+	const struct cycle *c = cycle;
 	struct writer w;
 	char bytes[512];
 
@@ -201,11 +201,11 @@ static void write_circle(const struct arch_saved *caller, void *circle)
 	writer_flush(&w);
 }
 
-static void report(struct circle *c)
+static void report(struct cycle *c)
 {
 	bool is_section = blocking_section_begin();
 	report_lock(0);
-	own_stack_call(write_circle, c);
+	own_stack_call(write_cycle, c);
 	report_unlock();
 	blocking_section_end(is_section);
 }
@@ -266,8 +266,8 @@ static bool has_edge(uint32_t from, uint32_t to)
 	return false;
 }
 
-// The circle that the edge closes, if it closes one that counts.
-static void describe(struct circle *c, const struct edge *closing)
+// The cycle that the edge closes, if it closes one that counts.
+static void describe(struct cycle *c, const struct edge *closing)
 {
 	struct edge *way = find_way(closing->to, closing->from);
 
@@ -286,7 +286,7 @@ static void add_guards(struct edge *e, const struct held *first)
 			e->guards[e->guard_count++] = h->number;
 }
 
-static void add_edge(struct circle *c, const struct held *from, const struct held *to)
+static void add_edge(struct cycle *c, const struct held *from, const struct held *to)
 {
 	struct edge *e;
 
@@ -328,7 +328,7 @@ static void take_place(struct lock_place *p)
 
 void lock_order_before(struct held *h, const void *lock, bool is_rwmutex, bool waits)
 {
-	struct circle c = {.count = 0};
+	struct cycle c = {.count = 0};
 
 	*h = (struct held){.owner = tuza_id(), .lock = lock, .is_rwmutex = is_rwmutex};
 	take_place(&h->place);

@@ -122,7 +122,7 @@ EXPORT void tuza_rwmutex_runlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_
 
 // ---- with a context --------------------------------------------------------------------------
 
-// Who may give up need not wait for ever.
+// Whoever may give up need not wait for ever.
 static bool waits_for_ever(tuza_context *ctx) { return tuza_context_done(ctx) == NULL; }
 
 EXPORT int tuza_mutex_lock_ctx_watched_(tuza_mutex *m, tuza_context *ctx)

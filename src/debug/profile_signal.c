@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The handler of SIGPROF, and the values that it knows: nothing else that arrives is looked at.
 #define _GNU_SOURCE
 #include "debug/profile_signal.h"
 

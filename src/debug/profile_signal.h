@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The signal by which threads are asked where they are: SIGPROF. Who asks sends a value with it,
- * the address of a struct profile_signal, and that says what the handler does.
+ * The signal by which threads are asked where they are: SIGPROF. Whoever asks sends a value with
+ * it, the address of a struct profile_signal, and that says what the handler does.
  *
  * The handler stays installed for good: a signal may arrive late, and would end the process by
  * default.

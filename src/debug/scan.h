@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which goroutines can never be woken, by who still knows what they wait for.
+ * Which goroutines can never be woken, by whoever still knows what they wait for.
  */
 #ifndef TUZA_DEBUG_SCAN_H
 #define TUZA_DEBUG_SCAN_H

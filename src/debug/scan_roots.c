@@ -18,8 +18,6 @@
  */
 #include "debug/scan_state.h"
 
-#include "base/race_hooks.h"
-#include "debug/own_stack.h"
 #include "sched/deadlock.h"
 #include "sched/goroutine_list.h"
 #include "sched/machine.h"
@@ -251,7 +249,7 @@ static void add_goroutine(struct scan *s, struct goroutine *g)
 static void add_goroutines(struct scan *s)
 {
 	for (struct goroutine_chunk *c = load_relaxed(&rt.chunks); c; c = c->next) // nobody runs
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++)
+		for (uint32_t i = 0; i < goroutine_chunk_used(c); i++)
 			if (load_relaxed(&c->goroutines[i].state) != GOROUTINE_DEAD) // as above
 				add_goroutine(s, &c->goroutines[i]);
 	scan_array_sort(&s->goroutines, sizeof(struct scan_goroutine));

@@ -115,7 +115,7 @@ EXPORT void tuza_stats(tuza_statistics *s)
 	count_latencies(s);
 	// (chunks) pairs with add_chunk in goroutine.c
 	for (const struct goroutine_chunk *c = load_acquire(&rt.chunks); c; c = c->next)
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++)
+		for (uint32_t i = 0; i < goroutine_chunk_used(c); i++)
 			count_goroutine(s, &c->goroutines[i]);
 	visit_end(visit);
 }

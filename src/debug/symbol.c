@@ -9,10 +9,11 @@
 #define _GNU_SOURCE
 #include "debug/symbol.h"
 
+#include "debug/unwind_entry.h"
+
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
-#include <unwind.h>
 
 bool symbol_is_public(const char *function)
 {
@@ -55,9 +56,11 @@ static void found_line(const char *function, const char *file, int line, void *a
 		.file = file ? file : l->module,
 		.line = file ? line : 0};
 
+	struct unwind_fde fde;
+
 	// A function that the symbol table lost still has unwind information.
-	if (s.function && !l->symbol)
-		l->start = (uintptr_t)_Unwind_FindEnclosingFunction((void *)l->address);
+	if (s.function && !l->symbol && unwind_entry_find(l->address, UNWIND_ALL, &fde))
+		l->start = fde.function;
 	s.offset = l->pc - (s.function ? l->start : l->base);
 	s.is_runtime = symbol_is_runtime(l->address);
 	l->is_found = true;

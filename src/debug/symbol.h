@@ -22,9 +22,10 @@ typedef void symbol_visit(const struct symbol *s, void *arg);
  * Calls visit for each function that stands at the frame's program counter: those that the compiler
  * inlined first, the innermost one first, then the one that holds them. At least once.
  *
- * The first call reads the debug information of the program: 1 to 100 ms and some MiB that stay. It
- * uses about 10 KiB of stack, mmap but not malloc, and no lock but the dynamic linker's, which this
- * thread may hold already: usable in a signal handler that ends the process. errno stays.
+ * The first call reads the debug information of the program, the first for a frame in another
+ * module that of all others: 1 to 100 ms and some MiB that stay. It uses about 10 KiB of stack,
+ * mmap but not malloc, and no lock but the dynamic linker's, which this thread may hold already:
+ * usable in a signal handler that ends the process. errno stays.
  */
 void symbol_each(struct backtrace_frame frame, symbol_visit *visit, void *arg);
 

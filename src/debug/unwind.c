@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * An unwinder for signals that arrive anywhere: it follows the tables that the compiler made for
- * each instruction (.eh_frame), so that it needs no frame pointers, and works in prologues and in
- * the midst of a switch of stacks.
+ * An unwinder that follows the tables that the compiler made for each instruction (.eh_frame), so
+ * that it needs no frame pointers, and works in prologues, in the midst of a switch of stacks, and
+ * in signal handlers.
  *
  * libgcc's does the same; but it believes what it reads. Tables are wrong in places (clang 14 does
  * not describe epilogues on AArch64, assembler often describes nothing), and then it reads through
  * a wild pointer, in a signal handler. Here each page of a stack is asked about before it is read
- * (sys_is_readable), the stack pointer only goes up, and what is not understood ends the walk.
- * Frame pointers would be quicker and are not there: distributions build without.
+ * (sys_is_readable), the stack pointer only goes up as long as it is the same stack, and what is
+ * not understood ends the walk.
+ * Frame pointers would be quicker and are not there: distributions build without. And a program
+ * that is linked with the shared libgcc starts 100 us later.
  *
  * Where a module's tables are is asked of sys_unwind_index: most functions of the dynamic linker
  * take a lock.
@@ -18,9 +20,7 @@
 #define _GNU_SOURCE
 #include "debug/unwind.h"
 
-#include "arch_signal.h"
 #include "debug/dwarf.h"
-#include "debug/unwind_table.h"
 #include "sys/profile.h"
 #include "sys/sys.h"
 
@@ -28,29 +28,30 @@
 
 // A frame larger than this is a mistake in the tables: the largest stack is 1 GiB.
 static const uintptr_t FRAME_BYTES_MAX = (uintptr_t)1 << 30;
+// So often a walk may go on elsewhere than further up its stack: else a broken one could be a ring.
+enum { TURNS_MAX = 1000 };
+// Of any CPU: also before the runtime has asked.
+static const uintptr_t PAGE_BYTES_LEAST = 4096;
 
 // ---- memory that may not be there --------------------------------------------------------------
 
-struct reader {
-	uintptr_t page; // known to be readable; 1, which is none, at first
-};
-
-static bool page_is_readable(struct reader *r, uintptr_t address)
+static bool page_is_readable(struct unwinder *u, uintptr_t address)
 {
-	uintptr_t page = address & ~(uintptr_t)(sys_page_bytes - 1);
+	uintptr_t page = address & ~(PAGE_BYTES_LEAST - 1);
 
-	if (page == r->page)
+	if (page == u->readable)
 		return true;
 	// Its last 8 bytes: the call copies so many.
-	if (!sys_is_readable((const void *)(page + sys_page_bytes - 8)))
+	if (!sys_is_readable((const void *)(page + PAGE_BYTES_LEAST - 8)))
 		return false;
-	r->page = page;
+	u->readable = page;
 	return true;
 }
 
-static bool read_word(struct reader *r, uintptr_t address, uintptr_t *word)
+// The stack may be another goroutine's, which is held: what it wrote there is no race.
+UNSANITIZED static bool read_word(struct unwinder *u, uintptr_t address, uintptr_t *word)
 {
-	if (address == 0 || address % sizeof(*word) != 0 || !page_is_readable(r, address))
+	if (address == 0 || address % sizeof(*word) != 0 || !page_is_readable(u, address))
 		return false;
 	*word = *(const uintptr_t *)address;
 	return true;
@@ -58,7 +59,7 @@ static bool read_word(struct reader *r, uintptr_t address, uintptr_t *word)
 
 // ---- expressions -------------------------------------------------------------------------------
 
-// The few operations that linkers and C libraries use, in their stubs.
+// The few operations that linkers and C libraries use, in their stubs, and OpenSSL's assembler.
 enum {
 	OP_DEREF = 0x06,
 	OP_CONST1U = 0x08,
@@ -67,6 +68,7 @@ enum {
 	OP_CONST2S = 0x0b,
 	OP_AND = 0x1a,
 	OP_MINUS = 0x1c,
+	OP_MUL = 0x1e,
 	OP_PLUS = 0x22,
 	OP_PLUS_UCONST = 0x23,
 	OP_SHL = 0x24,
@@ -84,6 +86,8 @@ static uintptr_t apply(unsigned op, uintptr_t left, uintptr_t right)
 		return left & right;
 	case OP_MINUS:
 		return left - right;
+	case OP_MUL:
+		return left * right;
 	case OP_PLUS:
 		return left + right;
 	case OP_SHL:
@@ -94,8 +98,8 @@ static uintptr_t apply(unsigned op, uintptr_t left, uintptr_t right)
 }
 
 // Evaluates an expression: its length, then so many bytes. `first`: what lies on its stack.
-static bool evaluate(struct reader *r, const unsigned char *expression, const uintptr_t *registers,
-	uintptr_t first, uintptr_t *result)
+static bool evaluate(struct unwinder *u, const unsigned char *expression,
+	const uintptr_t *registers, uintptr_t first, uintptr_t *result)
 {
 	struct cursor c = {expression, expression + 10, false};
 	uintptr_t stack[8] = {first};
@@ -109,7 +113,7 @@ static bool evaluate(struct reader *r, const unsigned char *expression, const ui
 		if (op >= OP_LIT0 && op <= OP_LIT31) {
 			stack[depth++] = op - OP_LIT0;
 		} else if (op >= OP_BREG0 && op <= OP_BREG31 &&
-			   op - OP_BREG0 < ARCH_DWARF_REGISTERS) {
+			   op - OP_BREG0 < ARCH_UNWIND_REGISTERS) {
 			stack[depth++] = registers[op - OP_BREG0] + (uintptr_t)cursor_sleb(&c);
 		} else if (op == OP_CONST1U || op == OP_CONST1S) {
 			unsigned n = cursor_u8(&c);
@@ -122,10 +126,10 @@ static bool evaluate(struct reader *r, const unsigned char *expression, const ui
 		} else if (op == OP_PLUS_UCONST) {
 			stack[depth - 1] += cursor_uleb(&c);
 		} else if (op == OP_DEREF) {
-			if (!read_word(r, stack[depth - 1], &stack[depth - 1]))
+			if (!read_word(u, stack[depth - 1], &stack[depth - 1]))
 				return false;
-		} else if (depth > 1 && (op == OP_AND || op == OP_MINUS || op == OP_PLUS ||
-						op == OP_SHL || op == OP_GE)) {
+		} else if (depth > 1 && (op == OP_AND || op == OP_MINUS || op == OP_MUL ||
+						op == OP_PLUS || op == OP_SHL || op == OP_GE)) {
 			stack[depth - 2] = apply(op, stack[depth - 2], stack[depth - 1]);
 			depth--;
 		} else {
@@ -138,19 +142,19 @@ static bool evaluate(struct reader *r, const unsigned char *expression, const ui
 
 // ---- one frame ---------------------------------------------------------------------------------
 
-static bool find_cfa(
-	struct reader *r, const struct unwind_row *row, const uintptr_t *registers, uintptr_t *cfa)
+static bool find_cfa(struct unwinder *u, const struct unwind_row *row, const uintptr_t *registers,
+	uintptr_t *cfa)
 {
 	if (row->cfa_expression)
-		return evaluate(r, row->cfa_expression, registers, 0, cfa);
-	if (row->cfa_register >= ARCH_DWARF_REGISTERS)
+		return evaluate(u, row->cfa_expression, registers, 0, cfa);
+	if (row->cfa_register >= ARCH_UNWIND_REGISTERS)
 		return false;
 	*cfa = registers[row->cfa_register] + (uintptr_t)row->cfa_offset;
 	return true;
 }
 
 // What a register was in the caller. False: it cannot be told.
-static bool restore(struct reader *r, const struct unwind_rule *rule, unsigned n, uintptr_t cfa,
+static bool restore(struct unwinder *u, const struct unwind_rule *rule, unsigned n, uintptr_t cfa,
 	const uintptr_t *registers, uintptr_t *value)
 {
 	uintptr_t address;
@@ -160,20 +164,20 @@ static bool restore(struct reader *r, const struct unwind_rule *rule, unsigned n
 		*value = registers[n];
 		return true;
 	case RULE_OFFSET:
-		return read_word(r, cfa + (uintptr_t)rule->offset, value);
+		return read_word(u, cfa + (uintptr_t)rule->offset, value);
 	case RULE_VAL_OFFSET:
 		*value = cfa + (uintptr_t)rule->offset;
 		return true;
 	case RULE_REGISTER:
-		if (rule->offset >= ARCH_DWARF_REGISTERS)
+		if (rule->offset >= ARCH_UNWIND_REGISTERS)
 			return false;
 		*value = registers[rule->offset];
 		return true;
 	case RULE_EXPRESSION:
-		return evaluate(r, rule->expression, registers, cfa, &address) &&
-		       read_word(r, address, value);
+		return evaluate(u, rule->expression, registers, cfa, &address) &&
+		       read_word(u, address, value);
 	case RULE_VAL_EXPRESSION:
-		return evaluate(r, rule->expression, registers, cfa, value);
+		return evaluate(u, rule->expression, registers, cfa, value);
 	case RULE_UNDEFINED:
 		break;
 	}
@@ -181,65 +185,104 @@ static bool restore(struct reader *r, const struct unwind_rule *rule, unsigned n
 }
 
 /*
- * Makes the registers those of the caller. False at the outermost frame, and where it is not known
- * how to go on.
+ * Whether the caller may stand on another stack: it was interrupted, or its stack pointer is known
+ * by another register, as where a function is called on a stack of its own, and in
+ * arch_call_as_if_from.
  */
-static bool step(struct reader *r, const struct unwind_row *row, uintptr_t *registers)
+static bool may_leave_stack(const struct unwind_row *row)
 {
-	uintptr_t caller[ARCH_DWARF_REGISTERS], cfa, pc;
-	uintptr_t sp = registers[ARCH_DWARF_SP];
-
-	if (row->return_column >= ARCH_DWARF_REGISTERS ||
-		row->rules[row->return_column].kind == RULE_UNDEFINED ||
-		!find_cfa(r, row, registers, &cfa))
-		return false;
-	for (unsigned i = 0; i < ARCH_DWARF_REGISTERS; i++)
-		// One that is lost is needed by nobody, or else the walk ends a little later.
-		if (!restore(r, &row->rules[i], i, cfa, registers, &caller[i]))
-			caller[i] = 0;
-	pc = arch_return_address(caller[row->return_column]);
-	if (row->rules[ARCH_DWARF_SP].kind == RULE_SAME)
-		caller[ARCH_DWARF_SP] = cfa;
-	caller[ARCH_DWARF_PC] = pc;
-	// Only a function without a frame leaves the stack pointer where it is (AArch64), and only
-	// once: its return address would be itself. Signal frames lead to another stack, and so
-	// does a walk over a saved context.
-	if (!row->is_signal_frame && row->function != (uintptr_t)arch_call_as_if_from &&
-		(caller[ARCH_DWARF_SP] < sp || caller[ARCH_DWARF_SP] - sp > FRAME_BYTES_MAX ||
-			(caller[ARCH_DWARF_SP] == sp && pc == registers[ARCH_DWARF_PC])))
-		return false;
-	memcpy(registers, caller, sizeof(caller));
-	return pc != 0;
+	return row->is_signal_frame || row->cfa_expression || row->cfa_register != ARCH_UNWIND_SP;
 }
 
-static bool is_root(uintptr_t function)
+// Makes the registers those of the caller. False where it is not known how to go on.
+static bool step(struct unwinder *u)
 {
-	return function == (uintptr_t)arch_start || function == (uintptr_t)arch_park ||
-	       function == (uintptr_t)arch_jump;
+	uintptr_t caller[ARCH_UNWIND_REGISTERS], cfa, pc, grown;
+	const struct unwind_row *row = &u->row;
+	const uintptr_t *registers = u->registers;
+
+	if (row->return_column >= ARCH_UNWIND_REGISTERS ||
+		row->rules[row->return_column].kind == RULE_UNDEFINED ||
+		!find_cfa(u, row, registers, &cfa))
+		return false;
+	for (unsigned i = 0; i < ARCH_UNWIND_REGISTERS; i++)
+		// One that is lost is needed by nobody, or else the walk ends a little later.
+		if (!restore(u, &row->rules[i], i, cfa, registers, &caller[i]))
+			caller[i] = 0;
+	pc = arch_return_address_of(caller[row->return_column]);
+	if (row->rules[ARCH_UNWIND_SP].kind == RULE_SAME)
+		caller[ARCH_UNWIND_SP] = cfa;
+	caller[ARCH_UNWIND_PC] = pc;
+	grown = caller[ARCH_UNWIND_SP] - unwind_sp(u);
+	// Only a function without a frame leaves the stack pointer where it is (AArch64), and only
+	// once: its return address would be itself.
+	if ((grown == 0 || grown > FRAME_BYTES_MAX) &&
+		(++u->turns > TURNS_MAX ||
+			(grown == 0 ? pc == unwind_pc(u) : !may_leave_stack(row))))
+		return false;
+	memcpy(u->registers, caller, sizeof(caller));
+	u->is_return = !row->is_signal_frame;
+	return pc != 0 || !u->is_return; // who calls through a NULL pointer is interrupted there
+}
+
+// The same for a frame that the tables do not know: the kernel's signal trampolines.
+static bool leave_signal(struct unwinder *u)
+{
+	uintptr_t code = unwind_pc(u);
+	const ucontext_t *context;
+
+	if (!sys_is_readable((const void *)code) ||
+		!sys_is_readable((const void *)(code + ARCH_TRAMPOLINE_BYTES)))
+		return false;
+	context = arch_signal_frame((const void *)code, unwind_sp(u));
+	if (!context || ++u->turns > TURNS_MAX || !sys_is_readable(context) ||
+		!sys_is_readable(&context->uc_mcontext + 1))
+		return false;
+	arch_signal_registers(context, u->registers);
+	u->is_return = false;
+	return true;
+}
+
+// ---- walks -------------------------------------------------------------------------------------
+
+static void look(struct unwinder *u)
+{
+	// Behind a call that does not return there may be another function.
+	u->is_known = unwind_table_find(unwind_pc(u) - u->is_return, u->search, &u->row);
+}
+
+void unwind_begin(struct unwinder *u, enum unwind_search search, bool is_return)
+{
+	if (search == UNWIND_ALL)
+		sys_unwind_refresh();
+	u->readable = 1;
+	u->turns = 0;
+	u->search = search;
+	u->is_return = is_return;
+	look(u);
+}
+
+bool unwind_next(struct unwinder *u)
+{
+	if (u->is_known ? !step(u) : !leave_signal(u))
+		return false;
+	look(u);
+	return true;
 }
 
 uint32_t unwind_interrupted(
 	const ucontext_t *context, struct backtrace_frame *frames, uint32_t most)
 {
-	uintptr_t registers[ARCH_DWARF_REGISTERS];
-	struct reader r = {1};
-	struct unwind_row row;
-	bool is_return = false;
+	struct unwinder u;
 	uint32_t n = 0;
 
-	arch_signal_registers(context, registers);
-	while (n < most) {
-		uintptr_t pc = registers[ARCH_DWARF_PC];
-		// Behind a call that does not return there may be another function.
-		bool is_known = unwind_table_find(pc - is_return, &row);
-
-		// The scheduler's root is also where a goroutine parks: then it is the first frame.
-		if (is_known && n > 0 && is_root(row.function))
+	arch_signal_registers(context, u.registers);
+	unwind_begin(&u, UNWIND_ANYWHERE, false);
+	// The scheduler's root is also where a goroutine parks: then it is the first frame.
+	do {
+		if (n == most || (n > 0 && u.is_known && unwind_is_root(&u.row)))
 			break;
-		frames[n++] = (struct backtrace_frame){pc, is_return};
-		if (!is_known || !step(&r, &row, registers))
-			break;
-		is_return = !row.is_signal_frame;
-	}
+		frames[n++] = (struct backtrace_frame){unwind_pc(&u), u.is_return};
+	} while (unwind_next(&u));
 	return n;
 }

@@ -11,6 +11,16 @@
 
 enum { INDEX_ENCODING = DWARF_DATAREL | DWARF_SDATA4 }; // what linkers write in .eh_frame_hdr
 
+/*
+ * libgcc's, which knows what was registered with it: by the start-up code of static programs, which
+ * have it in any case, and by who makes code. Weak: to be linked with the shared libgcc costs a
+ * program 100 us at its start. The result points at an entry (FDE).
+ */
+struct dwarf_eh_bases {
+	void *text, *data, *function;
+};
+WEAK const void *_Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *bases);
+
 // ---- the index ---------------------------------------------------------------------------------
 
 // The entry of the last function that begins at or before pc, by the module's index; NULL: none.
@@ -67,7 +77,7 @@ static bool read_cie(const unsigned char *entry, struct unwind_cie *cie)
 
 	while (cursor_u8(&c) != 0)
 		;
-	*cie = (struct unwind_cie){.pointer_encoding = DWARF_ABSPTR};
+	*cie = (struct unwind_cie){.pointer_encoding = DWARF_ABSPTR, .lsda_encoding = DWARF_OMIT};
 	cie->code_align = cursor_uleb(&c);
 	cie->data_align = cursor_sleb(&c);
 	cie->return_column = version == 1 ? cursor_u8(&c) : cursor_uleb(&c);
@@ -92,11 +102,12 @@ static bool read_cie(const unsigned char *entry, struct unwind_cie *cie)
 			break;
 		case 'P':
 			encoding = cursor_u8(&c);
-			// Only its length matters, not what it is relative to.
-			(void)dwarf_pointer(&c, encoding & DWARF_FORMAT);
+			cie->personality = dwarf_pointer(&c, encoding);
+			if (encoding & DWARF_INDIRECT && cie->personality)
+				cie->personality = *(const uintptr_t *)cie->personality;
 			break;
 		case 'L':
-			(void)cursor_u8(&c);
+			cie->lsda_encoding = cursor_u8(&c);
 			break;
 		case 'S':
 			cie->is_signal_frame = true;
@@ -122,21 +133,29 @@ static bool read_fde(const unsigned char *entry, uintptr_t pc, struct unwind_fde
 	fde->function = dwarf_pointer(&c, fde->cie.pointer_encoding);
 	uintptr_t bytes = dwarf_pointer(&c, fde->cie.pointer_encoding & DWARF_FORMAT);
 
+	fde->lsda = NULL;
 	if (fde->cie.has_augmentation) {
 		uint64_t skipped = cursor_uleb(&c);
+		struct cursor augmentation = c;
 
 		if (skipped > (size_t)(c.end - c.at))
 			return false;
+		if (fde->cie.lsda_encoding != DWARF_OMIT)
+			fde->lsda = (const unsigned char *)dwarf_pointer(
+				&augmentation, fde->cie.lsda_encoding);
 		c.at += skipped;
 	}
 	fde->instructions = c;
 	return !c.is_broken && pc - fde->function < bytes;
 }
 
-bool unwind_entry_find(uintptr_t pc, struct unwind_fde *fde)
+bool unwind_entry_find(uintptr_t pc, enum unwind_search search, struct unwind_fde *fde)
 {
 	const unsigned char *index = sys_unwind_index(pc);
 	const unsigned char *entry = index ? find_entry(index, pc) : NULL;
+	struct dwarf_eh_bases unused;
 
+	if (!entry && search == UNWIND_ALL && _Unwind_Find_FDE)
+		entry = _Unwind_Find_FDE((void *)pc, &unused);
 	return entry && read_fde(entry, pc, fde);
 }

@@ -5,8 +5,6 @@
  */
 #include "debug/unwind_table.h"
 
-#include "debug/unwind_entry.h"
-
 // Operations: DW_CFA_.
 enum {
 	CFA_ADVANCE_LOC = 0x40, // the operand is in the low six bits of these three
@@ -51,19 +49,25 @@ struct run {
 	bool is_unknown; // an instruction that is not understood
 };
 
+// Where a register's rule is kept; those that matter to nobody, such as vector registers, have no
+// place.
+static uint64_t place_of(uint64_t n) { return n == ARCH_UNWIND_PC_APART ? ARCH_UNWIND_PC : n; }
+
 static void set_rule(struct run *r, uint64_t n, enum unwind_rule_kind kind, int64_t offset)
 {
-	if (n < UNWIND_REGISTERS) // others, such as vector registers, matter to nobody
+	n = place_of(n);
+	if (n < ARCH_UNWIND_REGISTERS)
 		r->row->rules[n] = (struct unwind_rule){.kind = kind, .offset = offset};
-	if (kind == RULE_REGISTER && (uint64_t)offset >= UNWIND_REGISTERS)
+	if (kind == RULE_REGISTER && (uint64_t)offset >= ARCH_UNWIND_REGISTERS)
 		r->is_unknown = true;
 }
 
 static void restore_rule(struct run *r, uint64_t n)
 {
+	n = place_of(n);
 	if (!r->initial)
 		r->is_unknown = true;
-	else if (n < UNWIND_REGISTERS)
+	else if (n < ARCH_UNWIND_REGISTERS)
 		r->row->rules[n] = r->initial->rules[n];
 }
 
@@ -82,10 +86,10 @@ static const unsigned char *take_expression(struct cursor *c)
 
 static void set_expression(struct run *r, struct cursor *c, enum unwind_rule_kind kind)
 {
-	uint64_t n = cursor_uleb(c);
+	uint64_t n = place_of(cursor_uleb(c));
 	const unsigned char *expression = take_expression(c);
 
-	if (n < UNWIND_REGISTERS)
+	if (n < ARCH_UNWIND_REGISTERS)
 		r->row->rules[n] = (struct unwind_rule){.kind = kind, .expression = expression};
 }
 
@@ -240,19 +244,24 @@ static bool run_instructions(struct run *r, struct cursor c)
 	return !r->is_unknown && !c.is_broken;
 }
 
-bool unwind_table_find(uintptr_t pc, struct unwind_row *row)
+bool unwind_table_find(uintptr_t pc, enum unwind_search search, struct unwind_row *row)
 {
 	struct unwind_row initial;
-	struct run r = {.row = row, .pc = pc};
 	struct unwind_fde fde;
+	struct run r; // what is remembered is not set: half a KiB
 
-	if (!unwind_entry_find(pc, &fde))
+	if (!unwind_entry_find(pc, search, &fde))
 		return false;
-	*row = (struct unwind_row){.return_column = fde.cie.return_column,
+	*row = (struct unwind_row){.return_column = place_of(fde.cie.return_column),
 		.function = fde.function,
 		.is_signal_frame = fde.cie.is_signal_frame};
+	r.row = row;
+	r.initial = NULL;
+	r.remembered_count = 0;
 	r.cie = &fde.cie;
 	r.location = fde.function;
+	r.pc = pc;
+	r.is_unknown = false;
 	if (!run_instructions(&r, fde.cie.instructions))
 		return false;
 	initial = *row;

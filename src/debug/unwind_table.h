@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the unwind tables say about one instruction. Everything here may be called in a signal
- * handler.
+ * What the unwind tables say about one instruction.
  */
 #ifndef TUZA_DEBUG_UNWIND_TABLE_H
 #define TUZA_DEBUG_UNWIND_TABLE_H
 
-#include "base/compiler.h"
-
-enum { UNWIND_REGISTERS = 33 }; // as many as matter on any CPU: numbers from 0 on
+#include "arch/arch.h"
+#include "debug/unwind_entry.h"
 
 // How the caller's value of a register is found.
 struct unwind_rule {
@@ -28,7 +26,7 @@ struct unwind_rule {
 };
 
 struct unwind_row {
-	struct unwind_rule rules[UNWIND_REGISTERS];
+	struct unwind_rule rules[ARCH_UNWIND_REGISTERS];
 	const unsigned char *cfa_expression; // NULL: cfa_register + cfa_offset
 	uint64_t cfa_register;
 	int64_t cfa_offset;
@@ -38,6 +36,13 @@ struct unwind_row {
 };
 
 // The row for the instruction at pc. False when there is none that can be understood.
-bool unwind_table_find(uintptr_t pc, struct unwind_row *row);
+bool unwind_table_find(uintptr_t pc, enum unwind_search search, struct unwind_row *row);
+
+// Whether this is where a goroutine's stack begins, or the scheduler's.
+static inline bool unwind_is_root(const struct unwind_row *row)
+{
+	return row->function == (uintptr_t)arch_start || row->function == (uintptr_t)arch_park ||
+	       row->function == (uintptr_t)arch_jump;
+}
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "debug/writer.h"
 
+#include "base/atomic.h"
 #include "base/digits.h"
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 
 // A reader who takes nothing for so long has gone; a guess.
 enum { PATIENCE_MS = 1000 };
+
+uint32_t writer_flushes;
 
 void writer_to_fd(struct writer *w, int fd, char *buffer, size_t n)
 {
@@ -54,6 +57,7 @@ void writer_flush(struct writer *w)
 		return;
 	if (!w->is_cut && !write_all(w->fd, w->buffer, w->length))
 		w->is_cut = true;
+	(void)add_relaxed(&writer_flushes, 1); // a statistic
 	w->length = 0;
 	errno = saved_errno;
 }

@@ -23,6 +23,9 @@ struct writer {
 	bool is_cut;     // something was dropped: the text was full, or the descriptor refused
 };
 
+// How often any has sent something. Any thread, atomic: a statistic.
+extern uint32_t writer_flushes;
+
 // Writes to `fd`, through `buffer`, n > 0 bytes.
 void writer_to_fd(struct writer *w, int fd, char *buffer, size_t n);
 

@@ -7,6 +7,8 @@
  */
 #include "http/chunked.h"
 
+#include "http/text.h"
+
 enum {
 	SIZE, // the initial state
 	EXTENSION,
@@ -29,17 +31,9 @@ enum {
 	TRAILER_MOST = 8 * 1024, // bytes altogether
 };
 
-static int hex(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int after_size(struct chunked *d, unsigned char c)
 {
-	int digit = hex(c);
+	int digit = hex_digit(c);
 	if (digit >= 0 && d->digits < SIZE_DIGITS_MOST) {
 		d->left = d->left << 4 | (unsigned)digit;
 		d->digits++;

@@ -2,8 +2,8 @@
 /*
  * Requests and responses as their callers see them: sending, waiting, reading, freeing.
  *
- * Only the driver ends a transfer. Who will not wait any longer tells it so and waits for the end,
- * which comes at once: so nothing of a request outlives its call.
+ * Only the driver ends a transfer. Whoever will not wait any longer tells it so and waits for the
+ * end, which comes at once: so nothing of a request outlives its call.
  */
 #include "http/client.h"
 
@@ -374,7 +374,10 @@ EXPORT int64_t tuza_http_response_length(const tuza_http_response *r)
 	const char *length = tuza_http_response_header(r, "Content-Length");
 	const char *encoding = tuza_http_response_header(r, "Content-Encoding");
 	bool decoded = encoding && !r->client->options.no_compression;
+	int status = tuza_http_response_status(r);
 	char *end;
+	if (status == 204 || status == 304) // whatever it says of another response's
+		return 0;
 	if (!length || decoded)
 		return -1;
 	errno = 0;

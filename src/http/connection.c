@@ -10,6 +10,7 @@
 
 #include "base/atomic.h"
 #include <tuza/error.h>
+#include <tuza/layer.h>
 #include <tuza/panic.h>
 #include <tuza/time.h>
 
@@ -31,6 +32,14 @@ const char *connection_remote(struct connection *c)
 		c->remote[0] = '\0';
 	c->has_remote = true;
 	return c->remote;
+}
+
+// False, since the connection ends. Where it does for want of memory, somebody is told.
+static bool ends_by(const struct connection *c, int error)
+{
+	if (error == -ENOMEM)
+		server_tell_shortage(c->server, "its connection is closed", c->conn);
+	return false;
 }
 
 // ---- waiting for a request ---------------------------------------------------------------------
@@ -68,20 +77,22 @@ static bool await_request(struct connection *c, bool first)
 	int64_t timeout = first ? options->read_header_timeout : options->idle_timeout;
 	// Of the first wait a handshake may be part, which writes as well.
 	int64_t deadline = deadline_after(timeout);
-	if ((first ? tuza_conn_set_deadline(c->conn, deadline)
-		   : tuza_conn_set_read_deadline(c->conn, deadline)) != 0)
-		return false;
+	int error = first ? tuza_conn_set_deadline(c->conn, deadline)
+			  : tuza_conn_set_read_deadline(c->conn, deadline);
+	if (error)
+		return ends_by(c, error);
 	uint32_t waiting = first ? FRESH : IDLE;
 	// (http-drain) pairs with tuza_http_server_shutdown; tested by http/shutdown_test
 	store_seq_cst(&c->state, waiting);
 	// (http-drain)
 	if (load_seq_cst(&c->server->draining))
 		return false;
-	if (tuza_conn_wait_readable(c->conn) != 0)
-		return false;
+	error = tuza_conn_wait_readable(c->conn);
+	if (error)
+		return ends_by(c, error);
 	c->input = tuza_pool_get(&c->server->inputs);
 	if (!c->input)
-		return false;
+		return ends_by(c, -ENOMEM);
 	struct input *in = c->input;
 	// An event may have been for nothing: only bytes make a request, and until they are here a
 	// shutdown need not wait.
@@ -89,7 +100,7 @@ static bool await_request(struct connection *c, bool first)
 	in->next = 0;
 	in->end = got > 0 ? (size_t)got : 0;
 	if (got <= 0)
-		return false;
+		return ends_by(c, (int)got);
 	// (http-drain) a shutdown that came first has it closed
 	if (!cas_seq_cst(&c->state, &waiting, ACTIVE))
 		return false;
@@ -131,14 +142,15 @@ static int read_head(struct connection *c, struct head_scan *scan)
 			// The idle time is over, and the one for a head begins.
 			timed = true;
 			int64_t deadline = deadline_after(c->server->options.read_header_timeout);
-			if (tuza_conn_set_read_deadline(c->conn, deadline) != 0)
-				return -1;
+			int error = tuza_conn_set_read_deadline(c->conn, deadline);
+			if (error)
+				return error;
 		}
 		ssize_t got = tuza_conn_read(c->conn, in->bytes + in->end, in->room - in->end);
 		if (got == TUZA_EIOTIMEOUT && in->end > 0)
 			return 408;
 		if (got <= 0)
-			return -1;
+			return got ? (int)got : -1;
 		in->end += (size_t)got;
 	}
 	if (n < 0)
@@ -197,6 +209,17 @@ static void log_access(struct connection *c, const char *method, const char *tar
 		.agent = agent ? agent : "",
 	};
 	options->access_log(&access, options->access_arg);
+}
+
+// Over TLS a client that sends no more says so in bytes, which the system takes for more than was
+// read: they may come until the client has the whole answer.
+static bool ends_in_bytes(const struct connection *c)
+{
+	tuza_layer *l;
+	if (tuza_layer_begin(c->conn, NULL, &l) != 0)
+		return false;
+	tuza_layer_end(l);
+	return true;
 }
 
 // What the client has sent and nobody reads would have the system throw the answer away: it is
@@ -273,13 +296,16 @@ static enum outcome answer(struct connection *c)
 	if (!skipped)
 		w->close = true;
 	bool goes_on = writer_finish(w);
+	if (w->error)
+		goes_on = ends_by(c, w->error);
 	if (goes_on && !body_skip(r))
 		goes_on = false;
 	(void)add_relaxed(&c->server->requests, 1); // a statistic
 	log_access(c, r->head.method, r->head.target);
 	if (goes_on)
 		return NEXT;
-	return w->error == 0 && (!r->body.done || x->input->next < x->input->end) ? LINGERS : ENDS;
+	bool more = !r->body.done || x->input->next < x->input->end || ends_in_bytes(c);
+	return w->error == 0 && more ? LINGERS : ENDS;
 }
 
 static bool serve_one(struct connection *c)
@@ -287,8 +313,10 @@ static bool serve_one(struct connection *c)
 	struct head_scan scan = {0};
 	int status = read_head(c, &scan);
 	enum outcome outcome = LINGERS;
-	if (status < 0 || !take_exchange(c))
-		return false;
+	if (status < 0)
+		return ends_by(c, status);
+	if (!take_exchange(c))
+		return ends_by(c, -ENOMEM);
 	if (status == 0)
 		status = understand_head(c->exchange, &scan);
 	if (status > 0)

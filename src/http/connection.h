@@ -79,6 +79,7 @@ struct tuza_http_server {
 	// any goroutine, atomic
 	uint32_t draining; // shut down or closed
 	uint64_t requests;
+	int64_t told; // when memory was short last; 0: never
 
 	tuza_mutex lock;
 	// guarded by lock
@@ -206,8 +207,6 @@ void writer_begin(tuza_http_writer *w);
 bool writer_finish(tuza_http_writer *w);
 // "100 Continue", if it is waited for and nothing was sent.
 int writer_continue(tuza_http_writer *w);
-// What is kept, and `more`. For tuza_http_flush and tuza_http_write.
-int writer_send(tuza_http_writer *w, const char *more, size_t count, bool last);
 
 // ---- connection.c ------------------------------------------------------------------------------
 
@@ -217,6 +216,10 @@ const char *connection_remote(struct connection *c);
 
 // A line for the server's error log.
 void server_log(tuza_http_server *server, const char *format, ...) PRINTF(2, 3);
+
+// Says that memory was too short to serve `conn`, and what comes of that; once a minute, whoever
+// else it meets. Allocates nothing.
+void server_tell_shortage(tuza_http_server *server, const char *what, tuza_conn *conn);
 
 // now + timeout, or 0, none, for a timeout of -1.
 int64_t deadline_after(int64_t timeout);

@@ -9,7 +9,7 @@
 #include <tuza/pprof.h>
 
 // Whether another site's page asks, as browsers tell: it may lead here, but not ask for profiles,
-// which cost. Who sends no such header is no browser.
+// which cost. Whoever sends no such header is no browser.
 static bool is_of_other_site(const tuza_http_request *r)
 {
 	const char *site = tuza_http_header(r, "Sec-Fetch-Site");

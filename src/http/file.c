@@ -94,6 +94,21 @@ static void look_at(void *opened)
 		memset(&o->stat, 0, sizeof o->stat);
 }
 
+// Whether tags that the client has, a list or '*', have this one; weak ones as well.
+static bool has_tag(const char *list, const char *tag)
+{
+	for (const char *at = list;; at++) { // behind a comma, or the end of a tag
+		at += strspn(at, " \t,");
+		if (*at == '*')
+			return true;
+		at += strncmp(at, "W/", 2) == 0 ? 2 : 0;
+		if (strncmp(at, tag, strlen(tag)) == 0) // with both its quotes
+			return true;
+		if (*at != '"' || !(at = strchr(at + 1, '"')))
+			return false;
+	}
+}
+
 static int refuse(tuza_http_writer *w, int error)
 {
 	switch (error) {
@@ -133,7 +148,7 @@ static int answer_with(
 		return refuse(w, -EIO);
 	const char *known = tuza_http_header(r, "If-None-Match");
 	int error = tuza_http_set_header(w, "ETag", tag);
-	if (!error && known && strcmp(known, tag) == 0)
+	if (!error && known && has_tag(known, tag))
 		return tuza_http_set_status(w, 304);
 	if (!error)
 		error = tuza_http_set_header(w, "Content-Type", type_of(path));

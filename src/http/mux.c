@@ -45,13 +45,6 @@ struct tuza_http_mux {
 
 // ---- building ----------------------------------------------------------------------------------
 
-static void *need(void *memory)
-{
-	if (!memory)
-		tuza_panic("tuza: out of memory");
-	return memory;
-}
-
 // The child of that key, or NULL; *at: where it is among the children, or would be.
 static const struct child *look_up(const struct node *n, const char *key, size_t length, size_t *at)
 {
@@ -154,15 +147,25 @@ static void add(tuza_http_mux *mux, const struct pattern *p)
 
 static NORETURN void refuse(struct pattern *p, const struct pattern *other)
 {
-	static const char *const why[] = {
-		[SAME] = "they match the same requests",
-		[OVERLAP] = "they both match some requests, and neither is more specific",
-	};
-	const char *reason =
-		pattern_compare_paths(p, other) == SAME && pattern_compare_methods(p, other) == SAME
-			? why[SAME]
-			: why[OVERLAP];
-	char text[100];
+	enum relation methods = pattern_compare_methods(p, other);
+	enum relation paths = pattern_compare_paths(p, other);
+	char text[100], path[200], reason[300];
+
+	if (methods == SAME && paths == SAME) {
+		snprintf(reason, sizeof reason, "they match the same requests");
+	} else if (methods == MORE_SPECIFIC && paths == MORE_GENERAL) {
+		snprintf(reason, sizeof reason,
+			"it matches fewer methods, but has a more general path pattern");
+	} else if (methods == MORE_GENERAL && paths == MORE_SPECIFIC) {
+		snprintf(reason, sizeof reason,
+			"it matches more methods, but has a more specific path pattern");
+	} else {
+		pattern_common_path(p, other, path, sizeof path);
+		snprintf(reason, sizeof reason,
+			"both match some paths, like \"%s\", but neither is more specific than the "
+			"other",
+			path);
+	}
 	snprintf(text, sizeof text, "%s", p->text);
 	pattern_free(p);
 	tuza_panic(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// See path.h: one pass over the segments; what is returned lies in the request's arena.
 #include "http/path.h"
 
 #include <string.h>

@@ -8,15 +8,9 @@
 #include "http/text.h"
 #include <tuza/panic.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void *need(void *memory)
-{
-	if (!memory)
-		tuza_panic("tuza: out of memory");
-	return memory;
-}
 
 static char *copy(const char *bytes, size_t count)
 {
@@ -42,15 +36,22 @@ void pattern_free(struct pattern *p)
 
 // ---- parsing -----------------------------------------------------------------------------------
 
-// Frees what there is of the pattern, and panics.
+// Frees what there is of the pattern, and panics; `name` is that of the part that is wrong.
+static NORETURN void wrong_name(
+	struct pattern *p, size_t offset, const char *what, const char *name, size_t length)
+{
+	char text[160], quoted[80] = "";
+	snprintf(text, sizeof text, "%s", p->text);
+	if (name)
+		snprintf(
+			quoted, sizeof quoted, " \"%.*s\"", (int)(length < 70 ? length : 70), name);
+	pattern_free(p);
+	tuza_panic("parsing \"%s\": at offset %zu: %s%s", text, offset, what, quoted);
+}
+
 static NORETURN void wrong(struct pattern *p, size_t offset, const char *what)
 {
-	char text[160];
-	size_t length = strlen(p->text) < sizeof text ? strlen(p->text) : sizeof text - 1;
-	memcpy(text, p->text, length);
-	text[length] = '\0';
-	pattern_free(p);
-	tuza_panic("parsing \"%s\": at offset %zu: %s", text, offset, what);
+	wrong_name(p, offset, what, NULL, 0);
 }
 
 static bool is_name(const char *name, size_t length)
@@ -106,11 +107,11 @@ static void add_wildcard(struct pattern *p, const char *segment, size_t length, 
 	if (length == 0)
 		wrong(p, offset, "empty wildcard");
 	if (!is_name(name, length))
-		wrong(p, offset, "bad wildcard name");
+		wrong_name(p, offset, "bad wildcard name", name, length);
 	for (size_t i = 0; i < p->wilds; i++)
 		if (strlen(p->wild_names[i]) == length &&
 			memcmp(p->wild_names[i], name, length) == 0)
-			wrong(p, offset, "duplicate wildcard name");
+			wrong_name(p, offset, "duplicate wildcard name", name, length);
 	add_segment(p, rest ? SEGMENT_REST : SEGMENT_WILD, name, length);
 }
 
@@ -145,7 +146,7 @@ struct pattern *pattern_parse(const char *text)
 	const char *rest = text;
 	if (text[method] != '\0') {
 		if (!is_token(text, method))
-			wrong(p, 0, "invalid method");
+			wrong_name(p, 0, "invalid method", text, method);
 		rest = text + method + strspn(text + method, " \t");
 	} else {
 		method = 0;
@@ -219,4 +220,27 @@ bool pattern_conflicts(const struct pattern *a, const struct pattern *b)
 		return false;
 	enum relation relation = both(pattern_compare_methods(a, b), pattern_compare_paths(a, b));
 	return relation == SAME || relation == OVERLAP;
+}
+
+// Of two segments at the same place of overlapping patterns the one that leaves less open; either
+// may be NULL, where that pattern has ended.
+static const struct segment *more_special(const struct segment *a, const struct segment *b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	if (a->kind == SEGMENT_END || b->kind == SEGMENT_END)
+		return a->kind == SEGMENT_END ? a : b;
+	return a->kind <= b->kind ? a : b; // literal, one segment, all the rest
+}
+
+void pattern_common_path(const struct pattern *a, const struct pattern *b, char *text, size_t bytes)
+{
+	size_t most = a->count > b->count ? a->count : b->count;
+	text[0] = '\0';
+	for (size_t i = 0, length = 0; i < most && length < bytes; i++) {
+		const struct segment *s = more_special(i < a->count ? &a->segments[i] : NULL,
+			i < b->count ? &b->segments[i] : NULL);
+		length += (size_t)snprintf(text + length, bytes - length, "/%s",
+			s->kind == SEGMENT_END ? "" : s->text);
+	}
 }

@@ -7,6 +7,7 @@
 
 #include "base/compiler.h"
 #include <tuza/http_server.h>
+#include <tuza/panic.h>
 
 enum segment_kind {
 	SEGMENT_LITERAL, // `text`, decoded
@@ -32,6 +33,14 @@ struct pattern {
 	void *arg;
 };
 
+// What a mux is made of: panics without memory, as it is made before there are requests.
+static inline void *need(void *memory)
+{
+	if (!memory)
+		tuza_panic("tuza: out of memory");
+	return memory;
+}
+
 // Panics in Go's words when the text is wrong or there is no memory.
 struct pattern *pattern_parse(const char *text);
 void pattern_free(struct pattern *p);
@@ -53,5 +62,8 @@ enum relation pattern_compare_paths(const struct pattern *a, const struct patter
 
 // Neither of them is to be preferred for some request.
 bool pattern_conflicts(const struct pattern *a, const struct pattern *b);
+// A path that both match, if there is one, cut to fit; wildcards stand for their names.
+void pattern_common_path(
+	const struct pattern *a, const struct pattern *b, char *text, size_t bytes);
 
 #endif

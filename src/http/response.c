@@ -146,7 +146,8 @@ static int send_part(tuza_http_writer *w, const char *more, size_t count, bool l
 	return n ? send_pieces(w, pieces, n) : 0;
 }
 
-int writer_send(tuza_http_writer *w, const char *more, size_t count, bool last)
+// What is kept, and `more`.
+static int send_all(tuza_http_writer *w, const char *more, size_t count, bool last)
 {
 	while (w->error == 0) {
 		size_t part = count < PIECE_BYTES ? count : PIECE_BYTES;
@@ -174,13 +175,13 @@ EXPORT ssize_t tuza_http_write(tuza_http_writer *w, const void *bytes, size_t co
 		w->kept += count;
 		return (ssize_t)count;
 	}
-	int error = writer_send(w, bytes, count, false);
+	int error = send_all(w, bytes, count, false);
 	return error ? error : (ssize_t)count;
 }
 
 EXPORT int tuza_http_flush(tuza_http_writer *w)
 {
-	return w->error ? w->error : writer_send(w, "", 0, false);
+	return w->error ? w->error : send_all(w, "", 0, false);
 }
 
 // ---- begin and end -----------------------------------------------------------------------------
@@ -208,6 +209,6 @@ bool writer_finish(tuza_http_writer *w)
 		w->close = true;
 	if (w->error == 0 &&
 		(w->framing == FRAMING_OPEN || w->framing == FRAMING_CHUNKED || w->kept))
-		(void)writer_send(w, "", 0, true);
+		(void)send_all(w, "", 0, true);
 	return w->error == 0 && !w->close;
 }

@@ -61,19 +61,35 @@ EXPORT tuza_http_server *tuza_http_server_new(const tuza_http_server_options *op
 	return s;
 }
 
+// What is longer than `start` needs memory; where there is none, its start must do.
 void server_log(tuza_http_server *server, const char *format, ...)
 {
+	char start[256];
 	struct text t = {NULL, 0, 0};
-	va_list arguments;
+	const char *line = start;
+	va_list arguments, again;
 	va_start(arguments, format);
-	if (text_vprintf(&t, format, arguments) && text_append(&t, "", 1)) {
-		if (server->options.error_log)
-			server->options.error_log(t.bytes, server->options.error_arg);
-		else
-			fprintf(stderr, "%s\n", t.bytes);
-	}
+	va_copy(again, arguments);
+	int n = vsnprintf(start, sizeof start, format, arguments);
+	if (n >= (int)sizeof start && text_vprintf(&t, format, again) && text_append(&t, "", 1))
+		line = t.bytes;
+	va_end(again);
 	va_end(arguments);
+	if (server->options.error_log)
+		server->options.error_log(line, server->options.error_arg);
+	else
+		fprintf(stderr, "%s\n", line);
 	text_reset(&t, 0);
+}
+
+void server_tell_shortage(tuza_http_server *server, const char *what, tuza_conn *conn)
+{
+	int64_t now = tuza_now(), before = load_relaxed(&server->told);
+	char remote[TUZA_ADDRESS_TEXT] = "";
+	if ((before && now - before < TUZA_MINUTE) || !cas_relaxed(&server->told, &before, now))
+		return;
+	(void)tuza_conn_remote_address(conn, remote, sizeof remote);
+	server_log(server, "http: no memory to serve %s; %s", remote, what);
 }
 
 // ---- connections -------------------------------------------------------------------------------
@@ -82,7 +98,9 @@ void server_log(tuza_http_server *server, const char *format, ...)
 static struct connection *adopt(tuza_http_server *server, tuza_conn *conn)
 {
 	struct connection *c = calloc(1, sizeof *c);
-	if (c) {
+	if (!c) {
+		server_tell_shortage(server, "its connection is closed", conn);
+	} else {
 		*c = (struct connection){
 			.server = server, .conn = conn, .accepted = tuza_now(), .state = ACTIVE};
 		tuza_mutex_lock(&server->lock);
@@ -114,8 +132,8 @@ static void start(tuza_http_server *server, tuza_conn *conn)
 {
 	struct connection *c = adopt(server, conn);
 	if (c && tuza_go(serve_connection, c) != 0) {
-		server_log(server, "http: no memory to serve %s", connection_remote(c));
-		connection_serve(c); // here, then: others wait to be accepted
+		server_tell_shortage(server, "others wait to be accepted", conn);
+		connection_serve(c); // here, then
 	}
 }
 

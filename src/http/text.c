@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// See text.h. Where bytes are classified, words of eight are looked at at once.
 #include "http/text.h"
 
 #include <stdio.h>
@@ -212,14 +213,6 @@ bool same_letters(const char *a, const char *b, size_t count)
 		if (lower((unsigned char)a[i]) != lower((unsigned char)b[i]))
 			return false;
 	return true;
-}
-
-static int hex_digit(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 ssize_t percent_decode(char *to, const char *bytes, size_t count)

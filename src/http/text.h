@@ -77,6 +77,15 @@ static inline bool same_word(const char *a, size_t a_count, const char *b, size_
 	return a_count == b_count && same_letters(a, b, a_count);
 }
 
+// The value of a hexadecimal digit; -1: it is none.
+static inline int hex_digit(unsigned char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /*
  * Decodes %XX in place or into `to`, which needs `count` bytes; no final NUL.
  *

@@ -7,8 +7,8 @@
 
 #include "base/race_hooks.h"
 
-// One for all descriptors: what was written anywhere is visible to who reads anywhere afterwards.
-// It hides some races and invents none. Go: internal/poll, ioSync
+// One for all descriptors: what was written anywhere is visible to whoever reads anywhere
+// afterwards. It hides some races and invents none. Go: internal/poll, ioSync
 extern const char io_order;
 
 static ALWAYS_INLINE void io_will_write(const void *bytes, size_t count)

@@ -8,7 +8,10 @@
  *
  *	struct conn *c = conn_begin(handle);     // NULL: it is closed
  *	…
- *	conn_end(c);
+ *	conn_end(c);                             // by the same goroutine or thread
+ *
+ * A goroutine knows the operations that it is in, and the turns that it has: if it is dropped with
+ * its run they are over (conn_table.c).
  */
 #ifndef TUZA_NET_CONN_H
 #define TUZA_NET_CONN_H
@@ -37,16 +40,19 @@ struct conn_kind {
 	void (*close)(struct conn *c);
 	// Everybody has left: gives back what the slot holds.
 	void (*destroy)(struct conn *c);
-	// Goroutines that used it were dropped. May be NULL.
-	void (*forget)(struct conn *c);
+	// Goroutines that used it were dropped, some with `turns` (1 << TURN_…). May be NULL.
+	void (*forget)(struct conn *c, uint32_t turns);
 };
 
 struct conn {
 	// any thread, atomic
-	uint64_t word;                 // conn_word.h
-	uint32_t goroutine_operations; // of those in the word, the ones of goroutines
-	uint32_t slot;                 // constant
-	struct conn *next_free;        // guarded by the table's lock
+	uint64_t word;          // conn_word.h
+	uint32_t slot;          // constant
+	struct conn *next_free; // guarded by the table's lock
+
+	// of dropped goroutines, while they are being forgotten
+	uint32_t dropped, dropped_turns; // operations, and the turns that they have
+	struct conn *next_dropped;
 
 	// constant while it is open
 	const struct conn_kind *kind;
@@ -72,10 +78,14 @@ struct conn {
 
 	// one at a time reads (accepts), and one writes
 	tuza_mutex turn[2];
-	bool turn_of_goroutine[2]; // guarded by the turn: a goroutine has it
 };
 
-enum { TURN_READ, TURN_WRITE };
+enum {
+	TURN_READ,
+	TURN_WRITE,
+	TURN_LAYER, // a layer's own
+	TURNS,
+};
 
 // A free slot that the caller owns until conn_open. NULL: no memory.
 struct conn *conn_new(const struct conn_kind *kind);
@@ -104,6 +114,9 @@ bool conn_is_goroutine(void);
 void conn_take_turn(struct conn *c, int turn);
 bool conn_try_turn(struct conn *c, int turn);
 void conn_pass_turn(struct conn *c, int turn);
+
+// The calling goroutine has it, or has it no more; for whoever keeps the mutex of one.
+void conn_note_turn(const struct conn *c, int turn, bool has);
 
 // Closes the connection and waits until all operations have ended. 0 or TUZA_ECONNCLOSED.
 int conn_close(const void *handle);

@@ -10,9 +10,9 @@
  */
 #include "net/conn.h"
 
+#include "base/fatal.h"
 #include "base/race_hooks.h"
 #include "net/conn_word.h"
-#include "net/lookups.h"
 #include "sched/blocking.h"
 #include "sched/upcalls.h"
 #include "sched/waitqueue.h"
@@ -21,6 +21,7 @@
 #include <tuza/panic.h>
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum {
 	SLOT_BITS = 24,
@@ -35,7 +36,7 @@ static struct {
 	uint32_t chunk_count;
 	// any thread, atomic; constant once set
 	struct conn *chunks[CHUNKS];
-} table;
+} table APART;
 
 static struct conn *slot_of(const void *handle)
 {
@@ -83,7 +84,6 @@ struct conn *conn_new(const struct conn_kind *kind)
 			table.free = c->next_free;
 		lock_release(&table.lock);
 		if (c) {
-			c->goroutine_operations = 0;
 			c->kind = kind;
 			c->poll = NULL;
 			c->fd = -1;
@@ -95,10 +95,8 @@ struct conn *conn_new(const struct conn_kind *kind)
 			c->accepts.free = NULL;
 			store_relaxed(&c->is_plain_tcp, false); // nobody else knows it
 			c->drained = NETPOLL_NONE;
-			for (int turn = TURN_READ; turn <= TURN_WRITE; turn++) {
+			for (int turn = TURN_READ; turn <= TURN_WRITE; turn++)
 				c->turn[turn] = (tuza_mutex){0};
-				c->turn_of_goroutine[turn] = false;
-			}
 			return c;
 		}
 		if (!add_chunk())
@@ -129,6 +127,123 @@ bool conn_is_goroutine(void)
 	return g && !(g->flags & GOROUTINE_THREAD);
 }
 
+/*
+ * What a goroutine notes of an operation: the slot, and the turns that it has. The first ones are
+ * in its descriptor; more at a time than that are as good as never.
+ */
+struct operation {
+	struct operation *next;
+	const struct goroutine *g;
+	uint32_t note;
+};
+static struct lock more_lock;  // as the table's
+static struct operation *more; // guarded by it; a note is its goroutine's
+
+static bool is_note_of(uint32_t note, const struct conn *c) { return note >> TURNS == c->slot; }
+
+static NOINLINE void note_more(const struct goroutine *g, uint32_t note)
+{
+	struct operation *o = malloc(sizeof *o);
+	if (!o)
+		fatal("tuza: out of memory for an operation on a connection");
+	o->g = g;
+	o->note = note;
+	lock_acquire(&more_lock);
+	o->next = more;
+	more = o;
+	lock_release(&more_lock);
+}
+
+// The latest of g's on c, or on any. NULL: there is none.
+static NOINLINE struct operation *find_more(
+	const struct goroutine *g, const struct conn *c, bool take)
+{
+	lock_acquire(&more_lock);
+	struct operation **at = &more, *o;
+	while ((o = *at) != NULL && (o->g != g || (c && !is_note_of(o->note, c))))
+		at = &o->next;
+	if (o && take)
+		*at = o->next;
+	lock_release(&more_lock);
+	return o;
+}
+
+static ALWAYS_INLINE void note_begin(struct goroutine *g, const struct conn *c)
+{
+	uint32_t note = c->slot << TURNS, n = g->operation_count++;
+	if (likely(n < GOROUTINE_OPERATIONS))
+		g->operations[n] = note;
+	else
+		note_more(g, note);
+}
+
+static NOINLINE bool end_one_of_more(struct goroutine *g, const struct conn *c)
+{
+	struct operation *o = find_more(g, c, true);
+	free(o);
+	return o != NULL;
+}
+
+static uint32_t noted_here(const struct goroutine *g)
+{
+	return g->operation_count < GOROUTINE_OPERATIONS ? g->operation_count
+							 : GOROUTINE_OPERATIONS;
+}
+
+static NOINLINE void note_end_slow(struct goroutine *g, const struct conn *c)
+{
+	uint32_t n = noted_here(g), i = n;
+	if (unlikely(g->operation_count > n) && end_one_of_more(g, c)) {
+		g->operation_count--;
+		return;
+	}
+	while (i > 0 && !is_note_of(g->operations[i - 1], c))
+		i--;
+	if (unlikely(i == 0))
+		return; // begun by another: against the rules
+	for (; i < n; i++)
+		g->operations[i - 1] = g->operations[i];
+	g->operation_count--;
+	if (unlikely(g->operation_count >= GOROUTINE_OPERATIONS)) {
+		struct operation *o = find_more(g, NULL, true);
+		g->operations[n - 1] = o->note;
+		free(o);
+	}
+}
+
+// The latest note, if it is here and of c. NULL: it has to be looked for.
+static ALWAYS_INLINE uint32_t *latest_note(struct goroutine *g, const struct conn *c)
+{
+	uint32_t last = g->operation_count - 1;
+	bool is_it = last < GOROUTINE_OPERATIONS && is_note_of(g->operations[last], c);
+	return likely(is_it) ? &g->operations[last] : NULL;
+}
+
+static ALWAYS_INLINE void note_end(struct goroutine *g, const struct conn *c)
+{
+	if (likely(latest_note(g, c) != NULL))
+		g->operation_count--;
+	else
+		note_end_slow(g, c);
+}
+
+void conn_note_turn(const struct conn *c, int turn, bool has)
+{
+	struct goroutine *g = goroutine_current_or_null();
+	if (!g || g->flags & GOROUTINE_THREAD)
+		return;
+	uint32_t i = noted_here(g), *note = latest_note(g, c);
+	if (unlikely(!note && g->operation_count > i)) {
+		struct operation *o = find_more(g, c, false);
+		note = o ? &o->note : NULL;
+	}
+	for (; !note && i > 0; i--)
+		if (is_note_of(g->operations[i - 1], c))
+			note = &g->operations[i - 1];
+	if (note)
+		*note = (*note & ~(1u << turn)) | (uint32_t)has << turn;
+}
+
 static struct conn *begin(const void *handle, bool closing)
 {
 	struct conn *c = slot_of(handle);
@@ -144,8 +259,9 @@ static struct conn *begin(const void *handle, bool closing)
 		tuza_panic("too many concurrent operations on a single file or socket "
 			   "(max 1048575)");
 	}
-	if (conn_is_goroutine())
-		add_relaxed(&c->goroutine_operations, 1); // read when no goroutine runs
+	struct goroutine *g = goroutine_current_or_null();
+	if (g && !(g->flags & GOROUTINE_THREAD))
+		note_begin(g, c);
 	race_acquire(c);
 	return c;
 }
@@ -169,8 +285,9 @@ static void finish(struct conn *c)
 void conn_end(struct conn *c)
 {
 	race_release(c); // pairs with finish
-	if (conn_is_goroutine())
-		sub_relaxed(&c->goroutine_operations, 1); // as in begin
+	struct goroutine *g = goroutine_current_or_null();
+	if (g && !(g->flags & GOROUTINE_THREAD))
+		note_end(g, c);
 	if (conn_word_end(&c->word))
 		finish(c);
 }
@@ -204,44 +321,69 @@ int conn_close(const void *handle)
 void conn_take_turn(struct conn *c, int turn)
 {
 	tuza_mutex_lock(&c->turn[turn]);
-	c->turn_of_goroutine[turn] = conn_is_goroutine();
+	conn_note_turn(c, turn, true);
 }
 
 bool conn_try_turn(struct conn *c, int turn)
 {
 	if (!tuza_mutex_try_lock(&c->turn[turn]))
 		return false;
-	c->turn_of_goroutine[turn] = conn_is_goroutine();
+	conn_note_turn(c, turn, true);
 	return true;
 }
 
 void conn_pass_turn(struct conn *c, int turn)
 {
-	c->turn_of_goroutine[turn] = false;
+	conn_note_turn(c, turn, false);
 	tuza_mutex_unlock(&c->turn[turn]);
 }
 
-// ---- the end of the runtime -------------------------------------------------------------------
+// ---- dropped goroutines -----------------------------------------------------------------------
 
-// Operations of dropped goroutines end, and so do their turns. Plain threads may go on.
-static void forget_goroutines(struct conn *c)
+static struct conn *dropped; // of some whose operations are to be forgotten
+
+static void drop_operation(uint32_t note)
 {
-	uint32_t count = exchange_relaxed(&c->goroutine_operations, 0); // no goroutine runs
-	if (count == 0)
-		return;
+	uint32_t slot = note >> TURNS;
+	struct conn *c = &table.chunks[slot / CHUNK][slot % CHUNK];
+	if (c->dropped++ == 0) {
+		c->next_dropped = dropped;
+		dropped = c;
+	}
+	c->dropped_turns |= note % (1u << TURNS);
+}
+
+void net_drop_operations(struct goroutine *g)
+{
+	uint32_t n = noted_here(g);
+	for (uint32_t i = 0; i < n; i++)
+		drop_operation(g->operations[i]);
+	for (; n < g->operation_count; n++) {
+		struct operation *o = find_more(g, NULL, true);
+		drop_operation(o->note);
+		free(o);
+	}
+	g->operation_count = 0;
+}
+
+// Their operations end, and so do their turns. Others go on.
+static void forget(struct conn *c, uint32_t operations, uint32_t turns)
+{
 	if (c->kind->forget)
-		c->kind->forget(c);
+		c->kind->forget(c, turns);
 	for (int turn = TURN_READ; turn <= TURN_WRITE; turn++)
-		if (c->turn_of_goroutine[turn])
-			conn_pass_turn(c, turn);
-	if (conn_word_drop(&c->word, count))
+		if (turns & 1u << turn)
+			tuza_mutex_unlock(&c->turn[turn]);
+	if (conn_word_drop(&c->word, operations))
 		finish(c);
 }
 
-void net_forget_goroutines(void)
+void net_forget_operations(void)
 {
-	lookups_forget();
-	for (uint32_t n = 0; n < table.chunk_count; n++)
-		for (uint32_t i = 0; i < CHUNK; i++)
-			forget_goroutines(&table.chunks[n][i]);
+	for (struct conn *c; (c = dropped) != NULL;) {
+		uint32_t operations = c->dropped, turns = c->dropped_turns;
+		dropped = c->next_dropped;
+		c->dropped = c->dropped_turns = 0;
+		forget(c, operations, turns);
+	}
 }

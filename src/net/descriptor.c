@@ -2,8 +2,8 @@
 /*
  * Connections that are ends of pipes. As sockets (socket.c), with read and write for calls.
  *
- * A write raises no SIGPIPE: that the reader has gone is an error for who writes, not the end of
- * the process. Go does the same for all but standard output and error.
+ * A write raises no SIGPIPE: that the reader has gone is an error for whoever writes, not the end
+ * of the process. Go does the same for all but standard output and error.
  */
 #include "net/descriptor.h"
 

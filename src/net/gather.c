@@ -4,11 +4,11 @@
  *
  * A server with many busy connections reads a request, answers it with a send, and goes on to the
  * next goroutine, which does the same. A send is the dearest part of that, and costs a third less
- * as one of many in a call (bench/results.md, Network). So where others wait to run, the first
+ * as one of many in a call (figures: docs/ARCHITECTURE.md). So where others wait to run, the first
  * goroutine that would send becomes a *leader*: it leaves an open batch at its processor and lets
- * all who are in the ring go first, by a yield. Who would send meanwhile adds itself to the batch
- * and parks. When the leader's turn comes again it closes the batch, does all the sends by one
- * call, and wakes the others; unless the batch was full before: then who filled it does. With a
+ * all who are in the ring go first, by a yield. Whoever would send meanwhile adds itself to the
+ * batch and parks. When the leader's turn comes again it closes the batch, does all the sends by
+ * one call, and wakes the others; unless the batch was full before: then who filled it does. With a
  * thousand connections in the ring nobody waits for all of them, and what is sent, and what a
  * program keeps for it, is a batch's and still in the cache.
  *
@@ -76,7 +76,7 @@ struct place {
 	struct sys_sends sends; // guarded by kernel_lock
 } CACHE_ALIGNED;
 
-static struct place places[PLACES];
+static struct place places[PLACES] APART;
 
 static struct place *place_here(void) { return &places[processor_index() % PLACES]; }
 

@@ -2,11 +2,11 @@
 /*
  * Whether sends should be gathered (gather.c), by what came of it. Depends on base/atomic.h alone.
  *
- * Who leads a batch lets others run first, and its sends are late if those compute. So that no more
- * than one send in a hundred is, each late one makes a debt that a hundred others pay off; where
- * the debt is large there are no batches. A few late ones cost nothing: a thousand connections that
- * are made at once are no habit. And after a batch of one, which was in vain, there are none for a
- * number of sends, which doubles from one to the next.
+ * Whoever leads a batch lets others run first, and its sends are late if those compute. So that no
+ * more than one send in a hundred is, each late one makes a debt that a hundred others pay off;
+ * where the debt is large there are no batches. A few late ones cost nothing: a thousand
+ * connections that are made at once are no habit. And after a batch of one, which was in vain,
+ * there are none for a number of sends, which doubles from one to the next.
  *
  * It counts sends rather than time, so it needs no clock, and what was learnt when there was
  * little to do is forgotten soon when there is much.

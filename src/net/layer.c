@@ -12,6 +12,7 @@
 #include "sched/blocking.h"
 #include <tuza/context.h>
 #include <tuza/error.h>
+#include <tuza/panic.h>
 #include <tuza/time.h>
 
 #include <errno.h>
@@ -34,37 +35,81 @@ static bool is_late(const struct conn *c, int turn)
 	return deadline != 0 && deadline <= tuza_now();
 }
 
+/*
+ * A call of a method. If it panics, or calls tuza_goexit, the frames that would end the operation
+ * are gone when it is over, and whoever comes next would wait for ever.
+ */
+struct call {
+	struct conn *c;
+	int turn; // that the caller has; or NO_TURN
+	bool returned, closes;
+};
+enum { NO_TURN = -1 };
+
+static void call_over(struct call *call)
+{
+	if (likely(call->returned))
+		return;
+	if (call->closes)
+		(void)tuza_conn_close(call->c->layer->under);
+	if (call->turn != NO_TURN)
+		conn_pass_turn(call->c, call->turn);
+	conn_end(call->c);
+}
+
 static ssize_t layer_read(struct conn *c, void *bytes, size_t count, tuza_address *from)
 {
 	if (from)
 		memset(from, 0, sizeof *from);
 	if (is_late(c, TURN_READ))
 		return TUZA_EIOTIMEOUT;
-	return c->layer->methods->read(c->layer, bytes, count);
+	struct call call = {.c = c, .turn = TURN_READ};
+	TUZA_DEFER(call_over, &call);
+	ssize_t n = c->layer->methods->read(c->layer, bytes, count);
+	call.returned = true;
+	return n;
 }
 
 static ssize_t layer_peek(struct conn *c, void *bytes, size_t count)
 {
 	if (is_late(c, TURN_READ))
 		return TUZA_EIOTIMEOUT;
-	return c->layer->methods->peek(c->layer, bytes, count);
+	struct call call = {.c = c, .turn = TURN_READ};
+	TUZA_DEFER(call_over, &call);
+	ssize_t n = c->layer->methods->peek(c->layer, bytes, count);
+	call.returned = true;
+	return n;
 }
 
 static ssize_t layer_write(struct conn *c, struct iovec *pieces, size_t count)
 {
 	if (is_late(c, TURN_WRITE))
 		return TUZA_EIOTIMEOUT;
-	return c->layer->methods->write(c->layer, pieces, (int)count);
+	struct call call = {.c = c, .turn = TURN_WRITE};
+	TUZA_DEFER(call_over, &call);
+	ssize_t n = c->layer->methods->write(c->layer, pieces, (int)count);
+	call.returned = true;
+	return n;
 }
 
 static int layer_shut(struct conn *c, int how)
 {
+	struct call call = {.c = c, .turn = NO_TURN};
+	int error;
+	if (how == SHUT_WR) {
+		conn_take_turn(c, TURN_WRITE);
+		call.turn = TURN_WRITE;
+	}
+	TUZA_DEFER(call_over, &call);
 	if (how == SHUT_RD)
-		return c->layer->methods->close_read(c->layer);
-	conn_take_turn(c, TURN_WRITE);
-	int error =
-		is_late(c, TURN_WRITE) ? TUZA_EIOTIMEOUT : c->layer->methods->close_write(c->layer);
-	conn_pass_turn(c, TURN_WRITE);
+		error = c->layer->methods->close_read(c->layer);
+	else if (is_late(c, TURN_WRITE))
+		error = TUZA_EIOTIMEOUT;
+	else
+		error = c->layer->methods->close_write(c->layer);
+	call.returned = true;
+	if (call.turn != NO_TURN)
+		conn_pass_turn(c, TURN_WRITE);
 	return error;
 }
 
@@ -103,8 +148,11 @@ static void layer_close(struct conn *c)
 	tuza_layer *l = c->layer;
 	// A write under way is in the middle of something, and a section cannot wait.
 	bool mine = l->methods->close && !blocking_is_inside() && conn_try_turn(c, TURN_WRITE);
+	struct call call = {.c = c, .turn = mine ? TURN_WRITE : NO_TURN, .closes = true};
+	TUZA_DEFER(call_over, &call);
 	if (l->methods->close)
 		l->methods->close(l, mine && allow_farewell(c));
+	call.returned = true;
 	(void)tuza_conn_close(l->under);
 	if (mine)
 		conn_pass_turn(c, TURN_WRITE);
@@ -127,13 +175,13 @@ static int layer_address(struct conn *c, bool remote, tuza_address *a)
 	return -ENOTCONN;
 }
 
-static void layer_forget(struct conn *c)
+static void layer_forget(struct conn *c, uint32_t turns)
 {
 	tuza_layer *l = c->layer;
 	if (l->methods->forget)
 		l->methods->forget(l);
-	if (l->turn_of_goroutine)
-		tuza_layer_pass_turn(l);
+	if (turns & 1u << TURN_LAYER)
+		tuza_mutex_unlock(&l->turn);
 }
 
 static const struct conn_kind layer_kind = {
@@ -195,7 +243,7 @@ EXPORT int tuza_layer_begin(tuza_conn *conn, const tuza_layer_methods *methods, 
 	struct conn *c = conn_begin(conn);
 	if (!c)
 		return TUZA_ECONNCLOSED;
-	if (c->kind != &layer_kind || c->layer->methods != methods) {
+	if (c->kind != &layer_kind || (methods && c->layer->methods != methods)) {
 		conn_end(c);
 		return -EINVAL;
 	}
@@ -214,13 +262,13 @@ EXPORT int tuza_layer_take_turn(tuza_layer *l, tuza_context *ctx)
 	} else {
 		tuza_mutex_lock(&l->turn);
 	}
-	l->turn_of_goroutine = conn_is_goroutine();
+	conn_note_turn(l->conn, TURN_LAYER, true);
 	return 0;
 }
 
 EXPORT void tuza_layer_pass_turn(tuza_layer *l)
 {
-	l->turn_of_goroutine = false;
+	conn_note_turn(l->conn, TURN_LAYER, false);
 	tuza_mutex_unlock(&l->turn);
 }
 

@@ -18,7 +18,6 @@ struct tuza_layer {
 	int64_t deadline[2]; // any thread, atomic; [TURN_READ] and [TURN_WRITE]. 0: none
 
 	tuza_mutex turn;
-	bool turn_of_goroutine; // guarded by turn
 };
 
 // Sets deadlines of the layer and of what is under it.

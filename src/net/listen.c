@@ -6,6 +6,7 @@
 
 #include "sys/sockets.h"
 #include <tuza/error.h>
+#include <tuza/panic.h>
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -42,8 +43,10 @@ static int bind_at(const struct network *network, const tuza_address *a, bool bo
 	// Linux: accepted connections inherit them, which saves five system calls for each.
 	if (network->type == SOCK_STREAM)
 		socket_set_defaults(*result);
-	if (!error && network->type == SOCK_STREAM)
+	if (!error && network->type == SOCK_STREAM) {
+		netpoll_share((*result)->poll);
 		error = sys_listen(fd);
+	}
 	if (error)
 		socket_discard(*result);
 	return error;
@@ -90,6 +93,21 @@ EXPORT int tuza_listen(const char *network, const char *address, tuza_listener *
 	return 0;
 }
 
+// What is left to be done if `open` of the listener panics.
+struct dressing {
+	struct conn *listener;
+	tuza_conn *plain;
+	bool returned;
+};
+
+static void dressing_over(struct dressing *d)
+{
+	if (likely(d->returned))
+		return;
+	(void)tuza_conn_close(d->plain);
+	conn_end(d->listener);
+}
+
 // The connection that its users get: what was accepted, or a layer over it. NULL: it could not be
 // made.
 static tuza_conn *dress(struct conn *listener, struct conn *accepted)
@@ -97,7 +115,11 @@ static tuza_conn *dress(struct conn *listener, struct conn *accepted)
 	tuza_conn *plain = conn_open(accepted), *conn;
 	if (!listener->accepts.open)
 		return plain;
-	if (listener->accepts.open(listener->accepts.arg, plain, &conn) == 0)
+	struct dressing d = {.listener = listener, .plain = plain};
+	TUZA_DEFER(dressing_over, &d);
+	int error = listener->accepts.open(listener->accepts.arg, plain, &conn);
+	d.returned = true;
+	if (error == 0)
 		return conn;
 	(void)tuza_conn_close(plain);
 	return NULL;

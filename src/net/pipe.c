@@ -227,9 +227,9 @@ static int pipe_address(struct conn *c, bool remote, tuza_address *a)
 }
 
 // What a dropped goroutine offered lay on its stack, most likely.
-static void pipe_forget(struct conn *c)
+static void pipe_forget(struct conn *c, uint32_t turns)
 {
-	if (c->turn_of_goroutine[TURN_WRITE])
+	if (turns & 1u << TURN_WRITE)
 		(void)withdraw(&c->pipe->flow[c->side]);
 }
 

@@ -26,7 +26,8 @@
 enum {
 	PIECES_MOST = 1024, // Linux's UIO_MAXIOV: more are an error
 	ROW_LEAST = 4,      // accepted in a row: a tenth of a millisecond's work
-	ROW_SHARE = 4,      // or one for so many that wait to run, if those are more
+	ROW_SHARE = 2,      // or one for so many that wait to run, if those are more
+	ROW_MOST = 256,     // but no more than have their turn before the next row
 };
 
 static bool is_tcp(const struct conn *c)
@@ -201,7 +202,8 @@ static const struct conn_kind socket_kind = {
 
 // ---- making -----------------------------------------------------------------------------------
 
-int socket_adopt(int fd, int family, int type, struct conn **result)
+// As socket_make, of a descriptor that is there: it is closed on failure.
+static int adopt(int fd, int family, int type, struct conn **result)
 {
 	struct conn *c = conn_new(&socket_kind);
 	int error = c ? netpoll_open(fd, &c->poll, &c->generation) : -ENOMEM;
@@ -222,7 +224,7 @@ int socket_adopt(int fd, int family, int type, struct conn **result)
 int socket_make(int family, int type, struct conn **result)
 {
 	int fd = sys_socket(family, type, 0);
-	return fd < 0 ? fd : socket_adopt(fd, family, type, result);
+	return fd < 0 ? fd : adopt(fd, family, type, result);
 }
 
 void socket_discard(struct conn *c)
@@ -336,17 +338,23 @@ static void tell_shortage(struct conn *l, int error)
 
 /*
  * Where many come at once they wait in the kernel, which costs nothing: after a few of them,
- * those that are here already and have something to do go first. The few are more
- * where more have something to do: or the last of a thousand who talk all the time came late.
+ * those that are here already and have something to do go first. The few are more where more have
+ * something to do: or the last of a thousand who talk all the time came when the first had long
+ * been served. Never more than the others' turns, or who is accepted could keep the row long.
  */
+static bool is_row_over(const struct conn *l)
+{
+	return l->in_a_row >= ROW_LEAST &&
+	       (l->in_a_row >= ROW_MOST || (uint32_t)l->in_a_row >= park_all_others() / ROW_SHARE);
+}
+
 int socket_accept(struct conn *l, struct conn **result)
 {
 	// Go's http.Server: 5 ms, doubled up to a second.
 	int64_t nap = 5 * TUZA_MILLISECOND;
 	for (;;) {
 		uint64_t seen;
-		if (l->in_a_row >= ROW_LEAST &&
-			(uint32_t)l->in_a_row >= park_others() / ROW_SHARE) {
+		if (is_row_over(l)) {
 			l->in_a_row = 0;
 			netpoll_give_way();
 		}
@@ -356,7 +364,7 @@ int socket_accept(struct conn *l, struct conn **result)
 		int fd = sys_accept(l->fd, NULL, NULL);
 		if (fd >= 0) {
 			l->in_a_row++;
-			fd = socket_adopt(fd, l->family, SOCK_STREAM, result);
+			fd = adopt(fd, l->family, SOCK_STREAM, result);
 			if (fd == 0) {
 				// What the program has set on the listener, it inherits. Nobody
 				// else knows it yet; the listener's as in tuza_conn_fd.

@@ -12,9 +12,6 @@
 // 0, -EMFILE, -ENOMEM …
 MUST_USE int socket_make(int family, int type, struct conn **result);
 
-// The same of a descriptor that was accepted: it is closed on failure.
-MUST_USE int socket_adopt(int fd, int family, int type, struct conn **result);
-
 // Closes the socket and gives the slot back.
 void socket_discard(struct conn *c);
 

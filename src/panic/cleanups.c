@@ -22,67 +22,19 @@
 
 #include "base/race_hooks.h"
 #include "debug/dwarf.h"
+#include "debug/unwind.h"
 
 #include <dlfcn.h>
 #include <string.h>
-#include <unwind.h>
-
-// libgcc's and libunwind's. The result points at a frame description entry (FDE).
-struct dwarf_eh_bases {
-	void *text, *data, *function;
-};
-WEAK const void *_Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *bases);
 
 // The personality routine of C. Only its address is used.
 WEAK void __gcc_personality_v0(void);
 
 // ---- tables ----------------------------------------------------------------------------------
 
-// The personality routine that the function's common information entry (CIE) names; 0 if it has
-// none.
-static uintptr_t find_personality(const void *fde)
+static bool is_c_frame(const struct unwind_fde *fde)
 {
-	struct cursor c = cursor_endless((const uint8_t *)fde + 4); // behind the length
-	const uint8_t *cie = c.at;
-
-	cie -= (int32_t)cursor_u32(&c);
-	uint8_t version = cie[8];
-	const char *augmentation = (const char *)cie + 9;
-
-	c.at = (const uint8_t *)augmentation + strlen(augmentation) + 1;
-	if (augmentation[0] != 'z')
-		return 0;
-	if (version >= 4)
-		cursor_u16(&c); // sizes of addresses and segments
-	cursor_uleb(&c);        // code alignment
-	cursor_sleb(&c);        // data alignment
-	if (version == 1)
-		cursor_u8(&c); // return address column
-	else
-		cursor_uleb(&c);
-	cursor_uleb(&c); // length of what follows
-	for (const char *letter = augmentation + 1; *letter; letter++) {
-		if (*letter == 'P') {
-			unsigned encoding = cursor_u8(&c);
-			uintptr_t personality = dwarf_pointer(&c, encoding);
-
-			if (encoding & DWARF_INDIRECT && personality)
-				personality = *(const uintptr_t *)personality;
-			return personality;
-		}
-		if (*letter == 'R' || *letter == 'L')
-			cursor_u8(&c); // their encodings
-		else if (*letter != 'S' && *letter != 'B' && *letter != 'G')
-			return 0;
-	}
-	return 0;
-}
-
-static bool is_c_frame(uintptr_t pc)
-{
-	struct dwarf_eh_bases bases;
-	const void *fde = _Unwind_Find_FDE ? _Unwind_Find_FDE((void *)pc, &bases) : NULL;
-	uintptr_t personality = fde ? find_personality(fde) : 0;
+	uintptr_t personality = fde->cie.personality;
 	Dl_info symbol;
 
 	if (personality == 0)
@@ -125,36 +77,37 @@ static bool lsda_has_pad(const uint8_t *lsda, uint64_t offset)
 
 // ---- the walk --------------------------------------------------------------------------------
 
-struct search {
-	uintptr_t limit;
-	uintptr_t found;
-};
-
-static _Unwind_Reason_Code search_frame(struct _Unwind_Context *context, void *arg)
+// Whether the call that the frame stands in would run code of its function's.
+static bool has_cleanup(const struct unwinder *u)
 {
-	struct search *s = arg;
-	int is_interrupted = 0;
-	uintptr_t pc = (uintptr_t)_Unwind_GetIPInfo(context, &is_interrupted);
-	const uint8_t *lsda = _Unwind_GetLanguageSpecificData(context);
+	uintptr_t pc = unwind_pc(u) - u->is_return;
+	struct unwind_fde fde;
 
-	// The stack pointer of this frame: the first one beyond the limit needs no look.
-	if ((uintptr_t)_Unwind_GetCFA(context) > s->limit)
-		return _URC_END_OF_STACK;
-	if (!lsda)
-		return _URC_NO_REASON;
-	pc -= !is_interrupted;
-	if (!lsda_has_pad(lsda, pc - (uintptr_t)_Unwind_GetRegionStart(context)) || is_c_frame(pc))
-		return _URC_NO_REASON;
-	s->found = pc;
-	return _URC_END_OF_STACK;
+	return unwind_entry_find(pc, UNWIND_ALL, &fde) && fde.lsda &&
+	       lsda_has_pad(fde.lsda, pc - fde.function) && !is_c_frame(&fde);
 }
 
 bool cleanups_find_foreign(const void *limit, uintptr_t *pc)
 {
-	struct search s = {limit ? (uintptr_t)limit : UINTPTR_MAX, 0};
+	uintptr_t most = limit ? (uintptr_t)limit : UINTPTR_MAX;
+	bool is_on_its_stack = false;
+	struct unwinder u;
 
-	if (!race_is_on())
-		_Unwind_Backtrace(search_frame, &s);
-	*pc = s.found;
-	return s.found != 0;
+	*pc = 0;
+	if (race_is_on())
+		return false;
+	unwind_begin_here(&u, UNWIND_ALL);
+	// The first frame whose stack begins beyond the limit needs no look. The walk may begin on
+	// another stack, which the program calls functions on, beyond it.
+	do {
+		if (unwind_sp(&u) <= most)
+			is_on_its_stack = true;
+		else if (is_on_its_stack)
+			return false;
+		if (has_cleanup(&u)) {
+			*pc = unwind_pc(&u) - u.is_return;
+			return true;
+		}
+	} while (unwind_next(&u));
+	return false;
 }

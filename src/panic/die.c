@@ -46,7 +46,7 @@ static uint32_t traceback; // any thread, atomic
 
 static uint32_t dying_thread; // its kernel id, 0 while nobody dies; any thread, atomic
 static unsigned dying_depth;  // that thread only
-static char dying_buffer[2048];
+static char dying_buffer[2048] APART;
 
 // gcov's counters are written at exit, which does not happen: keeps `make coverage` honest.
 WEAK void __gcov_dump(void);

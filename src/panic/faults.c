@@ -16,8 +16,8 @@
  * says no more than ours.
  *
  * Handlers run on an alternate stack that each machine has, because a full stack has no room for
- * them. It is touched beforehand: kernels have lost vector registers when they had to fault the
- * signal's frame in (golang/go#35777).
+ * them. Where the kernel puts the signal's frame it is touched beforehand: kernels have lost vector
+ * registers when they had to fault that in (golang/go#35777).
  *
  * Go: src/runtime/signal_unix.go, sighandler, sigpanic; src/runtime/signal_amd64.go, preparePanic
  */
@@ -25,20 +25,21 @@
 #include "panic/panic.h"
 
 #include "arch_signal.h"
-#include "base/fatal.h"
 #include "debug/dump.h"
+#include "debug/unwind_entry.h"
 #include "sched/current.h"
 #include "sched/upcalls.h"
+#include "sys/profile.h"
 #include "sys/sys.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <unwind.h>
 
 enum {
 	// A report needs 20 KiB, the kernel's frame up to 12 (AMX registers).
 	SIGNAL_STACK_BYTES = 64 << 10,
+	SIGNAL_FRAME_BYTES = 16 << 10,
 	// Go: addresses below are a nil pointer's.
 	NIL_PAGE = 4096,
 };
@@ -54,7 +55,7 @@ static struct taken {
 	bool is_taken;
 	struct sigaction previous;
 } taken[] = {
-	// constant while installed; changed by who starts or ends the runtime
+	// constant while installed; changed by whoever starts or ends the runtime
 	{.signal = SIGSEGV, .handler = fault_handler},
 	{.signal = SIGBUS, .handler = fault_handler},
 	{.signal = SIGFPE, .handler = fault_handler},
@@ -122,20 +123,20 @@ static void unblock_faults(void)
 int faults_thread_start(void)
 {
 	size_t guard = sys_page_bytes;
-	char *memory = sys_pages_reserve(guard + SIGNAL_STACK_BYTES, guard);
+	char *memory = sys_pages_alloc(guard + SIGNAL_STACK_BYTES);
 
 	if (!memory)
 		return -ENOMEM;
 	stack_t new = {.ss_sp = memory + guard, .ss_size = SIGNAL_STACK_BYTES};
-	int error = sys_pages_commit(memory + guard, SIGNAL_STACK_BYTES);
+	int error = sys_guard_install(SYS_GUARD_MPROTECT, memory, 0, 1, guard);
 	if (!error && sigaltstack(&new, &signal_stack.previous) != 0)
 		error = -errno;
 	if (error) {
 		sys_pages_free(memory, guard + SIGNAL_STACK_BYTES);
 		return error;
 	}
-	for (size_t at = 0; at < SIGNAL_STACK_BYTES; at += guard)
-		*(volatile char *)(memory + guard + at) = 0;
+	sys_pages_touch(
+		memory + guard + SIGNAL_STACK_BYTES - SIGNAL_FRAME_BYTES, SIGNAL_FRAME_BYTES);
 	signal_stack.memory = memory;
 	unblock_faults();
 	return 0;
@@ -155,16 +156,11 @@ void faults_thread_end(void)
 // There in a program with any sanitizer, whose handlers were first but are not the program's.
 WEAK void __sanitizer_print_stack_trace(void);
 
-struct dwarf_eh_bases {
-	void *text, *data, *function;
-};
-WEAK const void *_Unwind_Find_FDE(void *pc, struct dwarf_eh_bases *bases);
-
 static bool is_code(uintptr_t pc)
 {
-	struct dwarf_eh_bases bases;
+	struct unwind_fde fde;
 
-	return !_Unwind_Find_FDE || _Unwind_Find_FDE((void *)pc, &bases);
+	return unwind_entry_find(pc, UNWIND_ALL, &fde);
 }
 
 /*
@@ -173,6 +169,7 @@ static bool is_code(uintptr_t pc)
  */
 static bool is_wild_call(const ucontext_t *c)
 {
+	sys_unwind_refresh(); // as a report does: code of a module that nobody knows yet is code
 	return !is_code(arch_signal_pc(c)) && is_code(arch_signal_caller(c) - 1);
 }
 

@@ -37,7 +37,7 @@
 // Goroutines that make the deferred calls of a panic; any thread, atomic. For panic_settle.
 static uint32_t goroutines_panicking;
 
-// A guess: as long as the end of a run waits for who is running.
+// A guess: as long as the end of a run waits for whoever is running.
 static const int64_t SETTLE_LIMIT = TUZA_SECOND;
 
 static const char nil_dereference[] =

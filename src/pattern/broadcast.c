@@ -8,7 +8,7 @@
  * unsubscribes does not wait for a sender that waits for a slow subscriber, which may be itself.
  *
  * A channel may be closed only when nobody sends to it. So the list's and a waiting sender's hold
- * on a subscription are counted, and the last one to let go closes it. Who unsubscribes closes
+ * on a subscription are counted, and the last one to let go closes it. Whoever unsubscribes closes
  * `gone`, which ends the sender's wait.
  *
  * Lock order: sending, lock, a channel's.

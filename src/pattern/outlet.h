@@ -11,7 +11,7 @@
 
 #include "pattern/flow.h"
 
-// Touched by one goroutine only, then by who releases the channel last.
+// Touched by one goroutine only, then by whoever releases the channel last.
 struct outlet_slot {
 	bool held; // a value that must be sent or dropped
 	_Alignas(max_align_t) char value[];

@@ -52,7 +52,7 @@ static struct {
 	struct samples *samples; // NULL: handlers do nothing
 	uint32_t handlers;       // at work
 	uint32_t stop_word;      // futex of the counting thread: 1 when it shall end
-	uint32_t ended_word;     // futex of who stops: 1 when it does
+	uint32_t ended_word;     // futex of whoever stops: 1 when it does
 
 	// the counting thread, from start to end; else who changes the state
 	struct sampler sampler;

@@ -9,6 +9,7 @@
  * Format: github.com/google/pprof, proto/profile.proto
  */
 #define _GNU_SOURCE
+#include "base/hash.h"
 #include "debug/symbol.h"
 #include "pprof/profile.h"
 
@@ -80,7 +81,7 @@ struct numbers {
 
 static struct number **numbers_bucket(struct numbers *n, uint64_t a, uint64_t b)
 {
-	uint64_t hash = (a ^ b << 17 ^ b) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash = (a ^ b << 17 ^ b) * HASH_FACTOR;
 
 	return &n->buckets[hash >> 32 & (COUNT_OF(n->buckets) - 1)];
 }

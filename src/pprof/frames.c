@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Which frames a profile shows, see frames.h.
 #include "pprof/frames.h"
 
 #include "debug/symbol.h"

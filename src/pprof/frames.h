@@ -9,7 +9,8 @@
 
 #include "debug/backtrace.h"
 
-// The stack of who called own_stack_call, which gave `caller`; NULL: from the caller of this on.
+// The stack of whoever called own_stack_call, which gave `caller`; NULL: from the caller of this
+// on.
 void frames_of_caller(struct backtrace *b, const struct arch_saved *caller);
 
 /*

@@ -14,8 +14,9 @@
 #include "pprof/groups.h"
 
 #include "base/atomic.h"
+#include "base/hash.h"
 #include "debug/ask.h"
-#include "debug/unwind_table.h"
+#include "debug/unwind_entry.h"
 #include "sched/current.h"
 #include "sched/timer.h"
 #include "sys/valgrind.h"
@@ -49,13 +50,7 @@ static struct {
 	struct shape *shapes[BUCKETS];
 	uint32_t group_count, shape_count;
 	uint32_t look; // their number
-} known;
-
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-	hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ hash >> 32;
-}
+} known APART;
 
 // ---- groups ------------------------------------------------------------------------------------
 
@@ -74,11 +69,11 @@ static bool is_of(
 // The group of this stack, made if there is none; NULL: there are too many, or no memory.
 static struct group *group_get(const struct group *key, const struct backtrace *b)
 {
-	uint64_t hash = mix(mix(key->creation_pc, key->doing), b->elided);
+	uint64_t hash = hash_mix(hash_mix(key->creation_pc, key->doing), b->elided);
 	struct group *g;
 
 	for (uint32_t i = 0; i < b->count; i++)
-		hash = mix(hash, b->frames[i].pc);
+		hash = hash_mix(hash, b->frames[i].pc);
 	for (g = known.groups[hash % BUCKETS]; g; g = g->next)
 		if (is_of(g, hash, key, b))
 			return g;
@@ -109,7 +104,7 @@ static uintptr_t stack_word(const struct arch_saved *context, uint32_t place)
 
 static uint64_t shape_hash(const struct inspected *i, uint32_t depth)
 {
-	return mix(mix(arch_saved_pc(i->context), depth), i->creation_pc);
+	return hash_mix(hash_mix(arch_saved_pc(i->context), depth), i->creation_pc);
 }
 
 static bool has_shape(const struct shape *s, const struct arch_saved *context)
@@ -309,14 +304,14 @@ static NOINLINE struct group *group_of_running(struct looking *l, const struct i
 {
 	struct group key = {.creation_pc = i->creation_pc,
 		.doing = i->state == GOROUTINE_BLOCKED ? GOROUTINE_BLOCKED : GOROUTINE_RUNNING};
-	struct unwind_row row;
+	struct unwind_fde fde;
 	struct asked a;
 
 	if (i->is_current || l->asked >= ASKED_MAX || !ask_running(i, &l->patience, &a, 0))
 		a.b.count = a.b.elided = 0;
 	l->asked++;
-	if (a.b.count > 0 && unwind_table_find(a.b.frames[0].pc, &row))
-		a.b.frames[0] = (struct backtrace_frame){row.function, false};
+	if (a.b.count > 0 && unwind_entry_find(a.b.frames[0].pc, UNWIND_ALL, &fde))
+		a.b.frames[0] = (struct backtrace_frame){fde.function, false};
 	return group_get(&key, &a.b);
 }
 

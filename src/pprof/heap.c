@@ -18,6 +18,7 @@
  * src/runtime/pprof/protomem.go
  */
 #include "base/atomic.h"
+#include "base/hash.h"
 #include "base/random.h"
 #include "debug/own_stack.h"
 #include "pprof/collect.h"
@@ -50,15 +51,17 @@ struct live {
 
 static struct {
 	// any thread, atomic
-	int64_t rate;                     // bytes; 0: nothing is sampled
-	uint8_t filter[1 << FILTER_BITS]; // live samples by their addresses; 255: it stays so
+	int64_t rate; // bytes; 0: nothing is sampled
 
 	// guarded by lock
 	pthread_mutex_t lock;
 	bool is_started;
 	struct profile samples; // as they were taken, all that there were
-	struct live *live[LIVE_BUCKETS];
 } heap = {.rate = RATE_USUAL, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+// Live samples by their addresses, counted up to 255, where it stays. Any thread, atomic.
+static uint8_t live_counts[1 << FILTER_BITS] APART;
+static struct live *live_samples[LIVE_BUCKETS] APART; // guarded by heap.lock
 
 // Of this thread. A goroutine that changes threads finds another one's, and that is as good.
 static __thread struct {
@@ -115,17 +118,17 @@ static int64_t next_distance(int64_t rate)
 
 static uint32_t hash_of(const void *address)
 {
-	return (uint32_t)((uint64_t)(uintptr_t)address * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+	return (uint32_t)((uint64_t)(uintptr_t)address * HASH_FACTOR >> 32);
 }
 
 static uint8_t *filter_of(const void *address)
 {
-	return &heap.filter[hash_of(address) >> (32 - FILTER_BITS)];
+	return &live_counts[hash_of(address) >> (32 - FILTER_BITS)];
 }
 
 static struct live **bucket_of(const void *address)
 {
-	return &heap.live[hash_of(address) % LIVE_BUCKETS];
+	return &live_samples[hash_of(address) % LIVE_BUCKETS];
 }
 
 // Takes the live sample of the address out. NULL: there is none. Needs: heap.lock.

@@ -4,29 +4,25 @@
  */
 #include "pprof/profile.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-	hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ hash >> 32;
-}
-
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
 	for (; *text; text++)
-		hash = mix(hash, (unsigned char)*text);
-	return mix(hash, 0);
+		hash = hash_mix(hash, (unsigned char)*text);
+	return hash_mix(hash, 0);
 }
 
 static uint64_t hash_stack(const struct profile_stack *s)
 {
-	uint64_t hash = mix(mix(s->bytes, s->rate), s->count);
+	uint64_t hash = hash_mix(hash_mix(s->bytes, s->rate), s->count);
 
 	for (uint32_t i = 0; i < s->count; i++)
-		hash = mix(hash, s->frames[i].pc);
+		hash = hash_mix(hash, s->frames[i].pc);
 	if (s->count == 0)
 		hash = hash_text(hash, s->name);
 	return hash_text(hash, s->labels);

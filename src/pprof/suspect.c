@@ -73,7 +73,8 @@ static bool gets_new_ones(const struct group *g)
 {
 	uint32_t old = g->waiting > g->young ? g->waiting - g->young : 0;
 
-	return old >= SUSPECT_LEAST && g->young > 0 &&
+	// Those that all came at about the same time become old one after the other.
+	return old >= SUSPECT_LEAST && g->young > 0 && g->oldest >= 2 * YOUNG &&
 	       g->young_first_id + ID_SLACK > g->old_last_id;
 }
 

@@ -140,10 +140,11 @@ void cgroup_find_memory(struct cgroup_memory *m, const char *root, const char *g
 		{"", "", "memory.max", "memory.current"},
 		{"memory", "/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"},
 	};
+	// Not on the stack, of which the caller may have little.
+	static char group[CGROUP_PATH], file[CGROUP_PATH + 64];
 	uint64_t least = (uint64_t)1 << 60; // v1 says "none" by a number near 2^63
 	m->limit[0] = 0;
 	for (size_t k = 0; k < COUNT_OF(kinds); k++) {
-		char group[CGROUP_PATH], file[CGROUP_PATH + 64];
 		if (!group_of(groups, kinds[k].controller, group, sizeof group))
 			continue;
 		do {

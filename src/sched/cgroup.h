@@ -25,6 +25,7 @@ void cgroup_read(char *groups, size_t size);
 // How many CPUs the quota allows, rounded up; 0: there is no quota.
 uint32_t cgroup_cpus(const char *root, const char *groups);
 
+// Needs: one caller at a time
 void cgroup_find_memory(struct cgroup_memory *m, const char *root, const char *groups);
 
 // May `bytes` more be used? True without a limit, and when it cannot be known.

@@ -11,8 +11,9 @@
  * it yields.
  *
  * All dice follow from the seed, one sequence for each processor. On one processor a program that
- * asks no clock runs the same way again; on several the threads are the kernel's, and a seed only
- * makes a schedule likelier.
+ * asks no clock runs the same way again: there the monitor's clock ends no time slice either, or
+ * the order would be another one whenever the kernel stops the thread for a while. On several the
+ * threads are the kernel's, and a seed only makes a schedule likelier.
  */
 #include "sched/chaos.h"
 
@@ -24,7 +25,12 @@
 #include "sched/schedule.h"
 
 bool chaos_on;
-static uint64_t seed; // constant while the runtime runs
+static uint64_t seed;       // constant while the runtime runs
+static int64_t yields_from; // atomic: before that no CPU is given away
+
+// Of the time at most a fifth is given away: where others want the CPU, the kernel has a thread
+// that yields wait for a slice of each of them, and a switch costs as much as thousands.
+enum { YIELD_SHARE = 4 };
 
 void chaos_start(void)
 {
@@ -36,6 +42,11 @@ void chaos_start(void)
 }
 
 uint64_t chaos_seed(void) { return chaos_on ? seed : 0; }
+
+bool chaos_decides(void)
+{
+	return chaos_on && load_relaxed(&rt.in_service) == 1; // a hint
+}
 
 void chaos_begin(struct processor *p)
 {
@@ -51,6 +62,16 @@ static void dawdle(struct processor *p)
 {
 	for (uint32_t n = random_below(&p->random, 500); n > 0; n--)
 		arch_relax();
+}
+
+static void let_others_ahead(void)
+{
+	int64_t begun = clock_now();
+	if (begun < load_relaxed(&yields_from)) // a hint
+		return;
+	sys_yield();
+	int64_t ended = clock_now();
+	store_relaxed(&yields_from, ended + (ended - begun) * YIELD_SHARE); // the same
 }
 
 void chaos_shuffle(struct processor *p)
@@ -80,11 +101,24 @@ void chaos_shuffle(struct processor *p)
 		dawdle(p);
 		break;
 	case 7:
-		sys_yield();
+		let_others_ahead();
 		break;
 	default:
 		break;
 	}
+}
+
+// Not by the dice of a processor: the machine has none.
+NOINLINE void chaos_stand_still(void)
+{
+	static uint64_t state;                  // atomic
+	uint64_t random = load_relaxed(&state); // a race only makes it more random
+	uint32_t dice = random_below(&random, 8);
+	store_relaxed(&state, random); // the same
+	if (dice == 0)
+		sys_sleep(20000);
+	else if (dice < 3)
+		let_others_ahead();
 }
 
 NOINLINE void chaos_yield(void)

@@ -22,6 +22,17 @@ static ALWAYS_INLINE void chaos_point(void)
 		chaos_yield();
 }
 
+/*
+ * Where a machine has just been put among the sleeping ones, and others may hand it a processor
+ * before it knows: now and then it stands still, in builds with TUZA_DEBUG_CHECKS.
+ */
+void chaos_stand_still(void);
+static ALWAYS_INLINE void chaos_pause(void)
+{
+	if (TUZA_DEBUG_CHECKS && unlikely(chaos_on))
+		chaos_stand_still();
+}
+
 // The seed, 0 when it is off. Any thread.
 uint64_t chaos_seed(void);
 
@@ -31,6 +42,8 @@ uint64_t chaos_seed(void);
 void chaos_start(void);
 // A processor that is nobody's comes into service.
 void chaos_begin(struct processor *p);
+// Whether dice alone say when a goroutine's time slice is over, whatever the monitor asks for.
+bool chaos_decides(void);
 // Called by the owner at each scheduling. Needs: chaos_on
 void chaos_shuffle(struct processor *p);
 

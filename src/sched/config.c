@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Environment, CPUs, cgroup limits. Everything is read once, at the start of the runtime.
+// Environment, CPUs, cgroup limits. Everything is read once: at the start of the runtime, but for
+// the memory limit, which costs several files and of which a small program needs to know nothing.
 #include "sched/config.h"
 
 #include "base/race_hooks.h"
@@ -18,25 +19,58 @@
 struct config config = {
 	.stack_class = STACK_CLASS_DEFAULT, .kept_stack_class = STACK_CLASS_DEFAULT};
 
-static struct cgroup_memory memory;
+// What is used without asking: some chunks of goroutines and the first stacks.
+enum { UNASKED_BYTES = 4 << 20 };
 
-bool config_memory_allows(size_t bytes) { return cgroup_memory_allows(&memory, bytes); }
+static struct cgroup_memory memory APART; // constant once it is FOUND
+static uint32_t memory_is;                // atomic
+enum { NOT_LOOKED_FOR, LOOKED_FOR, FOUND };
+static size_t unasked; // atomic
 
-static uint32_t automatic_maxprocs(int cpu_count, const char *groups)
+static bool limit_allows(size_t bytes)
 {
+	// Not on the stack: whoever starts a goroutine may have little.
+	static char groups[4096] APART;
+	uint32_t not_yet = NOT_LOOKED_FOR;
+
+	// (memory-limit) pairs with the store below
+	if (load_acquire(&memory_is) == FOUND)
+		return cgroup_memory_allows(&memory, bytes);
+	// Relaxed: a budget, of which a few may use a little more. Nobody waits for who looks.
+	if (add_relaxed(&unasked, bytes) + bytes <= UNASKED_BYTES ||
+		!cas_acq_rel(&memory_is, &not_yet, LOOKED_FOR)) // (memory-limit) one at a time
+		return true;
+	errno = 0;
+	cgroup_read(groups, sizeof groups);
+	cgroup_find_memory(&memory, CGROUP_ROOT, groups);
+	if (errno == EMFILE || errno == ENFILE) {          // there may be descriptors later
+		store_release(&memory_is, NOT_LOOKED_FOR); // (memory-limit)
+		return true;
+	}
+	store_release(&memory_is, FOUND); // (memory-limit)
+	return cgroup_memory_allows(&memory, bytes);
+}
+
+bool config_memory_allows(size_t bytes)
+{
+	int saved_errno = errno; // the caller's goroutine's; not every group has every file
+	bool allows = limit_allows(bytes);
+	errno = saved_errno;
+	return allows;
+}
+
+static uint32_t automatic_maxprocs(int cpu_count)
+{
+	char groups[4096];
 	uint32_t cpus = (uint32_t)cpu_count;
+	cgroup_read(groups, sizeof groups);
 	uint32_t quota = cgroup_cpus(CGROUP_ROOT, groups);
 	if (quota && quota < cpus)
 		cpus = quota < 2 ? 2 : quota;
 	return cpus > PROCESSORS_MAX ? PROCESSORS_MAX : cpus;
 }
 
-uint32_t config_automatic_maxprocs(void)
-{
-	char groups[4096];
-	cgroup_read(groups, sizeof groups);
-	return automatic_maxprocs(sys_cpu_count(), groups);
-}
+uint32_t config_automatic_maxprocs(void) { return automatic_maxprocs(sys_cpu_count()); }
 
 // ---- the environment ----------------------------------------------------------------------
 
@@ -182,12 +216,10 @@ static void read_chaos(void)
 
 void config_read(void)
 {
-	char groups[4096];
-	cgroup_read(groups, sizeof groups);
 	config.cpu_count = sys_cpu_count();
 	uint32_t asked = read_maxprocs();
 	config.maxprocs_set = asked > 0;
-	config.maxprocs = asked > 0 ? asked : automatic_maxprocs(config.cpu_count, groups);
+	config.maxprocs = asked > 0 ? asked : automatic_maxprocs(config.cpu_count);
 	config.stack_class = read_stack_class();
 	config.kept_stack_class = race_is_on() ? 0 : config.stack_class; // sanitizer_stack_rests
 	config.leakcheck = read_check("leakcheck", LEAKCHECK_OFF);
@@ -196,6 +228,9 @@ void config_read(void)
 	config.lockorder = read_switch("lockorder", false);
 	config.gathers = read_switch("gather", true);
 	read_chaos();
-	cgroup_find_memory(&memory, CGROUP_ROOT, groups);
+	// Relaxed: nobody runs. The process may have been moved to another group since.
+	if (load_relaxed(&memory_is) == FOUND)
+		store_relaxed(&memory_is, NOT_LOOKED_FOR);
+	store_relaxed(&unasked, 0);
 	was_read = true;
 }

@@ -45,8 +45,9 @@ void config_read(void);
 uint32_t config_automatic_maxprocs(void);
 
 /*
- * May the process use `bytes` more of memory, by the cgroup's limit? True without a limit. Reads
- * two small files, only where a limit exists, and a third where it is near.
+ * May the process use `bytes` more of memory, by the cgroup's limit? True without a limit, and for
+ * the first few MiB. Reads two small files, only where a limit exists, and a third where it is
+ * near.
  */
 bool config_memory_allows(size_t bytes);
 

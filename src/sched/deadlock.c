@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: MIT
 /*
- * Finding circles of waiters.
+ * Finding cycles of waiters.
  *
  * A lock remembers, beside its word, whose stack it was taken on (tuza/sync.h): that costs its
  * holder an ordinary store, and nobody looks at it but this file. A handle is its goroutine's.
  *
  * A look: those who wait for a lock or a join are noted; from each ways lead to those who have what
- * it waits for, if they are noted as well; a way that comes back is a circle. Then all in it are
+ * it waits for, if they are noted as well; a way that comes back is a cycle. Then all in it are
  * held at once (inspect_hold.h), so that none can go on, and everything is looked at again: each
  * still stands in its queue, and what it waits for still has the next one's mark. That is exact but
- * for one thing: any goroutine may unlock for another. So a circle has to last for a second before
+ * for one thing: any goroutine may unlock for another. So a cycle has to last for a second before
  * it is reported.
  *
  * Locks that are held for reading have no mark: several have them, and who reads must not write.
  * With TUZA_DEBUG=lockorder it is known all the same, of programs that are watched (lock_order.c).
- * Waits that may be given up, by a context, make no circle.
+ * Waits that may be given up, by a context, make no cycle.
  *
  * A look at descriptors costs some nanoseconds each, all of them: a hundredth of the time at most
  * is spent so.
  */
 #include "sched/deadlock.h"
 
+#include "base/hash.h"
 #include "sched/config.h"
 #include "sched/global_queue.h"
 #include "sched/goroutine_list.h"
@@ -28,7 +29,6 @@
 #include "sched/runtime.h"
 #include "sched/schedule.h"
 #include "sched/stack.h"
-#include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sched/waitqueue.h"
 #include "sys/clock.h"
@@ -38,7 +38,7 @@
 
 enum {
 	WAITERS_MAX = 1024,     // that are looked at; of more the others are left out
-	REPORTED_MAX = 64,      // circles; nobody reads more
+	REPORTED_MAX = 64,      // cycles; nobody reads more
 	MARK_SHIFT = 12,        // TUZA_STACK_MARK_
 	RWMUTEX_HAS_WRITER = 1, // sync/rwmutex_state.h
 };
@@ -53,21 +53,21 @@ struct waiter {
 	int32_t next;   // index of one who has it, on the way that is being followed; -1: none
 	uint32_t tried; // those below were tried as next
 	int32_t before; // on the way; -1: it begins here
-	bool is_on_way, is_known; // it leads to no circle that counts, or is on the way
+	bool is_on_way, is_known; // it leads to no cycle that counts, or is on the way
 };
 
 // The monitor's alone.
-static struct {
-	struct waiter waiters[WAITERS_MAX];
-	uint32_t count;
+static struct looker {
+	uint32_t count; // of waiters
 	int64_t next_look;
 	bool is_settled;  // the last look found nothing
 	uint64_t parks;   // of goroutines, before the last look
-	uint64_t suspect; // the circle_name of one that may be; 0: none
+	uint64_t suspect; // the cycle_name of one that may be; 0: none
 	int64_t suspected_since;
 	uint64_t reported[REPORTED_MAX];
 	uint32_t reported_count;
-} looker;
+	struct waiter waiters[WAITERS_MAX];
+} looker APART;
 
 static struct deadlock found; // written by the monitor, read by the reporter that it starts
 static uint32_t is_reporting; // atomic: 1 while a reporter reads `found`
@@ -98,7 +98,7 @@ static void note_waiters(void)
 	looker.count = 0;
 	// (chunks) pairs with add_chunk in goroutine.c
 	for (struct goroutine_chunk *c = load_acquire(&rt.chunks); c; c = c->next)
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++)
+		for (uint32_t i = 0; i < goroutine_chunk_used(c); i++)
 			// (parked) pairs with the stores in schedule.c
 			if (load_acquire(&c->goroutines[i].state) == GOROUTINE_WAITING)
 				note(&c->goroutines[i]);
@@ -181,10 +181,10 @@ static bool find_next(struct waiter *w)
 	return w->next >= 0;
 }
 
-// ---- circles -----------------------------------------------------------------------------------
+// ---- cycles -----------------------------------------------------------------------------------
 
-// What tells a circle from another: the same from whichever member.
-static uint64_t circle_name(uint32_t first)
+// What tells a cycle from another: the same from whichever member.
+static uint64_t cycle_name(uint32_t first)
 {
 	uint64_t name = 0;
 	uint32_t i = first;
@@ -192,7 +192,7 @@ static uint64_t circle_name(uint32_t first)
 	do {
 		const struct waiter *w = &looker.waiters[i];
 
-		name += (w->id * 0x9e3779b97f4a7c15u) ^ (uintptr_t)w->object;
+		name += (w->id * HASH_FACTOR) ^ (uintptr_t)w->object;
 		i = (uint32_t)w->next;
 	} while (i != first);
 	return name | 1;
@@ -237,10 +237,10 @@ static bool confirm(uint32_t first, struct deadlock *d)
 }
 
 /*
- * A member of a circle that ways from `start` lead into and that counts; -1: none. Who has been on
- * a way before and was left is not gone to again.
+ * A member of a cycle that ways from `start` lead into and that counts; -1: none. Whoever has been
+ * on a way before and was left is not gone to again.
  */
-static int32_t circle_from(uint32_t start, struct deadlock *d)
+static int32_t cycle_from(uint32_t start, struct deadlock *d)
 {
 	int32_t at = (int32_t)start;
 
@@ -257,7 +257,7 @@ static int32_t circle_from(uint32_t start, struct deadlock *d)
 		struct waiter *next = &looker.waiters[w->next];
 
 		if (next->is_on_way) {
-			if (!was_reported(circle_name((uint32_t)w->next)) &&
+			if (!was_reported(cycle_name((uint32_t)w->next)) &&
 				confirm((uint32_t)w->next, d))
 				return w->next;
 		} else if (!next->is_known) {
@@ -268,16 +268,16 @@ static int32_t circle_from(uint32_t start, struct deadlock *d)
 	return -1;
 }
 
-static int32_t find_circle(struct deadlock *d)
+static int32_t find_cycle(struct deadlock *d)
 {
-	int32_t circle = -1;
+	int32_t cycle = -1;
 
 	inspect_begin();
-	for (uint32_t i = 0; circle < 0 && i < looker.count; i++)
+	for (uint32_t i = 0; cycle < 0 && i < looker.count; i++)
 		if (!looker.waiters[i].is_known)
-			circle = circle_from(i, d);
+			cycle = cycle_from(i, d);
 	inspect_end();
-	return circle;
+	return cycle;
 }
 
 // ---- telling -----------------------------------------------------------------------------------
@@ -305,8 +305,8 @@ static bool tell(const struct deadlock *d)
 	return true;
 }
 
-// Nobody becomes part of a circle but by parking.
-static uint64_t count_parks(void)
+// Nobody becomes part of a cycle but by parking.
+uint64_t deadlock_count_parks(void)
 {
 	uint64_t parks = 0;
 
@@ -319,13 +319,13 @@ static uint64_t count_parks(void)
 bool deadlock_is_missed(void)
 {
 	return config.deadlock != LEAKCHECK_OFF && looker.is_settled &&
-	       count_parks() != looker.parks;
+	       deadlock_count_parks() != looker.parks;
 }
 
 int64_t deadlock_look(int64_t now)
 {
 	struct deadlock d;
-	int32_t circle;
+	int32_t cycle;
 	uint64_t name;
 
 	if (config.deadlock == LEAKCHECK_OFF || (looker.is_settled && !deadlock_is_missed()))
@@ -334,17 +334,17 @@ int64_t deadlock_look(int64_t now)
 	if (now < looker.next_look)
 		return looker.next_look;
 	int64_t took = -sys_clock_burnt(); // on a busy machine a look lasts longer than it takes
-	looker.parks = count_parks();      // who parks from here on may close another circle
+	looker.parks = deadlock_count_parks(); // who parks from here on may close another cycle
 	note_waiters();
-	circle = looker.count > 0 ? find_circle(&d) : -1;
+	cycle = looker.count > 0 ? find_cycle(&d) : -1;
 	took += sys_clock_burnt();
 	looker.next_look = now + (took * 100 > LOOK_EVERY ? took * 100 : LOOK_EVERY);
-	if (circle < 0) {
+	if (cycle < 0) {
 		looker.suspect = 0;
 		looker.is_settled = true;
 		return INT64_MAX;
 	}
-	name = circle_name((uint32_t)circle);
+	name = cycle_name((uint32_t)cycle);
 	if (name != looker.suspect) {
 		looker.suspect = name;
 		looker.suspected_since = now;
@@ -364,6 +364,6 @@ void deadlock_each_hidden(void (*fn)(const void *low, size_t bytes, void *arg), 
 
 void deadlock_reset(void)
 {
-	memset(&looker, 0, sizeof(looker));
-	store_relaxed(&is_reporting, 0); // nobody runs
+	memset(&looker, 0, offsetof(struct looker, waiters)); // those are many pages
+	store_relaxed(&is_reporting, 0);                      // nobody runs
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Goroutines that wait for each other in a circle: for a lock that the next one has, or that the
+ * Goroutines that wait for each other in a cycle: for a lock that the next one has, or that the
  * next one waits for and keeps readers out of, or for the next one's end. Others may run on, so
  * nobody else would notice.
  */
@@ -13,7 +13,7 @@ enum {
 	DEADLOCK_CIRCLE_MAX = 16, // longer ones are found, and shown so far
 };
 
-// A circle that was found: each waits for the next one, the last for the first.
+// A cycle that was found: each waits for the next one, the last for the first.
 struct deadlock {
 	uint32_t count;
 	struct deadlock_member {
@@ -32,6 +32,9 @@ int64_t deadlock_look(int64_t now);
 // Whether some have parked since a look that found nothing. For the monitor, before it sleeps for
 // long.
 bool deadlock_is_missed(void);
+
+// How often goroutines have parked, all together, in this runtime.
+uint64_t deadlock_count_parks(void);
 
 // Calls fn for the memory in which a look notes what goroutines wait for: that makes nothing known
 // to the program.

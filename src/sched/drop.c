@@ -8,12 +8,19 @@
  * handed to it, or the wake-up without which nobody else would be woken. In this order, so that
  * nothing is given to another one that is dropped.
  *
- * Who waits and is in no queue was taken out by a plain thread that is about to make it ready: that
- * is waited for, as the thread looks at the goroutine until then. It needs no runtime for it, nor
- * anything that the end holds.
+ * Whoever waits and is in no queue was taken out by a plain thread that is about to make it ready:
+ * that is waited for, as the thread looks at the goroutine until then. It needs no runtime for it,
+ * nor anything that the end holds.
  *
  * A goroutine that holds something keeps it: nobody can tell what state it left things in. But a
- * call that is made once for all, and that others wait for, has ended, as if by tuza_goexit.
+ * call that is made once for all, and that others wait for, has ended, as if by tuza_goexit, and so
+ * has the goroutine itself for who joins it; what it was doing with connections is over.
+ *
+ * A straggler still ran when the end gave up waiting for its machine, which remembers it
+ * (machine.straggler). It is left alone then, and dropped in the same way when the machine leaves,
+ * at its next entry. If that is because it parks, in a queue that others use by now, whoever wakes
+ * it finds GOROUTINE_LATE, puts it into no run queue and passes on what it was given. All of this
+ * under the lock of visit.c, so that no end is under way.
  */
 #include "sched/goroutine_extra.h"
 #include "sched/goroutine_list.h"
@@ -92,10 +99,19 @@ static void pass_on(struct goroutine *g)
 	}
 }
 
-static bool is_left(const struct goroutine *g, uint32_t state)
+static bool straggles(const struct goroutine *g)
 {
-	// Who was not started has no stack yet, and waits for nothing.
-	return load_relaxed(&g->state) == state && (g->flags & GOROUTINE_STARTED);
+	bool any = false;
+
+	// Machines come and go under rt.lock; one with a straggler stays as long as the caller has
+	// the lock of visit.c.
+	if (load_relaxed(&rt.stragglers.next) == &rt.stragglers) // nobody else adds one
+		return false;
+	lock_acquire(&rt.lock);
+	for (struct link *l = rt.stragglers.next; !any && l != &rt.stragglers; l = l->next)
+		any = CONTAINER_OF(l, struct machine, all)->straggler == g;
+	lock_release(&rt.lock);
+	return any;
 }
 
 // The library's own deferred calls by which others learn that one has ended.
@@ -107,38 +123,111 @@ static void end_calls(const struct goroutine *g)
 	}
 }
 
-bool goroutine_unlink_all(int64_t until, bool has_stragglers)
+// Calls fn for all that were started and are left, but stragglers.
+static bool each_left(bool (*fn)(struct goroutine *g, uint32_t state, int64_t until), int64_t until)
 {
 	bool all = true;
 
 	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next)
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
+		for (uint32_t i = 0; i < goroutine_chunk_used(chunk); i++) {
 			struct goroutine *g = &chunk->goroutines[i];
-			if (is_left(g, GOROUTINE_WAITING) && !unlink_waiting(g))
-				all &= await_waker(g, until);
-		}
-	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next)
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
-			struct goroutine *g = &chunk->goroutines[i];
-			if (is_left(g, GOROUTINE_RUNNABLE) && g->waiting)
-				pass_on(g);
-		}
-	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next)
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
-			struct goroutine *g = &chunk->goroutines[i];
-			if (is_left(g, GOROUTINE_WAITING) || is_left(g, GOROUTINE_RUNNABLE) ||
-				(!has_stragglers && (is_left(g, GOROUTINE_RUNNING) ||
-							    is_left(g, GOROUTINE_BLOCKED))))
-				end_calls(g);
+			uint32_t state = load_relaxed(&g->state); // its machine has left
+			// Who was not started has no stack yet, and waits for nothing.
+			if (state != GOROUTINE_DEAD && (g->flags & GOROUTINE_STARTED) &&
+				!straggles(g))
+				all &= fn(g, state, until);
 		}
 	return all;
+}
+
+static bool leave_queue(struct goroutine *g, uint32_t state, int64_t until)
+{
+	return state != GOROUTINE_WAITING || unlink_waiting(g) || await_waker(g, until);
+}
+
+static bool pass_on_if_woken(struct goroutine *g, uint32_t state, int64_t until)
+{
+	(void)until;
+	if (state == GOROUTINE_RUNNABLE && g->waiting)
+		pass_on(g);
+	return true;
+}
+
+static bool end_all_calls(struct goroutine *g, uint32_t state, int64_t until)
+{
+	(void)state;
+	(void)until;
+	end_calls(g);
+	net_drop_operations(g);
+	goroutine_handle_dropped(g);
+	return true;
+}
+
+static void drop_those_not_started(void)
+{
+	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next)
+		for (uint32_t i = 0; i < goroutine_chunk_used(chunk); i++) {
+			struct goroutine *g = &chunk->goroutines[i];
+			if (load_relaxed(&g->state) != GOROUTINE_DEAD && // no machine has it
+				!(g->flags & GOROUTINE_STARTED))
+				goroutine_handle_dropped(g);
+		}
+}
+
+bool goroutine_unlink_all(int64_t until)
+{
+	bool all = each_left(leave_queue, until);
+
+	each_left(pass_on_if_woken, until);
+	each_left(end_all_calls, until);
+	drop_those_not_started();
+	net_forget_operations();
+	return all;
+}
+
+void goroutine_drop_straggler(struct goroutine *g)
+{
+	uint32_t state = load_relaxed(&g->state); // the caller's machine was the last to run it
+
+	if (state == GOROUTINE_DEAD)
+		return;
+	if (state == GOROUTINE_WAITING && g->waiting)
+		(void)unlink_waiting(g); // else goroutine_woken_late is called
+	else
+		(void)pass_on_if_woken(g, state, 0);
+	(void)end_all_calls(g, state, 0);
+	net_forget_operations();
+}
+
+void goroutine_parks_late(struct goroutine *g)
+{
+	g->flags |= GOROUTINE_LATE;
+	switch (g->wait_reason) {
+	case WAIT_CHAN_RECV:
+	case WAIT_CHAN_SEND:
+		chan_withdraw(g->waiting);
+		g->waiting = NULL;
+		break;
+	case WAIT_SELECT:
+		select_withdraw(g->waiting);
+		g->waiting = NULL;
+		break;
+	default: // what it waits in stays, whoever wakes it
+		break;
+	}
+}
+
+void goroutine_woken_late(struct goroutine *g)
+{
+	if (g->waiting)
+		pass_on(g);
 }
 
 void goroutine_release_all(void)
 {
 	for (struct goroutine_chunk *chunk = rt.chunks, *next; chunk; chunk = next) {
 		next = chunk->next;
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
+		for (uint32_t i = 0; i < goroutine_chunk_used(chunk); i++) {
 			struct goroutine *g = &chunk->goroutines[i];
 			if (load_relaxed(&g->state) == GOROUTINE_DEAD) // nobody else is left
 				continue;

@@ -32,6 +32,7 @@ enum events_for {
 	EVENTS_FOR_TRACE = 2,           // trace/
 	EVENTS_FOR_LATENCY = 4,         // latency.c
 	EVENTS_FOR_BLOCK = 8,           // the block profile
+	EVENTS_FOR_STRAGGLERS = 16,     // drop.c: some may park yet
 	EVENTS_FOR_PROBES = 0x7fff0000, // probes.c: counted up from outside
 };
 

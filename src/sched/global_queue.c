@@ -41,7 +41,7 @@ void global_queue_submit_overdue(struct goroutine *list)
 	while (list) {
 		struct goroutine *g = list;
 		list = g->next;
-		if (unlikely(g->flags & GOROUTINE_THREAD)) {
+		if (unlikely(g->flags & GOROUTINE_APART)) {
 			ready(g);
 			continue;
 		}
@@ -109,13 +109,16 @@ static struct goroutine *take_global(struct processor *p, uint32_t most)
 	return first;
 }
 
+// Go: a fair share, and no more than fits half a ring. Needs: rt.lock
+static struct goroutine *take_share(struct processor *p)
+{
+	uint32_t share = rt.global_count / load_relaxed(&rt.target) + 1; // hint
+	return take_global(p, share < RUNQ_SIZE / 2 ? share : RUNQ_SIZE / 2);
+}
+
 struct goroutine *global_queue_take_locked(struct processor *p)
 {
-	// Go: a fair share, and no more than fits half a ring.
-	uint32_t share = rt.global_count / load_relaxed(&rt.target) + 1; // hint
-	if (!rt.global_head)
-		return patient_take_locked(p, PATIENT_AT_ONCE);
-	return take_global(p, share < RUNQ_SIZE / 2 ? share : RUNQ_SIZE / 2);
+	return rt.global_head ? take_share(p) : patient_take_locked(p, PATIENT_AT_ONCE);
 }
 
 struct goroutine *global_queue_take(struct processor *p)
@@ -126,12 +129,17 @@ struct goroutine *global_queue_take(struct processor *p)
 	return g;
 }
 
-struct goroutine *global_queue_take_one(struct processor *p)
+struct goroutine *global_queue_take_in_turn(struct processor *p)
 {
+	bool is_long = runq_length(&p->runq) >= GLOBAL_QUEUE_TICK;
+	struct goroutine *g;
 	lock_acquire(&rt.lock);
 	rt.patient_turn = !rt.patient_turn;
-	bool patient = rt.patient_head && (rt.patient_turn || !rt.global_head);
-	struct goroutine *g = patient ? patient_take_locked(p, 1) : take_global(p, 1);
+	// Else work that keeps coming from outside would keep them waiting.
+	if (rt.patient_head && (rt.patient_turn || !rt.global_head))
+		g = patient_take_locked(p, is_long ? 1 : PATIENT_AT_ONCE);
+	else
+		g = is_long ? take_global(p, 1) : take_share(p);
 	lock_release(&rt.lock);
 	return g;
 }

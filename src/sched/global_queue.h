@@ -24,7 +24,8 @@ COLD void global_queue_overflow(struct processor *p, struct goroutine *g);
 struct goroutine *global_queue_take(struct processor *p);
 struct goroutine *global_queue_take_locked(struct processor *p); // Needs: rt.lock
 
-// For fairness only: takes one, while the ring has others.
-struct goroutine *global_queue_take_one(struct processor *p);
+// For fairness: takes a share, of those that can wait (patient.c) and of the others in turn. Takes
+// one if the ring is long.
+struct goroutine *global_queue_take_in_turn(struct processor *p);
 
 #endif

@@ -13,7 +13,6 @@
 #include "base/race_hooks.h"
 #include "sched/chaos.h"
 #include "sched/events.h"
-#include "sched/idle.h"
 #include "sched/machine.h"
 #include "sched/park.h"
 #include "sched/sanitizer.h"
@@ -41,7 +40,23 @@ const char *wait_reason_text(enum wait_reason reason)
 
 // ---- descriptors --------------------------------------------------------------------------
 
-// A new chunk's descriptors go to the common list. False when out of memory.
+// Puts up to `count` that were never used into the common list: not all of a chunk, since most
+// programs need a few, and touching the others is a page fault for each 16. Needs: rt.lock
+static void link_fresh(uint32_t count)
+{
+	struct goroutine_chunk *chunk = rt.chunks; // the older ones are used up
+	uint32_t used = chunk ? goroutine_chunk_used(chunk) : GOROUTINES_PER_CHUNK;
+	if (count > GOROUTINES_PER_CHUNK - used)
+		count = GOROUTINES_PER_CHUNK - used;
+	for (uint32_t i = used + count; i-- > used;) {
+		chunk->goroutines[i].next = rt.free;
+		rt.free = &chunk->goroutines[i];
+	}
+	if (count > 0)
+		store_relaxed(&chunk->used, used + count); // what is behind it reads as dead
+}
+
+// Gets memory for more descriptors, for link_fresh. False when there is none.
 static bool add_chunk(void)
 {
 	// Each of them will probably want a page of stack as well.
@@ -52,10 +67,7 @@ static bool add_chunk(void)
 	if (!chunk)
 		return false;
 	lock_acquire(&rt.lock);
-	for (int i = GOROUTINES_PER_CHUNK - 1; i >= 0; i--) {
-		chunk->goroutines[i].next = rt.free;
-		rt.free = &chunk->goroutines[i];
-	}
+	link_fresh(GOROUTINES_PER_CHUNK); // somebody else may just have made one as well
 	chunk->next = rt.chunks;
 	// (chunks) pairs with the load in inspect.c: its next is written
 	store_release(&rt.chunks, chunk);
@@ -69,6 +81,8 @@ static struct goroutine *take_free(uint32_t count, uint32_t *got, bool may_map)
 {
 	for (;;) {
 		lock_acquire(&rt.lock);
+		if (!rt.free)
+			link_fresh(count);
 		struct goroutine *first = rt.free;
 		struct goroutine *last = first;
 		*got = first != NULL;
@@ -88,7 +102,7 @@ static struct goroutine *take_free(uint32_t count, uint32_t *got, bool may_map)
 
 static uint64_t take_ids(uint32_t count)
 {
-	return add_relaxed(&rt.id_batch, count); // unique is all that is wanted
+	return FIRST_ID + add_relaxed(&rt.ids_taken, count); // unique is all that is wanted
 }
 
 static NOINLINE bool refill(struct processor *p, bool may_map)

@@ -39,7 +39,13 @@ enum goroutine_flags {
 	GOROUTINE_ERRNO = 16,    // it used tuza/errno.h: only for the race detector
 	GOROUTINE_LOCKED = 32,   // tuza_lock_os_thread: runs on its machine only
 	GOROUTINE_PATIENT = 256, // woken by an end or a deadline: it can wait (patient.c)
+	GOROUTINE_LATE = 512,    // it parked after its run: a straggler (drop.c)
+	// is put into no run queue when it is made ready
+	GOROUTINE_APART = GOROUTINE_THREAD | GOROUTINE_LATE,
 };
+
+// On connections, at a time: a layer over one over one, and something that is asked of it.
+enum { GOROUTINE_OPERATIONS = 4 };
 
 // Why a goroutine waits: the words of Go's traceback. Unique, never re-used for something else.
 #define WAIT_REASONS(X)                                                                            \
@@ -115,9 +121,11 @@ struct goroutine {
 			struct panic_state *panics; // panic/panic.c: panics under way, newest first
 			int saved_errno;
 			uint32_t wait_reason;
-			uint32_t park_word;  // threads: futex, 0 parked, 1 released
-			uint32_t lock_count; // nested tuza_lock_os_thread
-			uint32_t blocking;   // nested blocking sections
+			uint32_t park_word;       // threads: futex, 0 parked, 1 released
+			uint32_t lock_count;      // nested tuza_lock_os_thread
+			uint32_t blocking;        // nested blocking sections
+			uint32_t operation_count; // under way on connections
+			uint32_t operations[GOROUTINE_OPERATIONS]; // the first of them: net/
 		};
 	};
 };

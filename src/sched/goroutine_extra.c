@@ -17,7 +17,6 @@
 #include "base/race_hooks.h"
 #include "sched/current.h"
 #include "sched/lock.h"
-#include "sched/upcalls.h"
 
 #include <errno.h>
 #include <stdarg.h>

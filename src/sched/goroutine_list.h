@@ -12,8 +12,15 @@ enum { GOROUTINES_PER_CHUNK = 256 };
 
 struct goroutine_chunk {
 	struct goroutine_chunk *next; // constant once the chunk is in the list
+	uint32_t used; // atomic, written under rt.lock: the others are untouched memory
 	struct goroutine goroutines[GOROUTINES_PER_CHUNK];
 };
+
+// How many of the chunk's descriptors have ever been given out, to those that go through all.
+static inline uint32_t goroutine_chunk_used(const struct goroutine_chunk *chunk)
+{
+	return load_relaxed(&chunk->used); // whoever comes later is missed as a later chunk is
+}
 
 static ALWAYS_INLINE uint32_t goroutine_default_class(void) { return config.stack_class; }
 
@@ -51,12 +58,24 @@ static ALWAYS_INLINE void goroutine_come_alive(struct goroutine *g, struct machi
 	g->park_word = 0;
 	g->lock_count = 0;
 	g->blocking = 0;
+	g->operation_count = 0;
 }
 
 // Takes parked goroutines out of the queues of whatever they wait on, and waits `until` for those
-// whom plain threads are waking. False: there are such still. Needs: as below, but stragglers may
-// exist, if it says so.
-bool goroutine_unlink_all(int64_t until, bool has_stragglers);
+// whom plain threads are waking. False: there are such still. What they were doing is over. Needs:
+// no machine runs but those among rt.stragglers.
+bool goroutine_unlink_all(int64_t until);
+
+// The same for one that ran when the end of its runtime gave up waiting. On the machine that leaves
+// it; needs: the lock of visit.c.
+void goroutine_drop_straggler(struct goroutine *g);
+// handle.c: whoever joins it hears that it has ended.
+void goroutine_handle_dropped(struct goroutine *g);
+// It is about to park, when it has put itself into a queue: leaves those of channels, which may be
+// gone later. Needs: the locks that the park drops.
+void goroutine_parks_late(struct goroutine *g);
+// It was taken out of a queue to be made ready.
+void goroutine_woken_late(struct goroutine *g);
 
 // Gives all chunks back, with what the dropped goroutines own. Needs: no machine is left.
 void goroutine_release_all(void);

@@ -18,6 +18,7 @@
 #include "sched/cancellable.h"
 #include "sched/current.h"
 #include "sched/goroutine_extra.h"
+#include "sched/goroutine_list.h"
 #include "sched/schedule.h"
 #include "sched/start.h"
 
@@ -64,16 +65,13 @@ static void handle_call(void *handle)
 	h->fn(h->arg);
 }
 
-static void handle_end(void *handle)
+static void tell_end(struct tuza_goroutine *h)
 {
-	struct tuza_goroutine *h = handle;
-	struct goroutine *g = goroutine_current(), *waiting;
+	struct goroutine *waiting;
 	struct waitqueue *q;
 	struct queued *joiner;
 	bool detached;
 
-	goroutine_extra_end(g); // what the destructors of local values do comes before the join
-	g->handle = NULL;
 	race_release(h);
 	q = waitqueue_lock(h);
 	detached = h->detached;
@@ -87,6 +85,40 @@ static void handle_end(void *handle)
 		ready(waiting);
 	if (detached)
 		free(h);
+}
+
+static void handle_tell(void *handle)
+{
+	goroutine_current()->handle = NULL;
+	tell_end(handle);
+}
+
+void goroutine_handle_dropped(struct goroutine *g)
+{
+	struct tuza_goroutine *h = g->handle;
+
+	g->handle = NULL;
+	if (h)
+		tell_end(h);
+}
+
+// What the destructors of local values do comes before the join. One that calls tuza_goexit takes
+// the others' turn, and then the join's, away from here: deferred, they have it all the same.
+static NOINLINE void handle_end_locals(struct tuza_goroutine *h, struct goroutine *g)
+{
+	TUZA_DEFER(handle_tell, h);
+	TUZA_DEFER(goroutine_extra_end, g);
+	goroutine_extra_end(g);
+}
+
+static void handle_end(void *handle)
+{
+	struct goroutine *g = goroutine_current();
+
+	if (unlikely(g->extra != NULL))
+		handle_end_locals(handle, g);
+	else
+		handle_tell(handle);
 }
 
 static void handle_main(void *handle)

@@ -18,7 +18,6 @@
 #include "sched/chaos.h"
 #include "sched/global_queue.h"
 #include "sched/idle.h"
-#include "sched/machine.h"
 #include "sched/processor.h"
 #include "sched/runtime.h"
 #include "sched/schedule.h"

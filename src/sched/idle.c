@@ -28,6 +28,7 @@
  */
 #include "sched/idle.h"
 
+#include "sched/chaos.h"
 #include "sched/global_queue.h"
 #include "sched/look.h"
 #include "sched/machine.h"
@@ -175,6 +176,15 @@ void idle_wake(void)
 		sub_seq_cst(&rt.spinning, 1); // (idle-wake)
 }
 
+void idle_start_first(void)
+{
+	lock_acquire(&rt.lock);
+	struct processor *p = take_idle();
+	lock_release(&rt.lock);
+	if (p)
+		idle_hand_processor(p, false);
+}
+
 NOINLINE void idle_submitted(struct processor *p, bool soft)
 {
 	// (idle-wake)
@@ -283,13 +293,22 @@ static bool machine_unidle(struct machine *m)
 	return done;
 }
 
-// Sleeps in the kernel's poller. Returns who was waited for.
+void idle_carries(struct machine *m, bool does)
+{
+	// (asleep) pairs with all_are_idle: it is seen by whoever sees that they wait no more, and
+	// not any more only by whoever sees where they are now.
+	store_release(&m->in_blocking, does);
+}
+
+// Sleeps in the kernel's poller. Returns who was waited for: m carries them.
 static struct goroutine *sleep_in_poller(struct machine *m, int64_t until)
 {
 	struct goroutine *list = NULL;
 	// (machine-poll) pairs with idle_wake_machine
 	if (load_seq_cst(&m->wake_word) == 0)
-		list = poller_wait(until);
+		list = poller_wait(m, until);
+	if (!list)
+		idle_carries(m, false);
 	lock_acquire(&rt.lock);
 	if (load_relaxed(&poller.machine) == m)       // under rt.lock; a straggler's is another's
 		store_seq_cst(&poller.machine, NULL); // (machine-poll)
@@ -304,13 +323,22 @@ static void pass_on(struct machine *m, struct goroutine *list)
 	struct processor *p = m->processor;
 	if (!list)
 		return;
-	if (!p) {
+	if (p) {
+		patient_look(p);
+		schedule_put_list(p, list, EVENT_BY_NETPOLL);
+		idle_share(p);
+	} else {
 		ready_list_by(list, EVENT_BY_NETPOLL);
-		return;
 	}
-	patient_look(p);
-	schedule_put_list(p, list, EVENT_BY_NETPOLL);
-	idle_share(p);
+	idle_carries(m, false);
+}
+
+// Timers are due, and there is no processor for the machine.
+static void fire_for_others(struct machine *m)
+{
+	idle_carries(m, true);
+	timekeeper_fire(clock_now());
+	idle_carries(m, false);
 }
 
 // Sleeps until handed a processor. Needs: m is in the list of idle machines, or was taken out of it
@@ -358,7 +386,7 @@ static void sleep_until_handed(struct machine *m)
 		} else {
 			// Every processor is busy: what was woken waits in the global queue.
 			pass_on(m, list);
-			timekeeper_fire(clock_now());
+			fire_for_others(m);
 		}
 	}
 }
@@ -426,18 +454,24 @@ struct goroutine *idle_find(struct machine *m)
 		lock_release(&rt.lock);
 		return g;
 	}
+	// Before it is in the list: whoever hands it a processor says anew whether it looks.
+	bool looked = m->spinning;
+	m->spinning = false;
 	m->processor = NULL;
 	machine_list_idle(m);
 	idle_put_processor(p);
 	lock_release(&rt.lock);
+	chaos_pause();
 
-	if (m->spinning) {
-		m->spinning = false;
+	if (looked) {
 		sub_seq_cst(&rt.spinning, 1); // (idle-wake)
-		if (work_is_visible() && machine_unidle(m)) {
-			m->spinning = true;
-			add_seq_cst(&rt.spinning, 1); // (idle-wake)
-			return NULL;
+		if (work_is_visible()) {
+			if (machine_unidle(m)) {
+				m->spinning = true;
+				add_seq_cst(&rt.spinning, 1); // (idle-wake)
+				return NULL;
+			}
+			idle_wake(); // it was handed a processor that may have work of its own
 		}
 	}
 	if (spun)

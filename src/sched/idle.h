@@ -22,6 +22,13 @@ void idle_sleep(struct machine *m);
 void idle_wake(void);
 
 /*
+ * Hands an idle processor, if there is one, to a machine that does not count as looking: one that
+ * does and finds work starts the next, and a program of some microseconds needs no second thread.
+ * Needs: the work is in the global queue
+ */
+void idle_start_first(void);
+
+/*
  * After p's owner queued a goroutine while there are idle processors. `soft`: it is the only one
  * queued, and the owner will probably run it itself soon.
  */
@@ -51,6 +58,9 @@ void idle_hand_locked(struct processor *p, struct goroutine *g);
 // Goroutines that timers or events have woken are in the ring of p, whose owner takes one of them
 // at once: wakes somebody for the others if that may help.
 void idle_share(struct processor *p);
+
+// Whether m, which has no processor, has goroutines in hand that nobody else finds.
+void idle_carries(struct machine *m, bool does);
 
 // Wakes m from its sleep: it looks at what it was handed, at the timers, or leaves. No lock is
 // needed.

@@ -17,7 +17,7 @@
 #include "sched/stack.h"
 #include "sched/visit.h"
 
-// What a goroutine that has not started will run, in the eyes of who started it.
+// What a goroutine that has not started will run, in the eyes of whoever started it.
 static void (*function_of(const struct goroutine *g))(void)
 {
 	// (handle) pairs with the store in tuza_spawn.
@@ -86,7 +86,7 @@ static void each_goroutine(void (*fn)(const struct inspected *i, void *arg), voi
 	struct inspected i;
 	// (chunks) pairs with add_chunk in goroutine.c
 	for (struct goroutine_chunk *chunk = load_acquire(&rt.chunks); chunk; chunk = chunk->next) {
-		for (int k = 0; k < GOROUTINES_PER_CHUNK; k++) {
+		for (uint32_t k = 0; k < goroutine_chunk_used(chunk); k++) {
 			struct goroutine *g = &chunk->goroutines[k];
 			// (dead) pairs with the stores in goroutine.c
 			uint32_t state = load_acquire(&g->state);

@@ -10,7 +10,6 @@
 
 #include "base/race_hooks.h"
 #include "sched/current.h"
-#include "sched/upcalls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -130,11 +129,13 @@ void goroutine_extra_end(struct goroutine *g)
 		// as there were values.
 		for (uint32_t n = e->local_count; n && e->local_count; n--) {
 			struct local_value last = local_take(e, &e->locals[0]);
+			void (*destructor)(void *) = last.key->destructor;
 
-			// See tuza_local_free.
-			if (last.key->destructor && !load_relaxed(&last.key->freed))
-				last.key->destructor(last.value);
-			local_release(last.key);
+			if (load_relaxed(&last.key->freed)) // see tuza_local_free
+				destructor = NULL;
+			local_release(last.key); // before: the call may end in tuza_goexit
+			if (destructor)
+				destructor(last.value);
 		}
 	}
 	goroutine_extra_free(g);

@@ -4,8 +4,8 @@
  * code.
  *
  * A test-and-set lock: releasing is a plain store, half the price of a lock that must look for
- * sleepers. Who finds it taken spins, then yields the CPU, then sleeps in growing steps (a holder
- * can lose its CPU). Nobody panics with one held: the report of the panic may take it.
+ * sleepers. Whoever finds it taken spins, then yields the CPU, then sleeps in growing steps (a
+ * holder can lose its CPU). Nobody panics with one held: the report of the panic may take it.
  */
 #ifndef TUZA_SCHED_LOCK_H
 #define TUZA_SCHED_LOCK_H

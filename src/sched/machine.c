@@ -17,6 +17,7 @@
 #include "sched/schedule.h"
 #include "sched/start.h"
 #include "sched/upcalls.h"
+#include "sched/visit.h"
 #include <tuza/error.h>
 
 #include <errno.h>
@@ -68,6 +69,25 @@ static NOINLINE void clear_below(void)
 	__asm__ volatile("" : : "r"(frames) : "memory");
 }
 
+/*
+ * At the end of the runtime somebody waits for the thread; a tool would else see what it still has.
+ * False: that end has given up waiting. Needs: rt.lock
+ */
+static bool machine_ends(struct machine *m)
+{
+	bool current = m->epoch == rt.epoch;
+
+	if (m->has_ended)
+		return true;
+	// Relaxed: the former is written under the lock; the end follows the latter.
+	if (current && (load_relaxed(&rt.ending) || load_relaxed(&rt.main_done))) {
+		list_remove(&m->all);
+		list_push_back(&rt.ended, &m->all);
+		m->has_ended = true;
+	}
+	return current;
+}
+
 static void *thread_main(void *machine)
 {
 	struct machine *m = machine;
@@ -92,13 +112,11 @@ static void *thread_main(void *machine)
 	trace_machine_ends(m);
 	arch_tls_machine_set(NULL);
 	lock_acquire(&rt.lock);
-	list_remove(&m->all);
-	bool current = m->epoch == rt.epoch;
-	// At the end of the runtime somebody waits for the thread; a tool would else see what it
-	// still has.
-	bool joined = current && load_relaxed(&rt.ending); // written under the lock
-	if (joined)
-		list_push_back(&rt.ended, &m->all);
+	bool current = machine_ends(m), joined = m->has_ended;
+	if (!joined)
+		list_remove(&m->all);
+	if (events_are_for(EVENTS_FOR_STRAGGLERS) && list_is_empty(&rt.stragglers))
+		events_end(EVENTS_FOR_STRAGGLERS);
 	lock_release(&rt.lock);
 	if (!joined) {
 		sys_thread_detach_self();
@@ -161,7 +179,13 @@ NORETURN void machine_leave(struct machine *m)
 		if (rt.timekeeper == m)
 			rt.timekeeper = NULL;
 	}
+	bool straggles = !machine_ends(m);
 	lock_release(&rt.lock);
+	if (straggles && m->straggler) {
+		visit_lock_out();
+		goroutine_drop_straggler(m->straggler);
+		visit_let_in();
+	}
 	arch_land(&m->exit_landing, 1);
 }
 

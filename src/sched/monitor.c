@@ -7,14 +7,14 @@
  *   - sees to it that somebody asks the kernel for events;
  *   - gives back the memory of free and of long parked stacks;
  *   - sends the signals that the program asked for to its channels;
- *   - tells a deadlock: of all (here), of some (deadlock.c).
+ *   - tells a deadlock: of all (asleep.c), of some (deadlock.c).
  *
  * It looks every 20 us while things happen, after 50 quiet looks less and less often, down to every
  * 10 ms (Go's constants), and sleeps when nothing has run for a while. A server that is idle
  * between requests has not rested: to put the monitor to sleep and to wake it costs more than one
- * of them. Such a one, too, is looked at less and less often. Go: src/runtime/proc.go, sysmon,
- * checkdead.
+ * of them. Such a one, too, is looked at less and less often. Go: src/runtime/proc.go, sysmon.
  */
+#include "sched/asleep.h"
 #include "sched/config.h"
 #include "sched/deadlock.h"
 #include "sched/goroutine_list.h"
@@ -42,6 +42,7 @@
 
 enum {
 	LOOK_FIRST_NS = 20000,
+	FIRST_LOOK_NS = 200000, // nobody is a hog while the program starts: a guess
 	LOOK_MOST_NS = 10000000,
 	QUIET_LOOKS = 50,
 	LATE_TIMER_NS = 500000,
@@ -59,20 +60,14 @@ enum {
 };
 // A goroutine parked for so long gives its deep pages back.
 static const int64_t TRIM_PARKED_NS = 10000000000;
-// When it is said that all are asleep, where a deadlock cannot be proved.
-static const int64_t REPORT_ASLEEP_NS = 10000000000;
 
 static struct {
 	int64_t next_scavenge;
 	int64_t next_adjust;
 	int64_t unpolled_delay; // until the next look while nobody waits in the kernel
-	int64_t asleep_since;   // all goroutines have been asleep since then; 0: they are not
-	uint64_t asleep_created;
-	uint64_t seen_runs; // of goroutines, at the last look
-	bool reported;
-	bool on_own_thread;
-	uint32_t seen_refused; // of rt.threads_refused
-	int64_t refused_since; // nobody has run since then for want of threads; 0: not so
+	uint64_t seen_runs;     // of goroutines, at the last look
+	uint32_t seen_refused;  // of rt.threads_refused
+	int64_t refused_since;  // nobody was let run since then for want of threads; 0: not so
 	bool told_refused;
 	struct goroutine_chunk *trim_chunk;
 } monitor;
@@ -110,8 +105,8 @@ void monitor_expect_timer(int64_t when)
 
 // ---- events that nobody asks for ------------------------------------------------------------
 
-// Somebody waits for a descriptor, and there is a processor to ask the kernel with. Who asks it now
-// may be busy with the answer in a moment.
+// Somebody waits for a descriptor, and there is a processor to ask the kernel with. Whoever asks it
+// now may be busy with the answer in a moment.
 static bool needs_poller(void)
 {
 	return load_relaxed(&rt.idle_processor_count) != 0 &&
@@ -120,7 +115,7 @@ static bool needs_poller(void)
 
 static void look_if_nobody_polls(int64_t now)
 {
-	// Who looks between any two requests may begin to compute. But to see to that each
+	// Whoever looks between any two requests may begin to compute. But to see to that each
 	// millisecond disturbs one in a hundred of the round trips on a connection.
 	bool neglected = poller_is_neglected(now, NO_POLLER_NS);
 	if (neglected)
@@ -150,7 +145,7 @@ static void trim_parked(int64_t now)
 	if (!chunk)
 		return;
 	bool begun = false;
-	for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
+	for (uint32_t i = 0; i < goroutine_chunk_used(chunk); i++) {
 		struct goroutine *g = &chunk->goroutines[i];
 		int64_t since = load_relaxed(&g->wait_since); // hints, all of them
 		if (load_relaxed(&g->state) != GOROUTINE_WAITING || !g->stack ||
@@ -220,20 +215,20 @@ static bool nothing_ran(void)
 // ---- threads ------------------------------------------------------------------------------
 
 /*
- * Nobody runs, and the system refuses the thread that should. It is asked again by each look, so it
- * may be had in a moment; but whoever limits threads, or memory, should hear of it. Needs: this
- * look has asked for one, if somebody waits to run.
+ * Nobody runs, or those who do go on and on, and the system refuses the thread that should run
+ * others. It is asked again by each look, so it may be had in a moment; but whoever limits threads,
+ * or memory, should hear of it. Needs: this look has asked for one, if somebody waits to run.
  */
-static void tell_if_refused(int64_t now)
+static void tell_if_refused(int64_t now, bool rested)
 {
 	uint32_t refused = load_relaxed(&rt.threads_refused); // hints, all of them
-	bool nobody_runs = refused != monitor.seen_refused && all_are_idle();
+	bool is_stuck = refused != monitor.seen_refused && (rested || all_are_idle());
 	monitor.seen_refused = refused;
-	if (!nobody_runs)
+	if (!is_stuck)
 		monitor.refused_since = 0;
 	else if (monitor.refused_since == 0)
 		monitor.refused_since = now;
-	if (!nobody_runs || monitor.told_refused || now - monitor.refused_since < TELL_REFUSED_NS)
+	if (!is_stuck || monitor.told_refused || now - monitor.refused_since < TELL_REFUSED_NS)
 		return;
 	monitor.told_refused = true;
 	static const char text[] = "tuza: goroutines wait, and no thread to run them can be "
@@ -241,57 +236,6 @@ static void tell_if_refused(int64_t now)
 				   "the cgroup) or of memory\n";
 	ssize_t written = write(2, text, sizeof text - 1);
 	(void)written;
-}
-
-// ---- deadlock -----------------------------------------------------------------------------
-
-static bool nothing_can_happen(void)
-{
-	// Relaxed, all of them: stable when nothing runs.
-	if (load_relaxed(&rt.global_count) != 0 || load_relaxed(&rt.starved_count) != 0 ||
-		load_relaxed(&poller.waiters) != 0 || timekeeper_earliest() != INT64_MAX ||
-		signals_are_awaited())
-		return false;
-	bool blocking = false;
-	lock_acquire(&rt.lock);
-	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next)
-		if (load_relaxed(&CONTAINER_OF(l, struct machine, all)->in_blocking))
-			blocking = true;
-	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service;
-	lock_release(&rt.lock);
-	return idle && !blocking && load_relaxed(&rt.spinning) == 0;
-}
-
-// Every processor is idle: is that for good?
-static void check_deadlock(int64_t now)
-{
-	if (!rt.in_run || load_relaxed(&rt.main_done) || load_relaxed(&rt.ending) ||
-		!nothing_can_happen()) { // hints
-		monitor.asleep_since = 0;
-		return;
-	}
-	uint64_t created = goroutine_created_count();
-	if (monitor.asleep_since == 0 || created != monitor.asleep_created) {
-		monitor.asleep_since = now; // look again, at least one look later
-		monitor.asleep_created = created;
-		return;
-	}
-	// The machines, this thread, and the one that waits in tuza_run unless it is this one.
-	// Relaxed: stable while nothing happens.
-	int ours = (int)load_relaxed(&rt.machine_count) + (monitor.on_own_thread ? 2 : 1) +
-		   sanitizer_threads();
-	if (sys_thread_count() == ours && nothing_can_happen()) {
-		if (goroutine_count() == 0)
-			fatal_all("no goroutines (main called runtime.Goexit) - deadlock!");
-		fatal_all("all goroutines are asleep - deadlock!");
-	}
-	if (!monitor.reported && now - monitor.asleep_since >= REPORT_ASLEEP_NS) {
-		monitor.reported = true;
-		static const char text[] = "tuza: all goroutines are asleep, and other threads of "
-					   "the program have not woken any for 10 s\n";
-		ssize_t written = write(2, text, sizeof text - 1);
-		(void)written;
-	}
 }
 
 // ---- the thread ---------------------------------------------------------------------------
@@ -337,10 +281,7 @@ static bool sleep_while_idle(int64_t until)
 		return false;
 	// Once more when a deadlock may have to be reported, and as long as there is memory to give
 	// back.
-	bool report = rt.in_run && !monitor.reported && monitor.asleep_since != 0;
-	int64_t ns = stack_scavenge(SCAVENGE_STACKS) ? LOOK_MOST_NS
-		     : report                        ? REPORT_ASLEEP_NS
-						     : INT64_MAX;
+	int64_t ns = stack_scavenge(SCAVENGE_STACKS) ? LOOK_MOST_NS : asleep_until_told();
 	if (until != INT64_MAX && until - clock_now() < ns)
 		ns = until - clock_now();
 	sleep_for(ns);
@@ -356,8 +297,13 @@ void monitor_run(const uint32_t *until)
 	monitor.unpolled_delay = UNPOLLED_LEAST_NS;
 	deadlock_reset();
 	monitor.seen_refused = load_relaxed(&rt.threads_refused); // as tell_if_refused
-	monitor.on_own_thread = until == &rt.monitor_stop;
-	int64_t delay = LOOK_FIRST_NS;
+	asleep_reset(until == &rt.monitor_stop);
+	int64_t delay = 0;
+	// A program that is short has come to its end before this thread fell asleep.
+	if (until == &rt.main_done)
+		sys_await_awake(until, 0, FIRST_LOOK_NS);
+	else
+		delay = FIRST_LOOK_NS;
 	uint32_t quiet = 0, idle_looks = 0;
 	while (!load_relaxed(until)) { // written before the word that wakes us
 		sleep_for(delay);
@@ -373,14 +319,16 @@ void monitor_run(const uint32_t *until)
 		if (load_relaxed(&rt.global_count) != 0 &&
 			load_relaxed(&rt.idle_processor_count) != 0) // hints
 			idle_wake();
-		tell_if_refused(now);
+		bool rested = nothing_ran();
+		tell_if_refused(now, rested);
+		asleep_look_starved(now); // before one is called back
 		busy |= scavenge(now);
 		adjust_target(now);
 		int64_t next_look = deadlock_look(now);
 		bool idle = all_are_idle();
-		if (nothing_ran() && idle) {
+		if (rested && idle) {
 			if (++idle_looks > 2)
-				check_deadlock(now);
+				asleep_look(now);
 			// The end may have come during this look, and its wake-up is used up.
 			if (idle_looks > ASLEEP_AFTER && !load_relaxed(until) &&
 				sleep_while_idle(next_look)) {
@@ -390,7 +338,7 @@ void monitor_run(const uint32_t *until)
 			}
 		} else {
 			idle_looks = 0;
-			monitor.asleep_since = 0;
+			asleep_not();
 		}
 		quiet = busy ? 0 : quiet + 1;
 		if (quiet == 0)
@@ -401,7 +349,8 @@ void monitor_run(const uint32_t *until)
 			delay = LOOK_FIRST_NS;
 		if (delay > monitor.unpolled_delay && needs_poller())
 			delay = monitor.unpolled_delay;
-		// Who was late shall not have to wait for the next look as well, if all are hogs.
+		// Whoever was late shall not have to wait for the next look as well, if all are
+		// hogs.
 		if (fires && load_relaxed(&rt.idle_processor_count) == 0) { // a hint
 			delay = LOOK_FIRST_NS;
 			quiet = QUIET_LOOKS - LOOKS_AFTER_TIMER;

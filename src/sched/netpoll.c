@@ -18,6 +18,7 @@
 #include "sched/look.h"
 #include "sched/machine.h"
 #include "sched/park.h"
+#include "sched/poll_set.h"
 #include "sched/poller.h"
 #include "sched/visit.h"
 #include "sys/poller.h"
@@ -28,39 +29,6 @@
 _Static_assert((int)NETPOLL_READ == SYS_POLL_READ && (int)NETPOLL_WRITE == SYS_POLL_WRITE &&
 		       (int)NETPOLL_ENDED == SYS_POLL_ENDED,
 	"events are passed through");
-
-// ---- the table --------------------------------------------------------------------------------
-
-enum {
-	CHUNK = 4096,   // records: half a MiB of addresses, of which pages in use are memory
-	CHUNKS = 16384, // 64 million descriptors; a Linux process has a million unless it asks
-};
-
-static struct netpoll *chunks[CHUNKS]; // any thread, atomic; a chunk stays once it is there
-
-static NOINLINE struct netpoll *make_chunk(struct netpoll **at)
-{
-	struct netpoll *none = NULL, *chunk = sys_pages_alloc(CHUNK * sizeof *chunk);
-	if (!chunk)
-		return NULL;
-	// (poll-chunk) pairs with netpoll_of_fd.
-	if (cas_acq_rel(at, &none, chunk))
-		return chunk;
-	sys_pages_free(chunk, CHUNK * sizeof *chunk);
-	return none; // another thread's
-}
-
-struct netpoll *netpoll_of_fd(int fd, bool make)
-{
-	if ((unsigned)fd >= (unsigned)CHUNK * CHUNKS)
-		return NULL;
-	struct netpoll **at = &chunks[(unsigned)fd / CHUNK];
-	// (poll-chunk) pairs with make_chunk: its zeros are seen.
-	struct netpoll *chunk = load_acquire(at);
-	if (!chunk && make)
-		chunk = make_chunk(at);
-	return chunk ? &chunk[(unsigned)fd % CHUNK] : NULL;
-}
 
 // ---- waiters: all of these need the record's lock ---------------------------------------------
 
@@ -111,6 +79,11 @@ static uint64_t tag_of(int fd, uint32_t generation)
 	return (uint64_t)generation << 32 | (uint32_t)fd;
 }
 
+static const struct sys_poller *kernel_of(const struct netpoll *n)
+{
+	return poll_set_kernel(n->home);
+}
+
 int netpoll_open(int fd, struct netpoll **result, uint32_t *generation)
 {
 	struct goroutine *woken = NULL, **end = &woken;
@@ -123,9 +96,13 @@ int netpoll_open(int fd, struct netpoll **result, uint32_t *generation)
 	lock_acquire(&n->lock);
 	end = renew(n, end); // there is nobody, unless its last user did not close it with us
 	uint64_t tag = tag_of(fd, netpoll_generation(n));
-	error = sys_poller_add(&poller.kernel, fd, NETPOLL_READ | NETPOLL_WRITE, tag);
+	n->home = POLL_SET_COMMON;
+	n->stays = false;
+	n->fd = fd;
+	n->waits = POLL_SET_SETTLE - POLL_SET_FIRST;
+	error = sys_poller_add(kernel_of(n), fd, NETPOLL_READ | NETPOLL_WRITE, tag);
 	if (error == -EEXIST)
-		error = sys_poller_change(&poller.kernel, fd, NETPOLL_READ | NETPOLL_WRITE, tag);
+		error = sys_poller_change(kernel_of(n), fd, NETPOLL_READ | NETPOLL_WRITE, tag);
 	n->registered = n->outside = error == 0;
 	n->always = error ? 0 : NETPOLL_READ | NETPOLL_WRITE;
 	*generation = netpoll_generation(n);
@@ -137,6 +114,13 @@ int netpoll_open(int fd, struct netpoll **result, uint32_t *generation)
 	return error;
 }
 
+void netpoll_share(struct netpoll *n)
+{
+	lock_acquire(&n->lock);
+	n->stays = true;
+	lock_release(&n->lock);
+}
+
 void netpoll_close(struct netpoll *n, int fd)
 {
 	struct goroutine *woken = NULL, **end = &woken;
@@ -146,7 +130,7 @@ void netpoll_close(struct netpoll *n, int fd)
 	// Before close: other processes, or a copy of the descriptor, may keep the file open, and
 	// the kernel would go on reporting it.
 	if (n->registered)
-		sys_poller_remove(&poller.kernel, fd);
+		poll_set_remove(n->home, fd);
 	n->registered = false;
 	n->always = 0;
 	n->closing++;
@@ -198,7 +182,8 @@ struct goroutine **netpoll_event(
 	if (netpoll_generation(n) == generation)
 		end = netpoll_take_all(n, waited, 0, end);
 	lock_release(&n->lock);
-	// Who still writes has not ended, although each of its events tells of the other side's.
+	// Whoever still writes has not ended, although each of its events tells of the other
+	// side's.
 	for (; events & NETPOLL_ENDED && first != end; first = &(*first)->next) {
 		const struct netpoll_waiter *w = (*first)->waiting;
 		if (w->directions == NETPOLL_READ)
@@ -288,17 +273,17 @@ static int announce_on_fd(struct netpoll *n, int fd, uint32_t directions, struct
 		uint32_t all = directions | n->always;
 		for (struct link *l = n->waiters.next; l != &n->waiters; l = l->next)
 			all |= CONTAINER_OF(l, struct netpoll_waiter, link)->directions;
-		error = sys_poller_change(
-			&poller.kernel, fd, all, tag_of(fd, netpoll_generation(n)));
+		error = sys_poller_change(kernel_of(n), fd, all, tag_of(fd, netpoll_generation(n)));
 	}
 	if (error == -ENOENT) {
 		*end = renew(n, *end);
 		for (int i = 0; i < 2; i++)
 			seen[i] = poll_word_see(&n->word[i]);
 		uint64_t tag = tag_of(fd, netpoll_generation(n));
-		error = sys_poller_add(&poller.kernel, fd, directions, tag);
+		n->home = POLL_SET_COMMON;
+		error = sys_poller_add(kernel_of(n), fd, directions, tag);
 		if (error == -EEXIST)
-			error = sys_poller_change(&poller.kernel, fd, directions, tag);
+			error = sys_poller_change(kernel_of(n), fd, directions, tag);
 	}
 	n->registered = n->outside = error == 0;
 	for (uint32_t i = 0; i < 2 && !error; i++)
@@ -307,6 +292,15 @@ static int announce_on_fd(struct netpoll *n, int fd, uint32_t directions, struct
 	if (*end != end_before && !error)
 		error = RECKON_ANEW; // others must be woken first
 	return error;
+}
+
+// Before a wait for a descriptor of ours.
+static void settle(struct netpoll *n)
+{
+	n->waits = 0;
+	if (n->registered && n->always && !n->stays)
+		n->home = (uint16_t)poll_set_settle(
+			n->home, n->fd, n->always, tag_of(n->fd, netpoll_generation(n)));
 }
 
 // One attempt: 0, an error, or RECKON_ANEW. `seen`: NULL for a descriptor that is not ours, of
@@ -337,6 +331,8 @@ static int wait_once(struct netpoll *n, uint32_t generation, uint32_t directions
 	else if (!poll_word_wait(&n->word[directions >> 1], *seen))
 		w.result = 0; // there was an event
 	if (error == 0 && w.result == WAIT_GOES_ON) {
+		if (seen && unlikely(++n->waits >= POLL_SET_SETTLE))
+			settle(n);
 		enlist_and_park(&w);
 		error = w.result;
 		if (w.g->flags & GOROUTINE_PATIENT)
@@ -424,37 +420,4 @@ bool netpoll_unlink(void *waiting)
 		(void)netpoll_take(w, 0);
 	lock_release(&n->lock);
 	return waits;
-}
-
-static struct goroutine **take_threads(struct netpoll *n, struct goroutine **end)
-{
-	struct link *next;
-	lock_acquire(&n->lock);
-	netpoll_init_list(n);
-	for (struct link *l = n->waiters.next; l != &n->waiters; l = next) {
-		struct netpoll_waiter *w = CONTAINER_OF(l, struct netpoll_waiter, link);
-		next = l->next;
-		if (w->g->flags & GOROUTINE_THREAD) {
-			*end = netpoll_take(w, RECKON_ANEW);
-			end = &(*end)->next;
-		}
-	}
-	lock_release(&n->lock);
-	return end;
-}
-
-void netpoll_rouse_threads(void)
-{
-	struct goroutine *woken = NULL, **end = &woken;
-	if (load_relaxed(&poller.thread_waiters) == 0) // who comes later sees that nothing runs
-		return;
-	for (int c = 0; c < CHUNKS; c++) {
-		// (poll-chunk) pairs with make_chunk.
-		struct netpoll *chunk = load_acquire(&chunks[c]);
-		for (int i = 0; chunk && i < CHUNK; i++)
-			end = take_threads(&chunk[i], end);
-	}
-	*end = NULL;
-	if (woken)
-		ready_list(woken);
 }

@@ -52,6 +52,10 @@ struct netpoll {
 	bool registered;     // the kernel reports its events
 	bool outside;        // its waits end by what is outside the process: no deadlock, somebody
 			     // must ask the kernel
+	bool stays;          // in the common set: whoever looks first shall have it
+	uint16_t home;       // the poller's set that it is in (poll_set.c)
+	uint16_t waits;      // so many since that was last looked at, for a descriptor of ours
+	int fd;              // of ours
 	uint32_t closing;    // calls of close(fd) under way
 	uint32_t always;     // directions reported whoever waits: both for a descriptor of ours
 	struct link waiters; // struct netpoll_waiter; next is NULL before the first
@@ -69,6 +73,9 @@ struct netpoll *netpoll_of_fd(int fd, bool make);
  * Returns  0; -EPERM for what is always ready (regular files); -EMFILE, -ENFILE, -ENOMEM, -ENOSPC.
  */
 MUST_USE int netpoll_open(int fd, struct netpoll **n, uint32_t *generation);
+
+// Of one whose events are for any processor, such as new connections: it does not become one's own.
+void netpoll_share(struct netpoll *n);
 
 /*
  * Forgets the descriptor: who waits gets TUZA_EFDCLOSED, deadlines are gone, events under way count
@@ -95,8 +102,9 @@ MUST_USE int netpoll_begin(
 	struct netpoll *n, uint32_t generation, uint32_t direction, uint64_t *seen);
 
 /*
- * Between the two, for who keeps *seen of an operation that has used up all there was: whether a
- * try would be in vain, because nothing has come since. NETPOLL_NONE stands for no such operation.
+ * Between the two, for whoever keeps *seen of an operation that has used up all there was: whether
+ * a try would be in vain, because nothing has come since. NETPOLL_NONE stands for no such
+ * operation.
  */
 #define NETPOLL_NONE POLL_WORD_NONE
 static ALWAYS_INLINE bool netpoll_is_drained(uint64_t kept, uint64_t seen)

@@ -3,12 +3,12 @@
  * Deadlines of descriptors.
  *
  * A deadline of a record is only a number, and changing it wakes those that wait, to reckon anew.
- * So operations that do not wait pay nothing. Who begins to wait sees to it that the record's timer
- * fires at its deadline or before; when it fires it takes out those whose time is up and goes on
- * to the earliest of the others, if there are any. It is not stopped when a wait ends: the next
+ * So operations that do not wait pay nothing. Whoever begins to wait sees to it that the record's
+ * timer fires at its deadline or before; when it fires it takes out those whose time is up and goes
+ * on to the earliest of the others, if there are any. It is not stopped when a wait ends: the next
  * wait's deadline is mostly later, so that a connection which gets a new one for each request
- * touches the timers, and wakes who sleeps until the earliest, once in a time-out.
- * (Rejected: a timer restarted with each change of the deadline, as Go has it; one for each wait.)
+ * touches the timers, and wakes who sleeps until the earliest, once in a time-out. (Rejected: a
+ * timer restarted with each change of the deadline, as Go has it; one for each wait.)
  *
  * Locks: the heap's of the timer, and under it the record's.
  */

@@ -5,12 +5,11 @@
 #include "sched/park.h"
 
 #include "base/race_hooks.h"
-#include "sched/blocking.h"
 #include "sched/chaos.h"
 #include "sched/contention.h"
 #include "sched/events.h"
 #include "sched/global_queue.h"
-#include "sched/idle.h"
+#include "sched/goroutine_list.h"
 #include "sched/lock.h"
 #include "sched/machine.h"
 #include "sched/patient.h"
@@ -39,14 +38,18 @@ static void park_thread(struct goroutine *g, park_commit *commit, void *arg)
 		lock_release(arg);
 	if (unlikely(timer_some_are_kept()))
 		runtime_start();
-	// (thread-park) pairs with release_thread: what the waker did is seen.
+	// (thread-park) pairs with release_apart: what the waker did is seen.
 	while (stays && load_acquire(&g->park_word) == 0)
 		sys_futex_wait(&g->park_word, 0, INT64_MAX);
 	store_relaxed(&g->state, GOROUTINE_RUNNING); // for dumps
 }
 
-static NOINLINE void release_thread(struct goroutine *g)
+static NOINLINE void release_apart(struct goroutine *g)
 {
+	if (g->flags & GOROUTINE_LATE) {
+		goroutine_woken_late(g);
+		return;
+	}
 	// (thread-park) The store is the last touch that counts; the wake-up works on an address
 	// that stays mapped.
 	store_release(&g->park_word, 1);
@@ -183,8 +186,8 @@ static NOINLINE void ready_told(struct goroutine *g)
 
 void ready(struct goroutine *g)
 {
-	if (unlikely(g->flags & GOROUTINE_THREAD)) {
-		release_thread(g);
+	if (unlikely(g->flags & GOROUTINE_APART)) {
+		release_apart(g);
 		return;
 	}
 	if (events_are_on())
@@ -218,8 +221,8 @@ void ready_list_by(struct goroutine *list, enum event_cause cause)
 	while (list) {
 		struct goroutine *g = list;
 		list = g->next;
-		if (unlikely(g->flags & GOROUTINE_THREAD)) {
-			release_thread(g);
+		if (unlikely(g->flags & GOROUTINE_APART)) {
+			release_apart(g);
 			continue;
 		}
 		if (events_are_on())
@@ -236,7 +239,7 @@ void ready_list_by(struct goroutine *list, enum event_cause cause)
 void ready_and_yield(struct goroutine *g)
 {
 	struct machine *m = machine_here();
-	if ((g->flags & (GOROUTINE_THREAD | GOROUTINE_LOCKED)) || !m->processor || m->locked ||
+	if ((g->flags & (GOROUTINE_APART | GOROUTINE_LOCKED)) || !has_own_queue(m) || m->locked ||
 		m->current == NULL) {
 		ready(g);
 		return;
@@ -267,7 +270,7 @@ void preempt_check(void)
 	uint32_t attention = m && m->processor ? load_relaxed(&m->processor->attention) : 0;
 	if (likely(attention == 0)) // a request: relaxed
 		return;
-	if (!(attention & ATTENTION_ASKED))
+	if (!(attention & ATTENTION_ASKED) || chaos_decides())
 		chaos_yield();
 	else if (m->current && m->current->blocking == 0)
 		yield_to_others();
@@ -289,6 +292,11 @@ uint32_t park_others(void)
 {
 	struct machine *m = machine_current();
 	return m && m->processor && !m->locked ? runq_length(&m->processor->runq) : 0; // a hint
+}
+
+uint32_t park_all_others(void)
+{
+	return park_others() + load_relaxed(&rt.global_count) / load_relaxed(&rt.target); // hints
 }
 
 bool park_is_alone(void) { return load_relaxed(&rt.target) == 1; } // a hint

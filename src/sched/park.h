@@ -98,6 +98,9 @@ bool park_may_spin(void);
 // the caller has none, must not park, or is tied to its thread.
 uint32_t park_others(void);
 
+// With them, the share of one processor of those that wait to run on any.
+uint32_t park_all_others(void);
+
 // True when there is one processor: nobody else runs while the caller does.
 bool park_is_alone(void);
 

@@ -14,7 +14,9 @@
  * With few such wake-ups, which is always but in a rush, nothing comes here at all.
  *
  * It is a part of the global queue for all who look for work: rt.lock guards it, and
- * rt.global_count counts both. Who comes rather than goes waits in the kernel (netpoll_give_way).
+ * rt.global_count counts both. A busy processor that looks there takes from the two in turn, so
+ * that work which keeps coming from outside does not keep these waiting. Whoever comes rather than
+ * goes waits in the kernel (netpoll_give_way).
  */
 #include "sched/patient.h"
 

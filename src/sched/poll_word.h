@@ -10,12 +10,13 @@
  *   generation  whose events these are: it grows when the descriptor is forgotten, so an event that
  *               was found before, for the last user of the same number, counts nothing and wakes
  *               nobody.
- *   events      how many were seen, modulo 2^30. Who is about to try an operation takes note of the
- *               word; who then has to wait does so only if the word is still the same.
+ *   events      how many were seen, modulo 2^30. Whoever is about to try an operation takes note of
+ *               the word; who then has to wait does so only if the word is still the same.
  *   E           one of this generation's events told of an end or a failure, which no later event
  *               need repeat: who has not read up to it must try, whatever the count says.
- *   W           somebody waits, in a list that a lock guards. Set under that lock, by who waits;
- *               cleared by whoever counts an event, who then looks at the list under the lock.
+ *   W           somebody waits, in a list that a lock guards. Set under that lock, by whoever
+ *               waits; cleared by whoever counts an event, who then looks at the list under the
+ *               lock.
  *
  *         wait                    signal
  *   (n) ───────▶ (n, W)     (n) ─────────▶ (n + 1)        (n, W) ─────────▶ (n + 1), wakes

@@ -16,14 +16,9 @@ struct poller {
 	// any thread, atomic
 	CACHE_ALIGNED uint32_t waiters; // that an event from outside may wake
 	uint32_t thread_waiters;        // of those, plain threads
-	uint32_t looking;               // 1: somebody looks without waiting
-	int64_t looked_at;              // when somebody last did, or began to wait
-	uint32_t looked_by;             // a hint: the index of that processor
+	uint32_t looked_by;             // a hint: who last looked at the common set: its index
 	struct machine *machine; // the one that waits in the kernel, or is about to: set under
 				 // rt.lock
-	uint32_t is_open;
-	// constant once is_open
-	struct sys_poller kernel;
 };
 
 extern struct poller poller;
@@ -38,20 +33,22 @@ static ALWAYS_INLINE bool poller_is_wanted(void)
 // The kernel's poller, opened on first use. 0 or a negative code.
 MUST_USE int poller_open(void);
 
-// In the child of a fork, whose poller is the parent's: it is never touched again.
-void poller_leave_to_parent(void);
-
 // A look without waiting, for p, or NULL: who must be made ready, linked by next. NULL also when
 // another one looks, or waits and has a processor to run them.
 struct goroutine *poller_look(const struct processor *p);
+
+// The same, for a machine that looks for work: at its own set; if that has nothing at the common
+// one, if `common`; then at those of other processors that have not been looked at for a while.
+struct goroutine *poller_look_idle(const struct processor *p, int64_t now, bool common);
 
 // The owner of a processor other than `but` looked a moment ago. It will look again when it has run
 // what it found, so what comes until then is for it: with one message at a time, two that look are
 // slower than one. A hint.
 bool poller_is_looked_after(const struct processor *but, int64_t now);
 
-// Waits in the kernel until an event, `until`, or poller_interrupt. For poller.machine.
-struct goroutine *poller_wait(int64_t until);
+// Waits in the kernel until an event, `until`, or poller_interrupt. For poller.machine, which is m.
+// Returns whom that wakes; m carries them (idle_carries).
+struct goroutine *poller_wait(struct machine *m, int64_t until);
 
 // Ends that wait.
 void poller_interrupt(void);

@@ -118,7 +118,7 @@ void processor_flush(struct processor *p)
 
 void processor_attend(struct machine *m, struct processor *p)
 {
-	if (load_relaxed(&m->leave))
+	if (load_relaxed(&m->leave) || load_relaxed(&rt.main_done)) // its own, or a hint
 		machine_leave(m);
 	// Relaxed: what it asks for is looked at below, under the lock.
 	uint32_t attention = exchange_relaxed(&p->attention, chaos_on ? ATTENTION_CHAOS : 0);
@@ -145,9 +145,14 @@ void processor_attend(struct machine *m, struct processor *p)
 			idle_wake();
 		return;
 	}
-	// Relaxed: written under rt.lock, before attention.
-	if (unlikely(load_relaxed(&rt.starved_count) != 0))
+	// Relaxed: written under rt.lock, before attention. Only with something to give: else those
+	// who starve would call each other back without end.
+	if (unlikely(load_relaxed(&rt.starved_count) != 0 && p->stack_count != 0))
 		schedule_feed_starved(p);
+	if (unlikely(chaos_decides())) {
+		store_relaxed(&p->tick, p->tick + 1); // only writer
+		return;
+	}
 	// The monitor's word that a slice is over: what would inherit it queues behind the others.
 	struct goroutine *g = runq_take_next(&p->runq);
 	if (g)
@@ -157,8 +162,7 @@ void processor_attend(struct machine *m, struct processor *p)
 	// every 61st would be half a second away.
 	if (load_relaxed(&rt.global_count) == 0) // hint
 		return;
-	g = runq_length(&p->runq) < GLOBAL_QUEUE_TICK ? global_queue_take(p)
-						      : global_queue_take_one(p);
+	g = global_queue_take_in_turn(p);
 	if (g)
 		schedule_submit(p, g, true);
 }

@@ -37,7 +37,7 @@ struct runq {
 // Number of goroutines in the ring and in next. A snapshot; exact for the owner when nobody steals.
 static ALWAYS_INLINE uint32_t runq_length(const struct runq *q)
 {
-	// Hint: relaxed. Who must not miss a push reads through runq_is_empty.
+	// Hint: relaxed. Whoever must not miss a push reads through runq_is_empty.
 	return load_relaxed(&q->tail) - load_relaxed(&q->head) + (load_relaxed(&q->next) != NULL);
 }
 

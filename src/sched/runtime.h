@@ -27,6 +27,7 @@ enum {
 	PROCESSORS_MAX = 1024,  // tuza_gomaxprocs' limit
 	PROCESSORS_SPARE = 256, // lent on top while goroutines hog theirs (hogs.c)
 	PROCESSOR_SLOTS = PROCESSORS_MAX + PROCESSORS_SPARE,
+	FIRST_ID = 2,            // 1 is the main goroutine's
 	GOROUTINE_CACHE = 64,    // Go: 64 dead descriptors per processor, half is spilled
 	STACK_CACHE = 32,        // warm default stacks per processor: usually 128 KiB of memory
 	GLOBAL_QUEUE_TICK = 61,  // Go's prime: keeps the global queue from starving
@@ -60,7 +61,12 @@ struct processor {
 	uint32_t attention;            // enum attention: schedule() must take the slow look
 	uint32_t retire; // set by the monitor: a spare runs in its place, go out of service
 
-	// owner only; the monitor reads tick and runs, and so do statistics
+	// any thread, atomic hints of whoever looks for work: is the owner quick? (look.c)
+	CACHE_ALIGNED uint64_t watched_runs; // what its runs were
+	int64_t watched_at;                  // at this time
+	uint32_t quickness;                  // 0 to QUICK_MOST
+
+	// owner only; the monitor reads tick and runs, and so do lookers and statistics
 	CACHE_ALIGNED uint32_t index;
 	uint32_t tick;           // one per goroutine run that does not inherit the time slice
 	uint64_t runs;           // one per goroutine run
@@ -69,8 +75,9 @@ struct processor {
 	uint64_t id_next, id_end; // goroutine ids in hand
 	uint64_t created, ended;  // statistics: relaxed, only writer
 	uint64_t steals;          // the same: goroutines found at other processors
-	uint32_t patient_room; // how many that can wait may go in before the next look (patient.c)
-	uint32_t soft_skip; // submissions left before the next one looks whether to wake (idle.c)
+	int64_t next_watch;       // when its machine takes nothing from a short ring (look.c)
+	uint32_t patient_room;  // how many that can wait may go in before the next look (patient.c)
+	uint32_t soft_skip;     // soft submissions since it last looked whether to wake (idle.c)
 	struct goroutine *free; // dead descriptors
 	uint32_t free_count;
 	uint32_t stack_count;
@@ -116,13 +123,15 @@ struct machine {
 	// any thread, atomic
 	uint32_t leave;       // set at the end of the runtime: leave at the next entry
 	uint32_t wake_word;   // futex: 0 asleep or about to, 1 wake
-	uint32_t in_blocking; // it runs a blocking section
+	uint32_t in_blocking; // it runs a blocking section, or has no processor for whom it carries
 
 	// guarded by runtime.lock
 	struct processor *handed;        // what the waker hands over with wake_word
 	struct goroutine *handed_locked; // a locked goroutine to run
 	struct link idle;                // in runtime.idle_machines
-	struct link all;                 // in runtime.machines
+	struct link all;                 // in runtime.machines, stragglers or ended
+	struct goroutine *straggler;     // it ran that when the end gave up waiting; or NULL
+	bool has_ended;                  // it is in `ended`
 };
 
 struct goroutine_chunk; // goroutine.c: 256 descriptors
@@ -144,20 +153,22 @@ struct runtime {
 	uint32_t some_ran;        // atomic: a machine has been ready to run goroutines
 	uint32_t forked;          // atomic: this is a child of fork
 	uint64_t epoch;
-	uint32_t has_ended;  // atomic: it ran before, and dropped goroutines perhaps
-	bool in_run;         // inside tuza_run
-	int run_thread;      // the thread that called it, or did last
-	uint32_t target_set; // atomic: by tuza_gomaxprocs, so the monitor leaves it alone
+	uint32_t has_ended;     // atomic: it ran before, and dropped goroutines perhaps
+	bool in_run;            // inside tuza_run
+	uint32_t main_is_there; // atomic: its goroutine has been queued
+	int run_thread;         // the thread that called it, or did last
+	uint32_t target_set;    // atomic: by tuza_gomaxprocs, so the monitor leaves it alone
 
 	CACHE_ALIGNED struct lock lock;
 	// guarded by lock
 	struct goroutine *global_head, *global_tail;   // the global queue
 	struct goroutine *patient_head, *patient_tail; // those that can wait (patient.c)
-	bool patient_turn;                             // of who is taken for fairness
+	bool patient_turn;                             // of whoever is taken for fairness
 	struct processor *idle_processors;             // a stack: the last one is the warmest
 	struct link idle_machines;                     // the same
 	struct link machines;
-	struct link ended; // machines whose threads the ender joins
+	struct link ended;      // machines whose threads the ender joins
+	struct link stragglers; // those of runtimes that ended without them
 	uint32_t idle_machine_count;
 	uint32_t in_service;       // processors not OFF
 	uint32_t lent;             // of those, spares in place of hogs
@@ -172,7 +183,7 @@ struct runtime {
 	CACHE_ALIGNED uint32_t global_count; // with the patient ones; written under lock
 	uint32_t patient_count;              // the same
 	uint32_t starved_count;              // written under lock
-	uint64_t id_batch;                   // next free goroutine id
+	uint64_t ids_taken;                  // of goroutines, by batches
 	uint32_t machine_count;              // machines that have not ended: futex of the ender
 	uint32_t threads_refused;            // for the monitor: how often there was none to be had
 	uint32_t visitors;                   // visit.c: futex of the ender as well

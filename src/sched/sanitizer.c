@@ -17,7 +17,6 @@
 #include "sched/events.h"
 #include "sched/goroutine_extra.h"
 #include "sched/goroutine_list.h"
-#include "sched/machine.h"
 #include "sched/runtime.h"
 #include "sched/stack.h"
 #include "sys/valgrind.h"
@@ -246,12 +245,19 @@ void sanitizer_stack_destroyed(char *slot, uint32_t class)
 
 // ---- LeakSanitizer ------------------------------------------------------------------------
 
+void sanitizer_chunks_stay(void)
+{
+	for (struct goroutine_chunk *chunk = rt.chunks; chunk && __lsan_register_root_region;
+		chunk = chunk->next)
+		__lsan_register_root_region(chunk, sizeof *chunk);
+}
+
 // Runs before the leak check, which was registered earlier: exit handlers run in reverse.
 static void register_roots(void)
 {
 	for (struct goroutine_chunk *chunk = rt.chunks; chunk; chunk = chunk->next) {
 		__lsan_register_root_region(chunk, sizeof *chunk);
-		for (int i = 0; i < GOROUTINES_PER_CHUNK; i++) {
+		for (uint32_t i = 0; i < goroutine_chunk_used(chunk); i++) {
 			struct goroutine *g = &chunk->goroutines[i];
 			uint32_t state = load_relaxed(&g->state); // a glimpse
 			if (state == GOROUTINE_DEAD || !(g->flags & GOROUTINE_STARTED) || !g->stack)

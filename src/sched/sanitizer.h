@@ -41,6 +41,9 @@ char *sanitizer_stack_rests(char *slot);
 size_t sanitizer_stacks_awake(char **slots, size_t count);
 void sanitizer_stacks_forget(void);
 
+// The chunks of descriptors stay for good: what those own is known to somebody.
+void sanitizer_chunks_stay(void);
+
 // Threads that the sanitizer's runtime keeps in the process.
 int sanitizer_threads(void);
 

@@ -54,7 +54,7 @@ void schedule_put_list(struct processor *p, struct goroutine *list, enum event_c
 	for (; list; woken++) {
 		struct goroutine *g = list;
 		list = g->next;
-		if (unlikely(g->flags & GOROUTINE_THREAD)) { // a timer woke a plain thread
+		if (unlikely(g->flags & GOROUTINE_APART)) { // a timer woke a plain thread
 			ready(g);
 			continue;
 		}
@@ -260,9 +260,8 @@ void *schedule(struct machine *m)
 			// A long ring is work enough: one from the global queue, for fairness, and
 			// nobody from outside, who would only push others out to that queue. A
 			// short one may never become empty, if somebody yields all the time.
-			bool is_short = runq_length(&p->runq) < GLOBAL_QUEUE_TICK;
 			if (load_relaxed(&rt.global_count) != 0) // hint
-				g = is_short ? global_queue_take(p) : global_queue_take_one(p);
+				g = global_queue_take_in_turn(p);
 			if (unlikely(load_relaxed(&poller.waiters) != 0) && // the same
 				runq_length(&p->runq) < GLOBAL_QUEUE_TICK)
 				look_outside(p);
@@ -302,6 +301,10 @@ static NOINLINE void leave_told(
 	struct machine *m, struct goroutine *g, void *(*entry)(void *, void *))
 {
 	int64_t since = 0; // it is being measured
+	// Of an end that has given up waiting. Who parks while it waits is dropped by it.
+	if (events_are_for(EVENTS_FOR_STRAGGLERS) && entry == schedule_parked &&
+		m->epoch != load_relaxed(&rt.epoch)) // changes once, for the caller
+		goroutine_parks_late(g);
 	if (entry == schedule_parked && events_are_for(EVENTS_FOR_BLOCK))
 		since = contention_begin(g);
 	events_leaving(m, g, entry);
@@ -327,7 +330,7 @@ void *schedule_parked(void *machine, void *goroutine)
 	// (parked) pairs with inspect_hold: who looks at g sees the context that was saved. Wakers
 	// are ordered by the commit's unlock.
 	store_release(&g->state, GOROUTINE_WAITING);
-	// (deadlock-parks) pairs with count_parks in deadlock.c. Only writer.
+	// (deadlock-parks) pairs with deadlock_count_parks. Only writer.
 	store_release(&m->processor->parks, m->processor->parks + 1);
 	bool stays = true;
 	if (likely(m->commit == NULL))

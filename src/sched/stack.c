@@ -57,6 +57,7 @@ struct arena {
 } CACHE_ALIGNED;
 
 static struct arena arenas[STACK_CLASS_MAX + 1][ARENAS];
+static uint32_t classes_reserved;   // atomic: a bit for each class that has had an arena
 static uint32_t guards_by_mprotect; // atomic: how many exist, over all classes
 bool stack_red_zones_in_use;        // atomic, set once
 
@@ -94,6 +95,7 @@ static bool arena_reserve(struct arena *a, uint32_t class)
 			a->base = base;
 			a->slots = slots;
 			a->unguarded_from = slots;
+			or_relaxed(&classes_reserved, 1u << class); // read when all have left
 			return true;
 		}
 		sys_pages_free(base, bytes);
@@ -301,7 +303,8 @@ void stack_release_all(void)
 	for (uint32_t k = STACK_CLASS_MIN * ARENAS; k < (STACK_CLASS_MAX + 1) * ARENAS; k++) {
 		uint32_t class = k / ARENAS;
 		struct arena *a = &arenas[class][k % ARENAS];
-		if (!a->base)
+		// Relaxed: nobody runs. The others are pages that were never touched.
+		if (!(load_relaxed(&classes_reserved) >> class & 1) || !a->base)
 			continue;
 		for (uint32_t i = 0; i < a->fresh; i++)
 			sanitizer_stack_destroyed(a->base + ((size_t)i << class), class);

@@ -14,12 +14,14 @@
 #include "base/race_hooks.h"
 #include "sched/chaos.h"
 #include "sched/config.h"
+#include "sched/goroutine_extra.h"
 #include "sched/goroutine_list.h"
 #include "sched/idle.h"
 #include "sched/inspect_hold.h"
 #include "sched/machine.h"
 #include "sched/netpoll.h"
 #include "sched/park.h"
+#include "sched/poll_set.h"
 #include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/sanitizer.h"
@@ -27,6 +29,7 @@
 #include "sched/stack.h"
 #include "sched/upcalls.h"
 #include "sched/visit.h"
+#include <tuza/panic.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -34,11 +37,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
-struct runtime rt = {.id_batch = 2}; // 1 is the main goroutine's
+struct runtime rt;
 
 enum {
 	STOP_WAIT_NS = 1000000000, // how long the end waits for goroutines that run
 	SOFT_START_NS = 50000,
+	END_AWAKE_NS = 100000,
 };
 
 // ---- fork ---------------------------------------------------------------------------------
@@ -53,7 +57,7 @@ static void in_child(void)
 {
 	store_relaxed(&rt.forked, 1);  // one thread
 	store_relaxed(&rt.started, 0); // whoever wants it comes to refuse_after_fork
-	poller_leave_to_parent();
+	poll_set_leave_to_parent();
 	struct machine *m = machine_current();
 	if (!m)
 		return;
@@ -73,6 +77,7 @@ static void once_per_process(void)
 		return;
 	done = true;
 	list_init(&rt.ended);
+	list_init(&rt.stragglers);
 	sys_init();
 	sanitizer_init();
 	pthread_atfork(NULL, NULL, in_child);
@@ -152,11 +157,7 @@ static void abandon(void)
 		memcpy(a->processors, rt.processors, rt.processor_count * sizeof a->processors[0]);
 		abandoned = a;
 	}
-	lock_acquire(&rt.lock);
-	store_relaxed(&rt.epoch, rt.epoch + 1); // the stragglers belong to no runtime any more
-	for (struct link *l; (l = list_pop_front(&rt.machines)) != NULL;)
-		list_init(l); // so that the straggler may unlink itself
-	lock_release(&rt.lock);
+	sanitizer_chunks_stay();
 	rt.chunks = NULL;
 	rt.free = NULL;
 	memset(rt.processors, 0, sizeof rt.processors);
@@ -165,7 +166,8 @@ static void abandon(void)
 	stack_abandon_all();
 }
 
-// Joins the threads that have left.
+// Joins the threads that have left. They have ended by now, most likely; but what the program has
+// them do at their end (pthread_key_create) may use tuza, and wait. Needs: not the lock
 static void join_ended(void)
 {
 	for (;;) {
@@ -208,22 +210,45 @@ static void tell_all_to_leave(void)
 	lock_release(&rt.lock);
 }
 
-// Returns how many have not left in time.
-static uint32_t await_machines(void)
+// Those that have not left belong to no runtime from here on. False: there are none.
+static bool set_stragglers_apart(void)
+{
+	lock_acquire(&rt.lock);
+	bool any = !list_is_empty(&rt.machines);
+	if (any) {
+		store_relaxed(&rt.epoch, rt.epoch + 1); // who leaves now sees it under the lock
+		events_begin(EVENTS_FOR_STRAGGLERS);
+	}
+	for (struct link *l; (l = list_pop_front(&rt.machines)) != NULL;) {
+		struct machine *m = CONTAINER_OF(l, struct machine, all);
+		m->straggler = load_relaxed(&m->current); // a glimpse: it runs nobody else any more
+		list_push_back(&rt.stragglers, l);
+		sub_relaxed(&rt.machine_count, 1); // under the lock
+	}
+	lock_release(&rt.lock);
+	return any;
+}
+
+// False: some have not left in time.
+static bool await_machines(void)
 {
 	int64_t until = clock_now() + STOP_WAIT_NS;
 	uint32_t left;
+	bool all = true;
 	// (machine-count) pairs with the end of thread_main: what the machines did is done.
-	while ((left = load_acquire(&rt.machine_count)) != 0)
-		if (sys_futex_wait(&rt.machine_count, left, until) == -ETIMEDOUT)
-			break;
+	while ((left = load_acquire(&rt.machine_count)) != 0) {
+		if (sys_await_awake(&rt.machine_count, left, END_AWAKE_NS) ||
+			sys_futex_wait(&rt.machine_count, left, until) != -ETIMEDOUT)
+			continue;
+		all = !set_stragglers_apart();
+		until = INT64_MAX; // the others are about to end
+	}
 	race_acquire(&rt.ending); // pairs with sanitizer_leave: what dropped goroutines did is done
-	join_ended();
-	return left;
+	return all;
 }
 
 // What goroutines and processors were in. No machine runs goroutines any more.
-static void forget_queues(void)
+static void forget_queues(bool has_stragglers)
 {
 	rt.global_head = rt.global_tail = rt.starved = NULL;
 	rt.patient_head = rt.patient_tail = NULL;
@@ -239,7 +264,7 @@ static void forget_queues(void)
 	memset(rt.foreign_woken, 0, sizeof rt.foreign_woken);
 	rt.foreign_mutex_wait = 0;
 	for (uint32_t i = 0; i < rt.processor_count; i++)
-		timer_heap_end(&rt.processors[i]->timers);
+		timer_heap_end(&rt.processors[i]->timers, has_stragglers);
 }
 
 // Ends the runtime; but if plain threads wait for a timer, perhaps, it is started again for them.
@@ -252,16 +277,17 @@ static void stop_locked(void)
 	if (load_relaxed(&rt.monitor_alive)) // guarded by the lock but for its end
 		monitor_stop();
 	store_relaxed(&preempt_wanted, 1); // a hint, as attention above; the monitor's until now
-	uint32_t left = await_machines();
+	bool all = await_machines();
 	trace_end_of_run();
-	if (!goroutine_unlink_all(clock_now() + STOP_WAIT_NS, left != 0))
-		left++; // as a straggler: goroutines are still being looked at
+	if (!goroutine_unlink_all(clock_now() + STOP_WAIT_NS))
+		all = false; // as with stragglers: goroutines are still being looked at
 	context_forget_waits();
 	net_forget_sends();
+	// Of whatever run they are; nobody else adds one.
+	net_forget_lookups(load_relaxed(&rt.stragglers.next) == &rt.stragglers);
 	faults_uninstall();
-	forget_queues();
-	if (left == 0) {
-		net_forget_goroutines();
+	forget_queues(!all);
+	if (all) {
 		goroutine_release_all();
 		sanitizer_stacks_forget();
 		stack_release_all();
@@ -293,15 +319,15 @@ EXPORT int tuza_shutdown(void)
 	if (m && m->scheduler_top)
 		return -EBUSY; // a goroutine
 	visit_lock_out();
-	int result = 0;
-	if (load_relaxed(&rt.started)) { // guarded by the lock
-		if (rt.in_run || goroutine_count() != 0 || timer_is_awaited())
-			result = -EBUSY;
-		else
-			stop_locked();
-	}
+	bool runs = load_relaxed(&rt.started); // guarded by the lock
+	bool busy = runs && (rt.in_run || goroutine_count() != 0 || timer_is_awaited());
+	bool ends = runs && !busy;
+	if (ends)
+		stop_locked();
 	visit_let_in();
-	return result;
+	if (ends)
+		join_ended();
+	return busy ? -EBUSY : 0;
 }
 
 // ---- tuza_run -----------------------------------------------------------------------------
@@ -313,10 +339,9 @@ struct main_call {
 	bool is_failed; // goroutines are left, and TUZA_DEBUG says leakcheck=fatal
 };
 
-static void main_goroutine(void *call)
+static void main_ends(void *call)
 {
 	struct main_call *c = call;
-	int result = c->fn(c->arg);
 	refuse_after_fork(); // who waits for the result is the parent
 	if (config.leakscan != LEAKCHECK_OFF && leak_scan_at_end() > 0)
 		c->is_failed = config.leakscan == LEAKCHECK_FATAL;
@@ -324,11 +349,34 @@ static void main_goroutine(void *call)
 		c->is_failed |= config.leakcheck == LEAKCHECK_FATAL;
 	// A panic that is being printed elsewhere must win over this end.
 	panic_settle();
-	c->result = result;
 	race_release(c);
 	store_release(&rt.main_done, 1); // (main-done) pairs with tuza_run: the result is written
+	// This thread need not be told that the end has come: it leaves at its next entry, while
+	// the other one wakes up.
+	struct machine *m = machine_here();
+	if (m->processor)
+		store_relaxed(&m->processor->attention, ATTENTION_ASKED); // its own
 	sys_futex_wake(&rt.main_done, 1);
 	monitor_rouse();
+}
+
+// Destructors of local values may still park. One that calls tuza_goexit, see handle.c.
+static NOINLINE void main_ends_with_locals(struct main_call *c, struct goroutine *g)
+{
+	TUZA_DEFER(main_ends, c);
+	TUZA_DEFER(goroutine_extra_end, g);
+	goroutine_extra_end(g);
+}
+
+static void main_goroutine(void *call)
+{
+	struct main_call *c = call;
+	c->result = c->fn(c->arg);
+	struct goroutine *g = goroutine_current();
+	if (unlikely(g->extra != NULL))
+		main_ends_with_locals(c, g);
+	else
+		main_ends(c);
 }
 
 static uint32_t main_stack_class(void)
@@ -343,6 +391,15 @@ static uint32_t main_stack_class(void)
 	return class ? class : STACK_CLASS_MAX;
 }
 
+// There is a machine, or it has come and gone already: main was short, or took it along.
+static bool a_machine_came(void)
+{
+	// (machine-count) pairs with the end of thread_main: that it ran is seen, then.
+	// Relaxed: they say nothing else here.
+	return load_acquire(&rt.machine_count) != 0 || load_relaxed(&rt.main_done) != 0 ||
+	       load_relaxed(&rt.some_ran) != 0; // the same
+}
+
 // Work was submitted: this thread has started a machine, or could not, or a plain thread that
 // submitted some as well is about to.
 static bool some_machine_runs(void)
@@ -350,12 +407,12 @@ static bool some_machine_runs(void)
 	for (;;) {
 		// Relaxed: an attempt is counted in one of them from its beginning to its end.
 		bool tried = load_relaxed(&rt.spinning) != 0;
-		if (load_relaxed(&rt.machine_count) != 0) // as above
+		if (a_machine_came())
 			return true;
 		if (!tried) {
 			idle_wake();
-			if (load_relaxed(&rt.spinning) == 0)                 // as above
-				return load_relaxed(&rt.machine_count) != 0; // as above
+			if (load_relaxed(&rt.spinning) == 0) // as above
+				return a_machine_came();
 		}
 		sys_yield();
 	}
@@ -386,7 +443,13 @@ EXPORT int tuza_run(int (*fn)(void *), void *arg)
 	g->id = 1;
 	g->creator_id = 0;
 	g->stack_class = main_stack_class();
+	add_seq_cst(&rt.spinning, 1); // (idle-wake) as if somebody looked: nobody is woken
 	ready(g);
+	store_release(&rt.main_is_there, 1); // (asleep) pairs with is_in_run: it is in the queue
+	idle_start_first();
+	sub_seq_cst(&rt.spinning, 1);           // (idle-wake)
+	if (load_seq_cst(&rt.global_count) > 1) // (idle-wake) plain threads' work, too: look now
+		idle_wake();
 	if (!some_machine_runs())
 		fatal("tuza: cannot start a thread: the limit of threads or memory is reached");
 	if (monitors)
@@ -397,9 +460,11 @@ EXPORT int tuza_run(int (*fn)(void *), void *arg)
 	race_acquire(&call);
 
 	visit_lock_out();
-	rt.in_run = false; // one that is started for others' sake is none
+	store_relaxed(&rt.main_is_there, 0); // before the next one sets it again
+	rt.in_run = false;                   // one that is started for others' sake is none
 	stop_locked();
 	visit_let_in();
+	join_ended();
 	// The program has come to its end: unlike other fatal errors this one runs what atexit has.
 	if (call.is_failed)
 		exit(2);

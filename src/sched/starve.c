@@ -13,7 +13,6 @@
  */
 #include "sched/global_queue.h"
 #include "sched/goroutine_list.h"
-#include "sched/processor.h"
 #include "sched/sanitizer.h"
 #include "sched/schedule.h"
 #include "sched/stack.h"

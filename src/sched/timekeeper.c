@@ -14,7 +14,6 @@
 #include "sched/idle.h"
 #include "sched/machine.h"
 #include "sched/poller.h"
-#include "sched/processor.h"
 #include "sched/schedule.h"
 #include "sched/start.h"
 #include "sched/visit.h"
@@ -95,6 +94,12 @@ struct timer_heap *timer_heap_current(enum visit *visit)
 		return &m->processor->timers;
 	// A plain thread, or a goroutine in a blocking section: any heap will do, it is locked.
 	*visit = visit_begin();
+	return &processor_at(0)->timers;
+}
+
+struct timer_heap *timer_heap_of_others(enum visit *visit)
+{
+	*visit = visit_late();
 	return &processor_at(0)->timers;
 }
 

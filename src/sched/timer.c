@@ -60,7 +60,10 @@ int timer_start_final(struct timer *t, int64_t when)
 	lock_acquire(&h->lock);
 	while (unlikely(h->count == h->capacity)) {
 		uint32_t capacity = h->capacity;
+		bool is_dead = h->is_dead;
 		lock_release(&h->lock);
+		if (unlikely(is_dead))
+			return 0; // a straggler's own, who leaves when it parks; visits nobody
 		int error = timer_heap_grow(h, capacity);
 		if (error) {
 			visit_end(visit);
@@ -112,8 +115,8 @@ bool timer_stop_and(struct timer *t, bool (*also)(struct timer *t))
 }
 
 // Locks the heap in which the timer runs, or the one that it is to be put into, where there is room
-// for it; the caller ends the visit. NULL and -ENOMEM in *error: no heap can grow, and nothing is
-// locked.
+// for it; the caller ends the visit. NULL, and nothing is locked: no heap can grow (-ENOMEM in
+// *error), or it needs none (0).
 static struct timer_heap *lock_with_room(struct timer *t, enum visit *visit, int *error)
 {
 	struct timer_heap *home = timer_heap_current(visit), *h, *none = NULL;
@@ -137,7 +140,17 @@ static struct timer_heap *lock_with_room(struct timer *t, enum visit *visit, int
 		if (likely(h->count < h->capacity))
 			return h;
 		uint32_t capacity = h->capacity;
+		bool is_dead = h->is_dead;
 		lock_release(&h->lock);
+		if (unlikely(is_dead)) {
+			// The caller is a straggler, with no visit until now, or met another one.
+			if (h == home && !t->outlives)
+				return NULL; // its own; it leaves when it parks
+			if (h == home)
+				home = timer_heap_of_others(visit);
+			may_move = true;
+			continue;
+		}
 		*error = timer_heap_grow(h, capacity);
 		if (*error)
 			return NULL;

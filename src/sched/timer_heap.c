@@ -145,8 +145,21 @@ bool timer_some_are_kept(void)
 	return load_seq_cst(&kept.earliest) != INT64_MAX;
 }
 
-void timer_heap_end(struct timer_heap *h)
+// Needs: h->lock, and the heap is empty. Returns the array, of *capacity.
+static struct timer_slot *die(struct timer_heap *h, uint32_t *capacity)
 {
+	struct timer_slot *slots = h->slots;
+	*capacity = h->capacity;
+	h->is_dead = true;
+	h->slots = NULL;
+	h->capacity = 0;
+	return slots;
+}
+
+void timer_heap_end(struct timer_heap *h, bool dies)
+{
+	struct timer_slot *unused = NULL;
+	uint32_t unused_capacity = 0;
 	bool has_room = true;
 
 	while (has_room && h->count > kept.capacity - kept.count) // nobody else adds any
@@ -168,8 +181,12 @@ void timer_heap_end(struct timer_heap *h)
 	h->count = 0;
 	(void)timer_earliest_update(h);
 	(void)timer_earliest_update(&kept);
+	if (dies)
+		unused = die(h, &unused_capacity);
 	lock_release(&kept.lock);
 	lock_release(&h->lock);
+	if (unused)
+		sys_pages_free(unused, unused_capacity * sizeof(*unused));
 }
 
 void timer_keep(struct timer *t, int64_t when)

@@ -18,6 +18,7 @@ struct timer_heap {
 	uint32_t count;
 	uint32_t capacity;
 	struct timer_slot *slots; // timer_slots.h
+	bool is_dead; // no room any more: its run has ended, and a straggler has its processor
 } CACHE_ALIGNED;
 
 // Makes an empty heap of one that is zero, or was destroyed.
@@ -35,8 +36,8 @@ void timer_heap_destroy(struct timer_heap *h);
 COLD MUST_USE int timer_heap_grow(struct timer_heap *h, uint32_t capacity);
 
 // The runtime ends: all timers leave the heap; those that outlive it are kept for the next one.
-// Needs: nobody fires them or starts others.
-void timer_heap_end(struct timer_heap *h);
+// Needs: nobody fires them, and only stragglers start others.
+void timer_heap_end(struct timer_heap *h, bool dies);
 // The runtime starts: those that were kept go to this heap, which is empty.
 void timer_heap_begin(struct timer_heap *h);
 
@@ -57,6 +58,8 @@ void goroutine_provide(void);
 // timekeeper.c: the heap that the calling thread's timers go to, until the visit ends; and the call
 // after a timer became the earliest of its heap (no lock held).
 struct timer_heap *timer_heap_current(enum visit *visit);
+// The same for who has found that dead.
+struct timer_heap *timer_heap_of_others(enum visit *visit);
 void timer_became_earliest(int64_t when);
 
 #endif

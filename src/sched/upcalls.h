@@ -45,7 +45,7 @@ size_t leak_check_at_end(void);
 int leak_scan_at_end(void);
 
 /*
- * debug/deadlock_report.c: tells of a circle on standard error. Called by a goroutine, outside of
+ * debug/deadlock_report.c: tells of a cycle on standard error. Called by a goroutine, outside of
  * blocking sections. is_fatal: the process ends, with status 2.
  */
 struct deadlock;
@@ -67,6 +67,9 @@ bool lock_order_is_held(uint64_t by, const void *lock);
 bool chan_unlink_waiter(void *waiting);
 bool select_unlink_waiters(void *waiting);
 void select_unlink_losers(void *waiting);
+// The same before the goroutine has parked. Needs: the channels' locks.
+void chan_withdraw(void *waiting);
+void select_withdraw(void *waiting);
 
 /*
  * chan/chan.c, chan/select_wait.c: calls fn for each channel that a goroutine waits for (`waiting`
@@ -85,8 +88,15 @@ bool context_each_hidden(void (*fn)(const void *low, size_t bytes, void *arg), v
 
 // context/registry.c: goroutines that waited with a context were dropped: their waits leave it.
 void context_forget_waits(void);
-// net/: operations of dropped goroutines on connections that live on are over. No goroutine exists.
-void net_forget_goroutines(void);
+/*
+ * net/conn_table.c: a goroutine is dropped. Its operations on connections that live on are over
+ * when net_forget_operations is called; both by one thread at a time.
+ */
+void net_drop_operations(struct goroutine *g);
+void net_forget_operations(void);
+// net/resolve.c: questions of goroutines that were dropped will not be answered. is_last: no
+// goroutine exists that could know any of them.
+void net_forget_lookups(bool is_last);
 // net/gather.c: sends that dropped goroutines were gathering are not made. No goroutine runs.
 void net_forget_sends(void);
 

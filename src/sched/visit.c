@@ -10,9 +10,9 @@
  *   Not both may miss, or what the visitor uses is unmapped under it. The same on the way out, for
  *   the wake-up.
  *
- * Who has taken a goroutine out of a queue must make it ready whatever happens, and cannot wait for
- * the end, which waits for that (drop.c). It does not visit, then, but only says that it is done
- * with the goroutine.
+ * Whoever has taken a goroutine out of a queue must make it ready whatever happens, and cannot wait
+ * for the end, which waits for that (drop.c). It does not visit, then, but only says that it is
+ * done with the goroutine.
  *
  * What the end itself calls of the program (a context's value is freed) comes by without visiting:
  * it holds the lock that others wait for.
@@ -99,6 +99,16 @@ enum visit visit_begin(void)
 			await_end();
 	}
 	return VISIT_NONE;
+}
+
+enum visit visit_late(void)
+{
+	for (;;) {
+		runtime_ensure_started();
+		if (visit_try())
+			return VISIT_COUNTED;
+		await_end();
+	}
 }
 
 enum visit visit_between_ends(void)

@@ -28,6 +28,9 @@ void visit_leave(void);
  */
 MUST_USE enum visit visit_begin(void);
 
+// The same for a straggler: it has a processor, of a runtime that has ended.
+MUST_USE enum visit visit_late(void);
+
 // The same without starting one: an end of the runtime is not under way then.
 MUST_USE enum visit visit_between_ends(void);
 

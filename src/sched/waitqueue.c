@@ -17,10 +17,12 @@
  */
 #include "sched/waitqueue.h"
 
+#include "base/hash.h"
+
 // A power of two; a guess. The zeroed table costs memory only where it was used.
 #define WAITQUEUE_BUCKETS 16384
 
-static struct waitqueue buckets[WAITQUEUE_BUCKETS];
+static struct waitqueue buckets[WAITQUEUE_BUCKETS] APART;
 
 const void *waitqueue_memory(size_t *bytes)
 {
@@ -32,7 +34,7 @@ static struct waitqueue *waitqueue_of(const void *address)
 {
 	// Fibonacci hashing of the 8-byte unit: its top bits depend on all of it.
 	uint64_t unit = (uint64_t)(uintptr_t)address >> 3;
-	return &buckets[(unit * 0x9e3779b97f4a7c15u) >> 50];
+	return &buckets[(unit * HASH_FACTOR) >> 50];
 }
 _Static_assert(WAITQUEUE_BUCKETS == 1 << (64 - 50), "waitqueue_of takes as many bits");
 

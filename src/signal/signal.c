@@ -48,8 +48,8 @@ struct registration {
 };
 
 static struct registration *registrations;
-static uint64_t taken;                         // that we have given another action
-static struct sigaction previous[SIGNALS + 1]; // of those
+static uint64_t taken;                               // that we have given another action
+static struct sigaction previous[SIGNALS + 1] APART; // of those
 
 static uint64_t arrived;  // any thread, atomic: not sent yet
 static uint32_t handling; // any thread, atomic: handlers under way

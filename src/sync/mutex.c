@@ -5,10 +5,10 @@
  *
  * - Taking a lock that nobody else wants is a compare and swap, giving it back a subtraction, or,
  *   when nobody has waited for a long time, a store.
- * - Who finds it held spins a bounded while if that may pay, then parks.
- * - Unlock frees the lock, then takes the first waiter out and wakes it. Who runs may take the lock
- *   before it: handing it over each time would cost a switch per lock (a convoy). The loser goes
- *   back to the front, its age kept.
+ * - Whoever finds it held spins a bounded while if that may pay, then parks.
+ * - Unlock frees the lock, then takes the first waiter out and wakes it. Whoever runs may take the
+ *   lock before it: handing it over each time would cost a switch per lock (a convoy). The loser
+ *   goes back to the front, its age kept.
  * - A waiter older than 1 ms gets the lock handed over, and runs in the unlocker's place.
  *
  * The clock is read by those who wait and those who wake, never else.
@@ -35,8 +35,27 @@
 // threads cannot be made to pass a barrier, there is one for ever.
 EXPORT CACHE_ALIGNED uint32_t tuza_mutex_alarms_ = 1;
 
-// (quiet-start) pairs with mutex_alarm: who counts after this knows that there are barriers.
-void mutex_may_be_quiet(void) { (void)sub_release(&tuza_mutex_alarms_, 1u); }
+// Any thread, atomic: waiters have to make threads pass a barrier, as there is no alarm for ever.
+static uint32_t barriers_count;
+
+void mutex_may_be_quiet(void)
+{
+	store_relaxed(&barriers_count, 1); // published here:
+	// (quiet-start) pairs with mutex_alarm: who counts after this knows of barriers.
+	(void)sub_release(&tuza_mutex_alarms_, 1u);
+}
+
+// There was no barrier, but time went by: each that is to come would cost as much, under a lock.
+// Needs: the caller has counted an alarm before.
+static COLD void mutex_is_never_quiet(void)
+{
+	uint32_t count = 1;
+
+	add_relaxed(&tuza_mutex_alarms_, 1u); // published here:
+	// (quiet-end) pairs with mutex_alarm: who finds this needs no barrier.
+	if (!cas_acq_rel(&barriers_count, &count, 0))
+		sub_relaxed(&tuza_mutex_alarms_, 1u); // another was faster
+}
 
 /*
  * The caller will wait for a quiet mutex, behind `first`. Needs: the bucket's lock.
@@ -46,8 +65,9 @@ static NOINLINE void mutex_alarm(const struct queued *first)
 	// (mutex-quiet) ordered by the barrier. (quiet-start) Who counts before the runtime starts
 	// passes none: then the number was not zero since.
 	(void)add_acquire(&tuza_mutex_alarms_, 1u);
-	if (!(first && first->counter) && sys_membarrier_works())
-		sys_membarrier_all();
+	// (quiet-end) The same from the alarm of the one that passed the last one on.
+	if (!(first && first->counter) && load_acquire(&barriers_count) && !sys_membarrier_all())
+		mutex_is_never_quiet();
 }
 
 static void mutex_relax(void)
@@ -55,6 +75,9 @@ static void mutex_relax(void)
 	for (int i = 0; i < MUTEX_SPIN_RELAXATIONS; i++)
 		arch_relax();
 }
+
+// An unlock, after some run, has looked for a waiter in vain. A hint, any thread.
+static uint32_t looked_in_vain;
 
 // Waiters that were dropped at the end of a run have left the queue, not the word: nobody looks at
 // an object then that may be gone. Until this is called each unlock looks for them in vain.
@@ -145,6 +168,8 @@ NOINLINE static void mutex_pass(tuza_mutex *m, bool yields)
 	waitqueue_unlock(q);
 	contention_blame(charged);
 	// From here on `m` may be gone; after the ready `w` too.
+	if (unlikely(!w) && park_had_other_runs())
+		store_relaxed(&looked_in_vain, 1); // a hint
 	if (pass == MUTEX_LEFT)
 		return;
 	// With one processor the woken one would not run before the caller's time is up, and every
@@ -155,14 +180,22 @@ NOINLINE static void mutex_pass(tuza_mutex *m, bool yields)
 		ready(w->g);
 }
 
-// After an unlock that found `seen`.
+// After tuza_mutex_leave_ has returned `seen`.
 static ALWAYS_INLINE void mutex_unlocked(tuza_mutex *m, uint32_t seen, bool yields)
 {
+	if (seen == TUZA_MUTEX_KEPT_) {
+		// The one that looked in vain could not look at its mutex any more; this one can.
+		if (unlikely(load_relaxed(&looked_in_vain))) {
+			store_relaxed(&looked_in_vain, 0); // a hint
+			forget_dropped(m);
+		}
+		seen = tuza_mutex_leave_parked_(&m->state);
+	}
 	if (unlikely(!(seen & MUTEX_LOCKED)))
 		fatal("sync: unlock of unlocked mutex");
 	if (unlikely(mutex_state_has_to_pass(seen)))
 		mutex_pass(m, yields);
-	// Who is on the way may wait for the caller's processor, and the caller never park.
+	// Whoever is on the way may wait for the caller's processor, and the caller never park.
 	else if (unlikely(seen & MUTEX_WOKEN) && yields)
 		preempt_point();
 }
@@ -205,8 +238,13 @@ EXPORT bool tuza_mutex_try_lock(tuza_mutex *m)
 	return true;
 }
 
-// Somebody waits or was woken, or it was not locked. `seen`: what the word was.
-EXPORT void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen) { mutex_unlocked(m, seen, true); }
+// Somebody waits or was woken, or it was not locked. `seen`: from tuza_mutex_leave_.
+EXPORT void tuza_mutex_unlock_slow_(tuza_mutex *m, uint32_t seen)
+{
+	if (seen == TUZA_MUTEX_KEPT_)
+		race_release(m); // else the program's own code has let go
+	mutex_unlocked(m, seen, true);
+}
 
 EXPORT void tuza_mutex_unlock(tuza_mutex *m)
 {

@@ -30,6 +30,10 @@
  * The unlocker comes to a mutex that may be gone: as long as it finds somebody in the queue of the
  * address, it is not.
  *
+ * PARKED also stays behind when the waiters were dropped at the end of a run. An unlock that finds
+ * nobody in the queue has let go, and can not take it away; so it has the next unlocks that see
+ * PARKED look before they let go (forget_dropped).
+ *
  * A quiet mutex is given back by an ordinary store, which costs half of what a locked instruction
  * does. It overwrites a PARKED that came since the word was read. So who waits for a quiet mutex
  * has it looked for: while it waits it is counted among all alarms, and after the store each unlock
@@ -113,7 +117,7 @@ static ALWAYS_INLINE enum mutex_pass mutex_state_pass(uint32_t *state, bool star
 		if (seen & MUTEX_WOKEN)
 			return MUTEX_LEFT;
 		if (seen & MUTEX_LOCKED) {
-			// Who gave back a quiet mutex may have overwritten PARKED.
+			// Whoever gave back a quiet mutex may have overwritten PARKED.
 			next = seen | MUTEX_PARKED | (starves ? MUTEX_STARVING : 0);
 			if (next == seen)
 				return MUTEX_LEFT;

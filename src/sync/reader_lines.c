@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Who has which line, and the walk of a writer over all of them, see reader_lines.h.
 #include "sync/reader_lines.h"
 
 #include "sched/lock.h"
@@ -21,7 +22,7 @@ static struct {
 	pthread_key_t key;
 	bool has_key;
 	struct tuza_reader_line_ all[LINES_MOST]; // untouched ones cost no memory
-} lines;
+} lines APART;
 
 static struct tuza_reader_line_ nobodys = {.told = READER_TOLD};
 
@@ -74,7 +75,7 @@ static NOINLINE void get_line(void)
 		tuza_reader_line_ = line;
 }
 
-bool reader_lines_work(void) { return sys_membarrier_works(); }
+bool reader_lines_work(void) { return sys_membarrier_works() && !sys_membarrier_is_lost(); }
 
 NOINLINE void reader_lines_listen(void)
 {

@@ -55,19 +55,23 @@ static uint64_t count_readers(struct waitqueue *q, const tuza_rwmutex *rw)
  */
 static struct goroutine *writer_left(tuza_rwmutex *rw, struct waitqueue *q)
 {
-	if (waitqueue_first(q, rw) || !rwmutex_state_let_in(&rw->state, count_readers(q, rw)))
+	// Looked at before, too: behind a writer each of many readers may give up, and is not to
+	// count them all. Relaxed: as rwmutex_state_let_in.
+	if (waitqueue_first(q, rw) || load_relaxed(&rw->state) & (RWMUTEX_WRITER | RWMUTEX_WOKEN) ||
+		!rwmutex_state_let_in(&rw->state, count_readers(q, rw)))
 		return NULL;
 	return waitqueue_take_all(q, readers_of(rw));
 }
 
-// As in mutex.c.
+// As in mutex.c. Readers may have it: whoever comes would wait for them.
 static void forget_dropped(tuza_rwmutex *rw)
 {
-	if (load_relaxed(&rw->state) != RWMUTEX_WAITING) // re-checked below
+	// Re-checked below.
+	if ((load_relaxed(&rw->state) & (RWMUTEX_WAITING | RWMUTEX_WRITER)) != RWMUTEX_WAITING)
 		return;
 	struct waitqueue *q = waitqueue_lock(rw);
 	if (!waitqueue_first(q, rw) && !waitqueue_first(q, readers_of(rw)))
-		rwmutex_state_forget_waiters(&rw->state);
+		(void)rwmutex_state_let_in(&rw->state, 0);
 	waitqueue_unlock(q);
 }
 

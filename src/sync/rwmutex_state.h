@@ -29,7 +29,7 @@
  * does it then. The reader comes to a lock that may be gone: as long as it finds somebody in the
  * queues of the address, it is not.
  *
- * Who holds WRITER and the bucket's lock is the only one who may change the word, except that a
+ * Whoever holds WRITER and the bucket's lock is the only one who may change the word, except that a
  * WOKEN writer may: but it only does so under the bucket's lock while the lock is held.
  */
 #ifndef TUZA_SYNC_RWMUTEX_STATE_H
@@ -148,17 +148,6 @@ static ALWAYS_INLINE bool rwmutex_state_unlock_idle(uint64_t *state, uint64_t *s
 }
 
 /*
- * Nobody waits: the waiters were dropped at the end of a run. Needs: the bucket's lock.
- */
-static ALWAYS_INLINE void rwmutex_state_forget_waiters(uint64_t *state)
-{
-	uint64_t seen = RWMUTEX_WAITING;
-
-	// Relaxed: who takes the lock is ordered by that. Held, it is its holder who looks.
-	(void)cas_relaxed(state, &seen, (uint64_t)0);
-}
-
-/*
  * Announces that a reader will wait. Needs: the bucket's lock.
  *
  * Returns  false when no writer holds it nor waits: try again instead.
@@ -216,8 +205,8 @@ static ALWAYS_INLINE bool rwmutex_state_give(uint64_t *state, uint64_t next)
 }
 
 /*
- * Nobody waits any more but readers, `readers` of them (a multiple of READER): they go in beside
- * those who hold the lock. Needs: the bucket's lock.
+ * Nobody waits any more but readers, `readers` of them (a multiple of READER, or 0): they go in
+ * beside those who hold the lock. Needs: the bucket's lock.
  *
  * Returns  false when a writer holds it or is on its way, who lets them in later. Nothing was done.
  */

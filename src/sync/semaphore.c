@@ -15,8 +15,8 @@
 #include "sync/cancel.h"
 
 /*
- * Who wants more than the size can only be cancelled, and must not keep others waiting: it waits in
- * a queue of its own, one byte behind, that nobody serves.
+ * Whoever wants more than the size can only be cancelled, and must not keep others waiting: it
+ * waits in a queue of its own, one byte behind, that nobody serves.
  */
 static const void *hopeless_of(const tuza_semaphore *s) { return (const char *)s + 1; }
 
@@ -87,7 +87,7 @@ NOINLINE static bool semaphore_take_slow(tuza_semaphore *s, int64_t n)
 EXPORT bool tuza_semaphore_try_acquire(tuza_semaphore *s, int64_t n)
 {
 	semaphore_check_weight(n);
-	// Who never finds it exhausted never parks; and not while it holds a part.
+	// Whoever never finds it exhausted never parks; and not while it holds a part.
 	preempt_point();
 	if (!semaphore_state_take(&s->state, n) && !semaphore_take_slow(s, n))
 		return false;

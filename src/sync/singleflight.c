@@ -3,8 +3,8 @@
  * Single flight: a small hash of the calls under way, guarded by the group's mutex.
  *
  * The first caller of a key leads: it runs the function, takes the flight out of the table, then
- * wakes those who joined it, by the flight's address. A flight is counted by who flies in it; the
- * last one frees it. The group itself is not touched once the leader has taken the flight out.
+ * wakes those who joined it, by the flight's address. A flight is counted by whoever flies in it;
+ * the last one frees it. The group itself is not touched once the leader has taken the flight out.
  *
  * Lock order: the group's mutex; then, not under it, the bucket's lock. After
  * golang.org/x/sync/singleflight.

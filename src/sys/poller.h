@@ -29,6 +29,9 @@ struct sys_poll_event {
 // Makes one: two descriptors that no child inherits. 0, -EMFILE, -ENFILE, -ENOMEM.
 MUST_USE int sys_poller_open(struct sys_poller *p);
 
+// Makes another one, of one descriptor: nothing interrupts it.
+MUST_USE int sys_poller_open_more(struct sys_poller *p);
+
 /*
  * Reports, from now on, when `fd` comes to be ready for one of `events`, and once now if it is.
  *
@@ -43,7 +46,7 @@ MUST_USE int sys_poller_change(const struct sys_poller *p, int fd, uint32_t even
 // Reports it no more. What was found before may still be on its way.
 void sys_poller_remove(const struct sys_poller *p, int fd);
 
-enum { SYS_POLL_BATCH = 128 }; // Go: netpoll takes 128 events at a time
+enum { SYS_POLL_BATCH = 128, SYS_POLLERS_MOST = 65 }; // Go: netpoll takes 128 events at a time
 
 /*
  * Takes up to SYS_POLL_BATCH events; if there are none waits until there are, until
@@ -54,6 +57,16 @@ enum { SYS_POLL_BATCH = 128 }; // Go: netpoll takes 128 events at a time
  */
 int sys_poller_wait(
 	const struct sys_poller *p, struct sys_poll_event events[SYS_POLL_BATCH], int64_t deadline);
+
+/*
+ * Waits until one of `count` pollers has events, or until the deadline, as above. Takes none. The
+ * first one can be interrupted: whoever has waited asks that with a deadline other than 0.
+ *
+ *   ready  [count]: which of them have some. Where the kernel refuses to tell: all of them, after
+ *          1 ms at most.
+ */
+void sys_poller_wait_for_any(
+	const struct sys_poller *const *p, bool *ready, int count, int64_t deadline);
 
 // Ends the wait of the thread that waits, or the next wait.
 void sys_poller_interrupt(const struct sys_poller *p);

@@ -25,6 +25,12 @@ int sys_get_local(int fd, struct sockaddr *address, socklen_t *bytes);
 int sys_get_remote(int fd, struct sockaddr *address, socklen_t *bytes);
 int sys_set_option(int fd, int level, int option, int value);
 
+// The CPU on which the last packet for a socket came in; negative: it is not known.
+int sys_receiving_cpu(int fd);
+
+// The caller's CPU, a hint.
+int sys_cpu(void);
+
 // From NULL: the sender is not asked for.
 ssize_t sys_receive(
 	int fd, void *bytes, size_t count, struct sockaddr *from, socklen_t *from_bytes);

@@ -20,6 +20,14 @@ int sys_futex_wait(uint32_t *word, uint32_t value, int64_t deadline);
 // Wakes up to `count` threads that sleep on the word.
 void sys_futex_wake(uint32_t *word, int count);
 
+/*
+ * Waits while *word == value, for `ns` at most, without falling asleep: other threads get the CPU
+ * if they want it. For what is about to come: a sleeper's CPU is idle, and to wake it up takes
+ * 5 us, or hundreds where a hypervisor lends CPUs out. Returns true when *word differed; the
+ * caller loads it again, in the order that it needs.
+ */
+bool sys_await_awake(const uint32_t *word, uint32_t value, int64_t ns);
+
 // ---- pages.c: address space ---------------------------------------------------------------
 
 extern size_t sys_page_bytes; // set by sys_init
@@ -33,6 +41,8 @@ MUST_USE int sys_pages_commit(void *base, size_t bytes);
 void *sys_pages_alloc(size_t bytes);
 // The same, for what is about to be written as a whole: without a page fault for each page.
 void *sys_pages_alloc_touched(size_t bytes);
+// Gets the memory behind committed pages now.
+void sys_pages_touch(void *base, size_t bytes);
 void sys_pages_free(void *base, size_t bytes);
 // Gives the memory behind the pages back; they read as zero afterwards.
 void sys_pages_trim(void *base, size_t bytes);
@@ -68,7 +78,8 @@ typedef struct sys_thread {
 MUST_USE int sys_thread_start(void *(*fn)(void *), void *arg, size_t stack_bytes);
 // Fills *t for the calling thread.
 void sys_thread_self(sys_thread *t);
-// Waits until a thread that described itself has ended altogether.
+// Waits until a thread that described itself has ended altogether: awake at first, as
+// sys_await_awake, for it is about to.
 void sys_thread_join(const sys_thread *t);
 // Nobody will join the calling thread.
 void sys_thread_detach_self(void);
@@ -91,10 +102,15 @@ int sys_cpu_count(void);
 
 /*
  * After sys_membarrier_all returns, every running thread of the process has executed a full barrier
- * since the call began. False when the kernel has no such call (probed by sys_init).
+ * since the call began. sys_membarrier_works is false when the kernel has no such call (probed by
+ * sys_init).
+ *
+ * A program may come to forbid it by a filter. Then sys_membarrier_all waits for a millisecond
+ * instead and returns false, and sys_membarrier_is_lost: nothing should begin to rely on it.
  */
 bool sys_membarrier_works(void);
-void sys_membarrier_all(void);
+bool sys_membarrier_all(void);
+bool sys_membarrier_is_lost(void);
 
 // Once, before anything else here.
 void sys_init(void);

@@ -6,6 +6,7 @@
 #include "tls/tls.h"
 
 #include "base/atomic.h"
+#include "base/race_hooks.h"
 #include <tuza/error.h>
 #include <tuza/goroutine.h>
 
@@ -153,9 +154,13 @@ tuza_tls_config *config_retain(tuza_tls_config *config)
 
 EXPORT void tuza_tls_config_free(tuza_tls_config *config)
 {
-	// (tls-config) pairs with the others' releases: what they did with it is done.
-	if (!config || sub_acq_rel(&config->references, 1) != 1) // (tls-config)
+	if (!config)
 		return;
+	race_release(config);
+	// (tls-config) pairs with the others' releases: what they did with it is done.
+	if (sub_acq_rel(&config->references, 1) != 1) // (tls-config)
+		return;
+	race_acquire(config);
 	session_free_all(config);
 	SSL_CTX_free(config->ctx);
 	choose_free(config);

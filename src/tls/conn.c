@@ -78,61 +78,87 @@ static ssize_t tls_peek(tuza_layer *l, void *bytes, size_t count)
 
 // ---- writing ----------------------------------------------------------------------------------
 
-// A record, or less, into `out`.
-static int encrypt(struct tls *t, const char *bytes, size_t count)
+// Records that are sent together.
+struct batch {
+	int count;
+	size_t bytes;                                     // of plaintext
+	size_t plain[RECORDS_MOST], sealed[RECORDS_MOST]; // of each: bytes before and after
+};
+
+// A record, or less, into `out` and the batch.
+static int encrypt(struct tls *t, const char *bytes, size_t count, struct batch *b)
 {
 	size_t n;
 	tuza_mutex_lock(&t->lock);
 	ERR_clear_error();
+	size_t before = t->out.end - t->out.next;
 	int error = 0, result = t->said_goodbye ? 1 : SSL_write_ex(t->ssl, bytes, count, &n);
 	if (t->said_goodbye)
 		error = -EPIPE;
 	else if (result != 1)
 		error = error_of_call(t, result);
+	b->sealed[b->count] = t->out.end - t->out.next - before;
 	tuza_mutex_unlock(&t->lock);
 	// With output that always fits, a write wants nothing.
-	return error > 0 ? error_note(t, TUZA_ETLS, "tls: renegotiation is not supported") : error;
+	if (error > 0)
+		return error_note(t, TUZA_ETLS, "tls: renegotiation is not supported");
+	if (error == 0) {
+		b->plain[b->count++] = count;
+		b->bytes += count;
+	}
+	return error;
+}
+
+// How much plaintext of the batch has gone in whole records, now that sending has failed: the other
+// side reads that, and no more. What was put out behind it, an alert, makes it less.
+static ssize_t sent_of(struct tls *t, const struct batch *b)
+{
+	size_t left = transport_left(t), behind = 0, bytes = b->bytes;
+	for (int i = b->count; i-- > 0 && behind < left;) {
+		behind += b->sealed[i];
+		bytes -= b->plain[i];
+	}
+	return (ssize_t)bytes;
 }
 
 // Sends what was encrypted; from a failure on, nobody knows where the other side is.
-static int send_records(struct tls *t, tuza_layer *l)
+static int send_records(struct tls *t, tuza_layer *l, struct batch *b, ssize_t *done)
 {
 	int error = transport_send(t, l);
 	if (error)
 		t->write_error = error;
+	*done += error ? sent_of(t, b) : (ssize_t)b->bytes;
+	b->count = 0;
+	b->bytes = 0;
 	return error;
 }
 
 static ssize_t write_all(struct tls *t, tuza_layer *l, const struct iovec *pieces, int count)
 {
 	ssize_t done = 0;
-	size_t batch = 0;
+	struct batch batch = {.count = 0};
 	int error = 0;
 	for (int i = 0; i < count; i++) {
 		const char *bytes = pieces[i].iov_base;
 		for (size_t left = pieces[i].iov_len; left > 0;) {
 			size_t n = left < RECORD_BYTES ? left : RECORD_BYTES;
-			error = encrypt(t, bytes, n);
+			error = encrypt(t, bytes, n, &batch);
 			if (error)
 				goto send;
 			bytes += n;
 			left -= n;
-			batch += n;
-			if (batch < BATCH_BYTES)
+			if (batch.bytes < BATCH_BYTES && batch.count < RECORDS_MOST)
 				continue;
-			error = send_records(t, l);
+			error = send_records(t, l, &batch, &done);
 			if (error)
 				return done ? done : error;
-			done += (ssize_t)batch;
-			batch = 0;
 		}
 	}
 send:
-	if (batch > 0) {
-		int failure = send_records(t, l);
+	if (batch.count > 0) {
+		int failure = send_records(t, l, &batch, &done);
 		if (failure)
 			return done ? done : failure;
-		done += (ssize_t)batch;
 	}
 	return done ? done : error;
 }

@@ -7,9 +7,9 @@
  * the thread's queue before it lets go: goroutines change threads only when they wait. OpenSSL does
  * no input or output: a BIO of our own takes ciphertext from `in` and puts it into `out`.
  *
- * Waiting is done without the lock, by who has the turn for the direction: reading fills `in`,
+ * Waiting is done without the lock, by whoever has the turn for the direction: reading fills `in`,
  * writing empties `out`. So one direction never waits for the other. Until the handshake is made
- * both belong to who has the layer's turn.
+ * both belong to whoever has the layer's turn.
  *
  * Lock order: connection, then a configuration's sessions. The latter is a pthread mutex, since
  * OpenSSL calls back with its stack full of what must not change threads.
@@ -30,6 +30,7 @@ enum {
 	IN_BYTES = (16 << 10) + 512, // a record of the largest kind at once
 	RECORD_BYTES = 16 << 10,     // of plaintext in a record
 	BATCH_BYTES = 32 << 10,      // of plaintext, for a write to what is under it
+	RECORDS_MOST = 32,           // in a batch
 	OUT_FIRST = 2 << 10,         // room at first
 	OUT_KEPT = 64 << 10,         // a buffer beyond is not kept
 	OUT_MOST = 1 << 20,          // the other side makes us answer, and does not read
@@ -139,6 +140,8 @@ void buffer_free(struct buffer *b);
 MUST_USE int transport_fill(struct tls *t, tuza_layer *l);
 // Sends what OpenSSL has put out, all of it. 0 or a code: the rest may be sent later.
 int transport_send(struct tls *t, tuza_layer *l);
+// How much of what OpenSSL has put out is not sent. By who writes.
+size_t transport_left(struct tls *t);
 // Gives memory back that a connection at rest has no use for. By who reads.
 void transport_rest(struct tls *t);
 

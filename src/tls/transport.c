@@ -86,3 +86,11 @@ int transport_send(struct tls *t, tuza_layer *l)
 	}
 	return 0;
 }
+
+size_t transport_left(struct tls *t)
+{
+	tuza_mutex_lock(&t->lock);
+	size_t left = t->out.end - t->out.next;
+	tuza_mutex_unlock(&t->lock);
+	return left + (t->sending.end - t->sending.next);
+}

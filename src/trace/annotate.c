@@ -7,7 +7,6 @@
 #include <tuza/trace.h>
 
 #include "sched/machine.h"
-#include "sched/stack.h"
 #include "trace/record.h"
 #include "trace/texts.h"
 

@@ -13,7 +13,6 @@
  *
  * Go: src/internal/trace/tracev2/events.go, src/internal/trace/order.go
  */
-#include "sched/timer.h"
 #include "trace/go_parts.h"
 #include "trace/texts.h"
 

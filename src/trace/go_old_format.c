@@ -4,10 +4,10 @@
  * later ones read it, too.
  *
  * A file is a header and batches of events, each of one processor, with times as differences.
- * Threads occur only as names of who has a processor; what happens without one is on processor -1.
- * Readers bring the events of a goroutine into order by sequence numbers: each event that makes it
- * runnable or runs it has the next one. Times are told apart by 1 ns at least, so that there is one
- * order only.
+ * Threads occur only as names of whoever has a processor; what happens without one is on processor
+ * -1. Readers bring the events of a goroutine into order by sequence numbers: each event that makes
+ * it runnable or runs it has the next one. Times are told apart by 1 ns at least, so that there is
+ * one order only.
  *
  * A blocking section is a system call that blocks at once: one that does not has no duration in
  * this format. Its goroutine gives the processor up, so whose that is meanwhile is not told.

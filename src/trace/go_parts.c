@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Batches, stacks and names of a trace in Go's formats, see go_parts.h.
 #include "trace/go_parts.h"
 
 #include "sys/sys.h"

@@ -316,7 +316,7 @@ int history_take(struct history *h, int64_t since, enum trace_user ends, bool is
 	int error = history_table_make(h);
 
 	if (!error) {
-		// Who is made from here on occurs in an event.
+		// Whoever is made from here on occurs in an event.
 		if (is_fatal)
 			inspect_each_unlocked(history_see_living, h);
 		else

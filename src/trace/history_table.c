@@ -4,6 +4,7 @@
  */
 #include "trace/history_table.h"
 
+#include "base/hash.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 
 static size_t slot_of(const struct history_private *p, uint64_t id)
 {
-	size_t at = (size_t)((id * 0x9e3779b97f4a7c15u) >> 20) & (p->capacity - 1);
+	size_t at = (size_t)((id * HASH_FACTOR) >> 20) & (p->capacity - 1);
 
 	while (p->goroutines[at].id != 0 && p->goroutines[at].id != id)
 		at = (at + 1) & (p->capacity - 1);

@@ -7,6 +7,7 @@
  */
 #include "trace/names.h"
 
+#include "base/hash.h"
 #include "debug/symbol.h"
 #include "sched/goroutine.h"
 #include "sys/sys.h"
@@ -130,8 +131,7 @@ void names_end(struct known_names *k)
 
 uint32_t names_number(struct known_names *k, const char *name, bool *is_new)
 {
-	struct known_name *slot =
-		&k->slots[((uintptr_t)name * 0x9e3779b97f4a7c15u >> 32) % KNOWN_NAMES];
+	struct known_name *slot = &k->slots[((uintptr_t)name * HASH_FACTOR >> 32) % KNOWN_NAMES];
 
 	*is_new = slot->name != name;
 	if (*is_new)

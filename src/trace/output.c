@@ -62,7 +62,7 @@ void output_bytes(struct output *o, const void *data, size_t n)
 			struct pollfd fd = {.fd = o->fd, .events = POLLOUT};
 			int saved_errno = errno;
 
-			// Who does not read for ten seconds does not want it.
+			// Whoever does not read for ten seconds does not want it.
 			if (poll(&fd, 1, 10000) == 0)
 				o->error = -EIO;
 			errno = saved_errno;

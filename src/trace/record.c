@@ -15,7 +15,6 @@
 #include "trace/noting.h"
 
 #include "sched/machine.h"
-#include "sched/stack.h"
 #include "sched/upcalls.h"
 #include "sys/clock.h"
 
@@ -221,8 +220,8 @@ static void unmap_chunks(struct trace_chunk *chunks)
 	}
 }
 
-// There are more than are wanted by who is left, or by now. Needs: the lock. Returns chunks to be
-// unmapped.
+// There are more than are wanted by whoever is left, or by now. Needs: the lock. Returns chunks to
+// be unmapped.
 static struct trace_chunk *want_less(void)
 {
 	struct trace_chunk *chunks = NULL, *c;

@@ -50,12 +50,6 @@ uint32_t stack_epoch = 1;
 
 // ---- steps -----------------------------------------------------------------------------------
 
-static bool is_root(uintptr_t function)
-{
-	return function == (uintptr_t)arch_start || function == (uintptr_t)arch_park ||
-	       function == (uintptr_t)arch_jump;
-}
-
 static bool offset_fits(const struct unwind_rule *rule, int16_t *words)
 {
 	if (rule->kind != RULE_OFFSET || rule->offset % (int64_t)sizeof(uintptr_t) != 0 ||
@@ -72,16 +66,16 @@ static NOINLINE void learn_step(struct stack_step *step, uintptr_t pc)
 	bool from_fp;
 
 	*step = (struct stack_step){.pc = pc, .cfa = ENDS};
-	if (!unwind_table_find(pc, &row))
+	if (!unwind_table_find(pc, UNWIND_ANYWHERE, &row))
 		return;
-	if (is_root(row.function)) {
+	if (unwind_is_root(&row)) {
 		step->cfa = ROOT;
 		return;
 	}
 	from_fp = row.cfa_register == ARCH_UNWIND_FP;
 	if (row.cfa_expression || (!from_fp && row.cfa_register != ARCH_UNWIND_SP) ||
 		row.cfa_offset <= 0 || row.cfa_offset >= ROOT / 4 ||
-		row.return_column >= UNWIND_REGISTERS ||
+		row.return_column >= ARCH_UNWIND_REGISTERS ||
 		!offset_fits(&row.rules[row.return_column], &step->ra))
 		return;
 	step->fp = FP_SAME;
@@ -94,7 +88,7 @@ static NOINLINE void learn_step(struct stack_step *step, uintptr_t pc)
 // Where pc's step is, or may be: in one of WAYS places.
 static ALWAYS_INLINE struct stack_step *step_at(struct stack_walker *w, uintptr_t pc)
 {
-	uint32_t at = (uint32_t)((pc * 0x9e3779b97f4a7c15u) >> 40) % STACK_STEPS & ~(WAYS - 1u);
+	uint32_t at = (uint32_t)((pc * HASH_FACTOR) >> 40) % STACK_STEPS & ~(WAYS - 1u);
 	struct stack_step *steps = &w->steps[at];
 
 	for (uint32_t i = 0; i < WAYS; i++)
@@ -109,7 +103,7 @@ static ALWAYS_INLINE struct stack_step *step_at(struct stack_walker *w, uintptr_
 
 static ALWAYS_INLINE uint64_t mix(uint64_t hash, uintptr_t pc)
 {
-	hash = (hash ^ pc) * 0x9e3779b97f4a7c15u;
+	hash = (hash ^ pc) * HASH_FACTOR;
 	return hash ^ hash >> 29;
 }
 

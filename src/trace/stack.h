@@ -13,6 +13,7 @@
 #include "arch/arch.h"
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "base/hash.h"
 
 enum {
 	STACK_FRAMES_MAX = 40,
@@ -91,7 +92,7 @@ static ALWAYS_INLINE uint32_t stack_number_here(
 
 	arch_here(&here);
 	// How deep it is tells most of those apart that stop for the same reason.
-	hint = (hint ^ ((uintptr_t)top - here.sp)) * 0x9e3779b97f4a7c15u >> 32;
+	hint = (hint ^ ((uintptr_t)top - here.sp)) * HASH_FACTOR >> 32;
 	struct stack_memo *set = &w->memos[hint % (STACK_MEMOS / STACK_WAYS) * STACK_WAYS];
 
 	for (uint32_t i = 0; i < STACK_WAYS; i++)

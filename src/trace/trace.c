@@ -43,10 +43,12 @@ static struct {
 	tuza_trace_format format;
 	int64_t since;
 } trace;
-static struct recorder {
+struct recorder {
 	tuza_flight_recorder_options options;
 	char path[PATH_MAX]; // "": none
-} recorder, by_environment;
+};
+static struct recorder recorder APART;
+static struct recorder by_environment APART;
 
 static void be_busy(void)
 {

@@ -116,10 +116,11 @@ static int run_chain(int n)
 // T2.3: 10,000 goroutines wait for each other, all end, several times over.
 TEST(chain_of_ten_thousand_goroutines_passes_a_value)
 {
-	int times = test_is_on_valgrind() ? 1 : 3; // it takes three seconds for each
+	int times = test_is_on_valgrind() ? 1 : 3;
+	int n = test_is_on_valgrind() ? 1000 : 10000; // there it takes a second for each thousand
 
 	for (int i = 0; i < times; i++)
-		CHECK_EQ(run_chain(10000), 10000);
+		CHECK_EQ(run_chain(n), n);
 }
 
 static void read_then_tell(tuza_chan *c, int want, tuza_chan *turn, tuza_chan *next)
@@ -291,14 +292,18 @@ static int64_t time_of_waking(int n)
 // take 64 times as long.
 TEST(leaving_a_queue_takes_constant_time)
 {
-	int64_t few = 0, many = 0;
+	int64_t few = INT64_MAX, many = INT64_MAX;
 	int n = test_is_on_valgrind() ? 200 : 1000; // there one takes twenty times as long
+	int before = tuza_gomaxprocs(1); // the time of who looks for work would count, too
 
-	for (int attempt = 0; attempt < 4; attempt++) {
-		few = time_of_waking(n);
-		many = time_of_waking(8 * n);
-		if (many < 24 * few)
-			break;
+	// The best of each, of as many as it takes where the machine is busy with others.
+	for (int i = 0; i == 0 || (many >= 24 * few && i < 20); i++) {
+		int64_t took = time_of_waking(n);
+
+		few = took < few ? took : few;
+		took = time_of_waking(8 * n);
+		many = took < many ? took : many;
 	}
+	tuza_gomaxprocs(before);
 	CHECK(many < 24 * few);
 }

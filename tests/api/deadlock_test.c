@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// mostly-sleeps: a circle is told of when it has lasted for a second
+// mostly-sleeps: a cycle is told of when it has lasted for a second
 /*
- * Goroutines that wait for each other while others run on: which circles are reported on standard
+ * Goroutines that wait for each other while others run on: which cycles are reported on standard
  * error, and what is none.
  */
 #include "alone.h"
@@ -41,14 +41,14 @@ static int occurrences(const char *part)
 
 static int count_reports(void) { return occurrences("found deadlock:\n"); }
 
-// A report is written in pieces, and ends with who started the last of so many.
+// A report is written in pieces, and ends with whoever started the last of so many.
 static void wait_for_report(int goroutines)
 {
 	WAIT_UNTIL(occurrences("\ncreated by ") == goroutines);
 	CHECK_EQ(count_reports(), 1);
 }
 
-// Twice as long as a circle has to last, and a look more.
+// Twice as long as a cycle has to last, and a look more.
 static void wait_long_enough(void) { tuza_sleep(2500 * TUZA_MILLISECOND); }
 
 struct link_of {
@@ -228,7 +228,7 @@ TEST_ALONE(who_waits_for_one_that_goes_on_is_not_reported)
 	bool is_late = tuza_now() - begun > 900 * TUZA_MILLISECOND;
 	wait_long_enough();
 	if (is_late)
-		SKIP("the machine let it wait for as long as a circle does");
+		SKIP("the machine let it wait for as long as a cycle does");
 	else
 		CHECK_STR(report(), "");
 	atomic_store(&is_over, 1);
@@ -247,8 +247,8 @@ TEST_ABANDONS(a_ring_is_found_while_all_others_wait_for_input)
 	make_ring(2);
 	pid_t writer = fork();
 	if (writer == 0) {
-		for (int i = 0; i < 100 && count_reports() == 0; i++)
-			usleep(100000);
+		for (int i = 0; i < 5 * test_seconds && count_reports() == 0; i++)
+			usleep(100000); // half of the test's time, if need be
 		_exit(write(pipe_ends[1], "x", 1) != 1);
 	}
 	CHECK_EQ(tuza_read(pipe_ends[0], &byte, 1), 1);
@@ -306,7 +306,7 @@ TEST_ALONE(who_has_the_stack_of_one_that_ended_has_not_its_locks)
 	tuza_chan_release(go_on);
 }
 
-static int close_a_circle(void *after)
+static int close_a_cycle(void *after)
 {
 	int ends[2];
 
@@ -326,7 +326,7 @@ static pid_t start_quiet_child(int64_t after, int *report)
 	if (child == 0) {
 		alarm(60);
 		dup2(ends[1], STDERR_FILENO);
-		_exit(tuza_run(close_a_circle, &after));
+		_exit(tuza_run(close_a_cycle, &after));
 	}
 	close(ends[1]);
 	*report = ends[0];
@@ -334,7 +334,7 @@ static pid_t start_quiet_child(int64_t after, int *report)
 }
 
 // All that happens is over before the monitor looks again: it must not take that for nothing.
-TEST_PLAIN(a_circle_that_closes_between_two_looks_is_reported)
+TEST_PLAIN(a_cycle_that_closes_between_two_looks_is_reported)
 {
 	enum { CHILDREN = 12 };
 	pid_t children[CHILDREN];

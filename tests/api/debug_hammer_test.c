@@ -17,6 +17,7 @@
 enum {
 	CLIENTS_MAX = TEST_SANITIZED ? 8 : 50,
 	CLIENTS_EMULATED = 4,
+	CLIENTS_PATIENT = 3, // have all their answers, however long it takes
 	WORKERS = 8,
 	REQUEST_BYTES = 200
 };
@@ -97,9 +98,10 @@ struct client {
 	size_t first; // of paths
 	tuza_waitgroup *wg;
 	uint32_t *answers; // atomic: by status
+	int64_t until;     // when it asks no more; 0: never
 };
 
-enum { ANSWER_OK, ANSWER_REFUSED, ANSWERS };
+enum { ANSWER_OK, ANSWER_REFUSED, ASKED, ANSWERS };
 
 // The status of one answer, read to its end; 0 when it is none.
 static int ask(const char *address, const char *path)
@@ -134,8 +136,10 @@ static int ask(const char *address, const char *path)
 
 static void asks_for_all(struct client *c)
 {
-	for (size_t i = 0; i < PATHS; i++) {
+	// On a machine with much else to do not all have their turn within the time for a test.
+	for (size_t i = 0; i < PATHS && (c->until == 0 || tuza_now() < c->until); i++) {
 		const char *path = paths[(c->first + i) % PATHS];
+		__atomic_add_fetch(&c->answers[ASKED], 1, __ATOMIC_RELAXED);
 		int status = ask(c->address, path);
 
 		if (status == 200)
@@ -164,6 +168,7 @@ TEST(server_answers_all_while_the_program_works_on)
 	uint32_t answers[ANSWERS] = {0};
 	tuza_waitgroup wg = {0};
 	tuza_listener *l;
+	int64_t until = tuza_now() + test_seconds * TUZA_SECOND / 4;
 
 	CHECK_EQ(tuza_debug_serve_with("127.0.0.1:0", NULL, &l), 0);
 	CHECK_EQ(tuza_listener_address(l, address, sizeof(address)), 0);
@@ -177,7 +182,8 @@ TEST(server_answers_all_while_the_program_works_on)
 		go(works, &program, i);
 	tuza_waitgroup_add(&wg, (int)count + 1);
 	for (size_t i = 0; i < count; i++) {
-		clients[i] = (struct client){address, i, &wg, answers};
+		clients[i] =
+			(struct client){address, i, &wg, answers, i < CLIENTS_PATIENT ? 0 : until};
 		go(asks_for_all, &clients[i]);
 	}
 	go(asks_for_long_ones, &clients[0]);
@@ -185,7 +191,9 @@ TEST(server_answers_all_while_the_program_works_on)
 
 	tuza_waitgroup_wait(&wg);
 	CHECK(__atomic_load_n(&program.done, __ATOMIC_RELAXED) > before + 1000);
-	CHECK_EQ(answers[ANSWER_OK] + answers[ANSWER_REFUSED], count * PATHS);
+	CHECK_EQ(answers[ANSWER_OK] + answers[ANSWER_REFUSED], answers[ASKED]);
+	CHECK(answers[ASKED] >= CLIENTS_PATIENT * PATHS);
+	CHECK(answers[ASKED] == count * PATHS || tuza_now() >= until);
 	CHECK(answers[ANSWER_REFUSED] < count); // somebody had his CPU profile
 	__atomic_store_n(&program.stops, true, __ATOMIC_RELAXED);
 	tuza_waitgroup_wait(&program.wg);

@@ -277,3 +277,101 @@ TEST_PLAIN(a_semaphore_forgets_waiters_that_were_dropped)
 		CHECK(!tuza_semaphore_try_acquire(&semaphore, 1));
 	}
 }
+
+static int leave_lock_waiters(void *arg)
+{
+	(void)arg;
+	TUZA_GO(wait_for_mutex);
+	TUZA_GO(wait_to_write);
+	wait_parked("sync.Mutex.Lock", 1);
+	wait_parked("sync.RWMutex.Lock", 1);
+	return 0;
+}
+
+// Else each unlock looks for the one that was dropped, as long as nobody else waits.
+TEST_PLAIN(a_mutex_soon_forgets_a_waiter_that_was_dropped)
+{
+	tuza_mutex other = {0};
+
+	tuza_mutex_lock(&mutex);
+	tuza_rwmutex_lock(&rwmutex);
+	CHECK_EQ(tuza_run(leave_lock_waiters, NULL), 0);
+	tuza_rwmutex_unlock(&rwmutex);
+	CHECK(mutex.state & TUZA_MUTEX_PARKED_);
+	tuza_mutex_unlock(&mutex);
+	for (int i = 0; i < 2; i++) {
+		tuza_mutex_lock(&mutex);
+		tuza_mutex_lock(&other);
+		tuza_mutex_unlock(&other);
+		tuza_mutex_unlock(&mutex);
+	}
+	CHECK_EQ(mutex.state % TUZA_MUTEX_TICK_, 0);
+}
+
+static int read_again(void *arg)
+{
+	alarm(20); // else for ever: the thread that reads waits for this run
+	tuza_rwmutex_rlock(&rwmutex);
+	tuza_rwmutex_runlock(&rwmutex);
+	alarm(0);
+	CHECK(tuza_rwmutex_try_rlock(&rwmutex));
+	tuza_rwmutex_runlock(&rwmutex);
+	return *(int *)arg;
+}
+
+TEST_PLAIN(readers_do_not_wait_for_a_writer_that_was_dropped)
+{
+	int one = 1;
+
+	tuza_mutex_lock(&mutex);
+	tuza_rwmutex_rlock(&rwmutex);
+	CHECK_EQ(tuza_run(leave_lock_waiters, NULL), 0);
+	CHECK_EQ(tuza_run(read_again, &one), 1);
+	tuza_rwmutex_runlock(&rwmutex);
+	CHECK(tuza_rwmutex_try_lock(&rwmutex));
+	tuza_rwmutex_unlock(&rwmutex);
+	tuza_mutex_unlock(&mutex);
+}
+
+static tuza_goroutine *handles[2];
+static atomic_bool spawned;
+
+static void sleep_for_ever(void *unused)
+{
+	(void)unused;
+	tuza_sleep(TUZA_HOUR);
+}
+
+static void *join_on_thread(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&spawned))
+		usleep(100);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(tuza_join(handles[i]), 0);
+	return NULL;
+}
+
+static int leave_spawned(void *arg)
+{
+	handles[0] = tuza_spawn(sleep_for_ever, arg);
+	tuza_detach(tuza_spawn(sleep_for_ever, arg));
+	wait_parked("sleep", 2);
+	handles[1] = tuza_spawn(sleep_for_ever, arg); // not started yet, with one processor
+	atomic_store(&spawned, true);
+	return 0;
+}
+
+TEST_PLAIN(a_thread_that_joins_a_goroutine_hears_that_it_was_dropped)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 50; i++) {
+		atomic_store(&spawned, false);
+		CHECK_EQ(pthread_create(&thread, NULL, join_on_thread, NULL), 0);
+		CHECK_EQ(tuza_run(leave_spawned, NULL), 0);
+		alarm(20); // else for ever
+		pthread_join(thread, NULL);
+		alarm(0);
+	}
+}

@@ -94,7 +94,7 @@ TEST(go_waits_for_a_place_below_the_limit)
 	work_free(&w);
 }
 
-// E1. Who waits is dropped with the run, without another look at the group.
+// E1. Whoever waits is dropped with the run, without another look at the group.
 TEST(a_limit_of_zero_blocks_all)
 {
 	static struct work w;
@@ -102,6 +102,7 @@ TEST(a_limit_of_zero_blocks_all)
 	w = (struct work){.group = tuza_errgroup_new(tuza_context_background())};
 	tuza_errgroup_set_limit(w.group, 0);
 	CHECK(blocks(start_one_more, &w));
+	wait_parked("semacquire", 1); // not only about to look at the group
 	CHECK(!tuza_errgroup_try_go(w.group, succeed, &w));
 	CHECK_EQ(w.ran, 0);
 	tuza_errgroup_free(w.group);

@@ -205,6 +205,11 @@ static struct pair returns_pair(void)
 	returned();
 	return (struct pair){1, 2.0};
 }
+TUZA_MUST_USE static int returns_what_must_be_used(int v)
+{
+	returned();
+	return v;
+}
 static long double returns_long_double(long double v)
 {
 	CHECK(v == 2.5L);
@@ -220,7 +225,8 @@ TEST(go_discards_results)
 	go(returns_double);
 	go(returns_pair);
 	go(returns_long_double, 2.5L);
-	await(4);
+	go(returns_what_must_be_used, 1); // without a warning: nobody could
+	await(5);
 }
 
 struct holder {

@@ -62,7 +62,7 @@ TEST_PLAIN(thread_and_goroutine_wake_each_other_many_times)
 		int v = 0;
 
 		TUZA_GO(echo, in, out);
-		for (int i = 0; i < 20000; i++) {
+		for (int i = 0; i < (test_is_on_valgrind() ? 2000 : 20000); i++) {
 			tuza_send(in, i);
 			CHECK(tuza_recv(out, &v) && v == i + 1);
 		}
@@ -272,7 +272,9 @@ TEST(threads_come_and_go)
 	tuza_chan *c = tuza_chan_new(0, 0);
 	pthread_t threads[THREADS];
 
-	for (int i = 0; i < 20; i++) {
+	int rounds = test_is_on_valgrind() ? 5 : 20; // a thread takes long to start there
+
+	for (int i = 0; i < rounds; i++) {
 		for (int k = 0; k < THREADS; k++)
 			threads[k] = start_thread(use_once_and_end, c);
 		tuza_blocking_begin();

@@ -4,7 +4,7 @@
  * Nobody starves: not beside a loop that never calls the runtime, a thread stuck in the kernel, a
  * pair that wakes each other for ever. After Go's runtime/proc_test.go.
  */
-#include "../test.h"
+#include "one_at_a_time.h"
 
 #include <sched.h>
 #include <time.h>
@@ -55,11 +55,14 @@ TEST(yielding_loop_makes_progress)
 	}
 }
 
-static void take_turns(atomic_int *turn, int me, int n, int rounds)
+// `polite`: it gives way to other threads. Then, on a machine with much else to do, it burns so
+// little CPU time that it is no hog for a long while.
+static void take_turns(atomic_int *turn, int me, int n, int rounds, bool polite)
 {
 	for (int i = 0; i < rounds; i++) {
 		while (atomic_load(turn) % n != me)
-			sched_yield();
+			if (polite)
+				sched_yield();
 		atomic_fetch_add(turn, 1);
 	}
 	atomic_fetch_add(&ended, 1);
@@ -76,7 +79,7 @@ TEST(all_processors_run_at_the_same_time)
 
 		begin();
 		for (int i = 0; i < n; i++)
-			TUZA_GO(take_turns, &turn, i, n, 10);
+			TUZA_GO(take_turns, &turn, i, n, 10, true);
 		finish(n);
 	}
 }
@@ -87,8 +90,8 @@ TEST(loops_that_wait_for_each_other_alternate)
 	atomic_int turn = 0;
 
 	begin();
-	TUZA_GO(take_turns, &turn, 0, 2, 5);
-	TUZA_GO(take_turns, &turn, 1, 2, 5);
+	TUZA_GO(take_turns, &turn, 0, 2, 5, false);
+	TUZA_GO(take_turns, &turn, 1, 2, 5, false);
 	finish(2);
 }
 
@@ -124,10 +127,20 @@ enum { ATTEMPTS = 11 };
 
 static void tell_time(atomic_llong *when) { atomic_store(when, tuza_now()); }
 
-// How long a goroutine just started waits until it runs, and how late a sleeper wakes: medians.
-static bool delays_are_short(int64_t limit)
+static int64_t cpu_time(void)
 {
-	int64_t starts[ATTEMPTS], wakes[ATTEMPTS];
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec * TUZA_SECOND + used.tv_nsec;
+}
+
+// How long a goroutine just started waits until it runs, and how late a sleeper wakes: medians. The
+// limit is for a program that has `cpus` for itself, which others keep busy; with half of them it
+// has twice as long.
+static bool delays_are_short(int64_t limit, int cpus)
+{
+	int64_t starts[ATTEMPTS], wakes[ATTEMPTS], begin = tuza_now(), used = cpu_time();
 
 	for (int i = 0; i < ATTEMPTS; i++) {
 		atomic_llong when = 0;
@@ -140,12 +153,16 @@ static bool delays_are_short(int64_t limit)
 		tuza_sleep(TUZA_MILLISECOND);
 		wakes[i] = tuza_now() - now - TUZA_MILLISECOND;
 	}
+	double share = (double)(cpu_time() - used) / (double)(tuza_now() - begin) / cpus;
+	if (share < 1)
+		limit = (int64_t)((double)limit / (share > 0.01 ? share : 0.01));
 	qsort(starts, ATTEMPTS, sizeof(starts[0]), compare_times);
 	qsort(wakes, ATTEMPTS, sizeof(wakes[0]), compare_times);
 	if (starts[ATTEMPTS / 2] < limit && wakes[ATTEMPTS / 2] < limit)
 		return true;
-	printf("  start %lld us, wake %lld us\n", (long long)starts[ATTEMPTS / 2] / 1000,
-		(long long)wakes[ATTEMPTS / 2] / 1000);
+	printf("  start %lld us, wake %lld us, with %.2f of the CPUs\n",
+		(long long)starts[ATTEMPTS / 2] / 1000, (long long)wakes[ATTEMPTS / 2] / 1000,
+		share);
 	return false;
 }
 
@@ -154,10 +171,10 @@ static bool delays_are_short(int64_t limit)
 static void check_delays(void)
 {
 	int cpus = test_is_on_valgrind() ? 1 : tuza_num_cpu(); // it runs one thread at a time
-	int per_cpu = tuza_gomaxprocs(0) / cpus, tries = 0;
+	int n = tuza_gomaxprocs(0), per_cpu = n / cpus, tries = 0;
 	int64_t limit = 50 * TUZA_MILLISECOND * (per_cpu > 1 ? per_cpu : 1);
 
-	while (!delays_are_short(limit) && CHECK(++tries < 10))
+	while (!delays_are_short(limit, n < cpus ? n : cpus) && CHECK(++tries < 10))
 		;
 }
 
@@ -202,8 +219,8 @@ static void read_without_a_section(int fd)
 }
 
 // Checklist 4, 23: every processor's thread is stuck in read(2), and nobody said so. The one who
-// lets them go runs.
-TEST(threads_stuck_in_the_kernel_starve_nobody)
+// lets them go runs. How long after its time, in the median.
+static int64_t delay_beside_stuck_threads(void)
 {
 	int n = tuza_gomaxprocs(0);
 	int64_t delays[ATTEMPTS];
@@ -225,8 +242,18 @@ TEST(threads_stuck_in_the_kernel_starve_nobody)
 		close(fds[1]);
 	}
 	qsort(delays, ATTEMPTS, sizeof(delays[0]), compare_times);
-	if (!CHECK(delays[ATTEMPTS / 2] < 50 * TUZA_MILLISECOND))
-		printf("  delayed by %lld us\n", (long long)delays[ATTEMPTS / 2] / 1000);
+	return delays[ATTEMPTS / 2];
+}
+
+// A busy machine gets ten tries: who is starved is late each time.
+TEST(threads_stuck_in_the_kernel_starve_nobody)
+{
+	int64_t delay;
+	int tries = 0;
+
+	while ((delay = delay_beside_stuck_threads()) >= 50 * TUZA_MILLISECOND &&
+		CHECK(++tries < 10))
+		printf("  delayed by %lld us\n", (long long)delay / 1000);
 }
 
 static void ping(tuza_chan *in, tuza_chan *out)
@@ -354,14 +381,6 @@ static void work_in_turns(tuza_chan *in, tuza_chan *out, int work, atomic_int *r
 	atomic_fetch_add(&ended, 1);
 }
 
-static int64_t cpu_time(void)
-{
-	struct timespec used;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-	return used.tv_sec * TUZA_SECOND + used.tv_nsec;
-}
-
 // T3.10: a pair of heavy workers and a pair of light ones on one processor get like shares of it.
 TEST(heavy_pair_and_light_pair_share_one_processor)
 {
@@ -400,23 +419,25 @@ TEST(heavy_pair_and_light_pair_share_one_processor)
 
 struct shared {
 	tuza_semaphore s;
-	atomic_int running, changes;
-	int last;
+	struct one_at_a_time turn;
+	atomic_int changes;
+	atomic_int last; // two may run for a moment
 };
 
 static void take_what_is_free(struct shared *sh, int me)
 {
+	loop_begins(&sh->turn, me);
 	while (!atomic_load(&stop)) {
 		if (me % 2)
 			tuza_semaphore_wait(&sh->s, 1);
 		else
 			while (!tuza_semaphore_try_acquire(&sh->s, 1))
 				;
-		CHECK_EQ(atomic_fetch_add(&sh->running, 1), 0);
+		turn_begins(&sh->turn, me);
 		if (sh->last != me)
 			atomic_fetch_add(&sh->changes, 1);
 		sh->last = me;
-		atomic_fetch_sub(&sh->running, 1);
+		turn_ends(&sh->turn, me);
 		tuza_semaphore_release(&sh->s, 1);
 	}
 	atomic_fetch_add(&ended, 1);
@@ -435,6 +456,7 @@ TEST(loops_over_a_free_semaphore_take_turns_on_one_processor)
 		TUZA_GO(take_what_is_free, &sh, i);
 	WAIT_UNTIL(sh.changes > 8);
 	finish(4);
+	CHECK_EQ(sh.turn.at_a_side, 0);
 	tuza_gomaxprocs(before);
 }
 
@@ -450,12 +472,15 @@ static void respawn(void)
 TEST(number_of_processors_changes_while_goroutines_run)
 {
 	int before = tuza_gomaxprocs(0);
-	int changes = test_is_on_valgrind() ? 60 : 300; // there are 20 a second
+	// This runs once for each number of processors to begin with: together there are hundreds.
+	// On a busy machine there are fewer, and on valgrind 20 a second: the 60 must do there.
+	int64_t end = tuza_now() + (test_is_on_valgrind() ? 0 : 20) * TUZA_SECOND;
+	int changes = 0;
 
 	begin();
 	for (int i = 0; i < 4; i++)
 		TUZA_GO(respawn);
-	for (int i = 0; i < changes; i++) {
+	for (int i; (i = changes) < 60 || (i < 120 && tuza_now() < end); changes++) {
 		tuza_gomaxprocs(1 + i % 9);
 		tuza_yield();
 		if (i % 30 == 0)

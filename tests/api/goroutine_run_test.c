@@ -5,6 +5,7 @@
  */
 #include "../test.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <time.h>
 #include <tuza/sync.h>
@@ -17,7 +18,9 @@ static int add_one(void *arg) { return *(int *)arg + 1; }
 
 TEST_PLAIN(run_returns_the_value_of_its_function_again_and_again)
 {
-	for (int i = 0; i < 50; i++)
+	int runs = test_is_on_valgrind() ? 10 : 50; // each starts threads, which takes long there
+
+	for (int i = 0; i < runs; i++)
 		CHECK_EQ(tuza_run(add_one, &i), i + 1);
 	CHECK_EQ(tuza_num_goroutine(), 0);
 }
@@ -181,17 +184,21 @@ static int leave_not_started(void *arg)
 
 TEST_PLAIN(goroutines_that_never_ran_are_dropped)
 {
-	int before = tuza_gomaxprocs(0);
+	int before = tuza_gomaxprocs(0), attempts = 0;
+	int64_t took;
 
-	atomic_store(&defers, 0);
-	CHECK(time_of_run(leave_not_started, NULL, 3) < TUZA_SECOND);
-	int ran = defers / 100;
-	tuza_sleep(TUZA_MILLISECOND);
-	CHECK_EQ(defers / 100, ran);
+	do { // the machine may be busy, but not all the time
+		atomic_store(&defers, 0);
+		took = time_of_run(leave_not_started, NULL, 3);
+		int ran = defers / 100;
+		tuza_sleep(TUZA_MILLISECOND);
+		CHECK_EQ(defers / 100, ran);
+	} while (took >= TUZA_SECOND && CHECK(++attempts < 5));
 	tuza_gomaxprocs(before);
 }
 
 static atomic_int stop, stragglers;
+static int64_t left_at; // plain: ordered by the run
 
 static void spin_until_told(void)
 {
@@ -205,12 +212,12 @@ static void spin_until_told(void)
 
 static void sleep_in_a_section(void)
 {
-	struct timespec t = {0, 1500 * 1000 * 1000 - TUZA_SECOND};
+	struct timespec t = {0, 1000000};
 
 	tuza_blocking_begin();
 	atomic_fetch_add(&stragglers, 1);
-	nanosleep(&t, NULL);
-	nanosleep(&(struct timespec){1, 0}, NULL);
+	while (!atomic_load(&stop))
+		nanosleep(&t, NULL);
 	atomic_fetch_sub(&stragglers, 1);
 	tuza_blocking_end();
 	atomic_fetch_add(&defers, 1); // never
@@ -222,6 +229,7 @@ static int leave_stragglers(void *arg)
 	TUZA_GO(spin_until_told);
 	TUZA_GO(sleep_in_a_section);
 	WAIT_UNTIL(stragglers == 2);
+	left_at = tuza_now();
 	return 4;
 }
 
@@ -229,19 +237,21 @@ static int leave_stragglers(void *arg)
 // call.
 TEST_PLAIN(stragglers_leave_at_their_next_call)
 {
+	int one = 1, attempts = 0;
+	int64_t took;
+
 	atomic_store(&defers, 0);
-	atomic_store(&stop, 0);
-	int64_t took = time_of_run(leave_stragglers, NULL, 4);
-	CHECK(took > 500 * TUZA_MILLISECOND);
-	CHECK(took < 3 * TUZA_SECOND);
-	int one = 1;
-	CHECK_EQ(tuza_run(add_one, &one), 2); // beside them
-	atomic_store(&stop, 1);
-	for (int i = 0; i < 3000 && stragglers != 0; i++)
-		tuza_sleep(TUZA_MILLISECOND);
-	CHECK_EQ(stragglers, 0);
-	tuza_sleep(20 * TUZA_MILLISECOND);
-	CHECK_EQ(defers, 0);
+	do { // the machine may be busy, but not all the time
+		atomic_store(&stop, 0);
+		CHECK_EQ(tuza_run(leave_stragglers, NULL), 4);
+		took = tuza_now() - left_at;
+		CHECK(took > 500 * TUZA_MILLISECOND);
+		CHECK_EQ(tuza_run(add_one, &one), 2); // beside them
+		atomic_store(&stop, 1);
+		WAIT_UNTIL(stragglers == 0);
+		tuza_sleep(20 * TUZA_MILLISECOND);
+		CHECK_EQ(defers, 0);
+	} while (took >= 3 * TUZA_SECOND && CHECK(++attempts < 5));
 }
 
 static size_t use_large_frame(size_t bytes)
@@ -336,24 +346,15 @@ TEST_PLAIN(nested_run_panics_and_the_outer_goes_on)
 	CHECK_EQ(tuza_run(run_nested, &v), 5);
 }
 
-static int count_threads(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	int n = 0;
-
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n - 2;
-}
-
-static int count_mappings(void)
+// Without valgrind's own, which may all be executed.
+static int count_writable_mappings(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[PATH_MAX + 100];
 	int n = 0;
 
-	for (int c; (c = getc(maps)) != EOF;)
-		n += c == '\n';
+	while (fgets(line, sizeof(line), maps))
+		n += strstr(line, " rw-p ") != NULL;
 	fclose(maps);
 	return n;
 }
@@ -371,14 +372,60 @@ static int be_busy(void *arg)
 	return 0;
 }
 
-// Checklist 50: no run leaves threads behind that the next does not use.
+static int mappings_of_runs(int n)
+{
+	int before = count_writable_mappings();
+
+	for (int i = 0; i < n; i++)
+		tuza_run(be_busy, NULL);
+	return count_writable_mappings() - before;
+}
+
+// Checklist 50: no run leaves threads behind that the next does not use. The C library keeps as
+// many stacks as there were threads at the same time, so that one crowd may add some; a thread that
+// nobody has joined keeps its stack, and adds one in each run.
 TEST_PLAIN(threads_do_not_pile_up_from_run_to_run)
 {
-	for (int i = 0; i < 3; i++)
-		tuza_run(be_busy, NULL);
-	int before = count_threads(), mapped = count_mappings();
-	for (int i = 0; i < 30; i++)
-		tuza_run(be_busy, NULL);
-	CHECK(count_threads() <= before + 2);
-	CHECK(count_mappings() < mapped + 20); // a thread that nobody has joined keeps its stack
+	int rounds = 0, more;
+
+	mappings_of_runs(3);
+	int before = test_count_threads();
+	while ((more = mappings_of_runs(30)) >= 20 && CHECK(++rounds < 5))
+		printf("  %d more mappings\n", more);
+	// Who is joined is listed for a moment still.
+	for (int ms = 0; test_count_threads() > before && ms < 20000; ms++)
+		usleep(1000);
+	CHECK(test_count_threads() <= before);
+}
+
+static pthread_key_t thread_key;
+static atomic_int thread_ends;
+
+static void do_nothing(void) {}
+
+static void use_tuza_at_end(void *lock)
+{
+	tuza_mutex_lock(lock);
+	tuza_mutex_unlock(lock);
+	TUZA_GO(do_nothing);
+	atomic_fetch_add(&thread_ends, 1);
+}
+
+static int leave_value_in_thread(void *lock) { return pthread_setspecific(thread_key, lock); }
+
+// Such a thread ends while the run does, or when it is over: what it starts is dropped, or begins a
+// runtime of its own.
+TEST_PLAIN(what_threads_of_a_run_do_at_their_end_may_use_tuza)
+{
+	static tuza_mutex lock;
+
+	CHECK_EQ(pthread_key_create(&thread_key, use_tuza_at_end), 0);
+	for (int i = 1; i <= 20; i++) {
+		CHECK_EQ(tuza_run(leave_value_in_thread, &lock), 0);
+		while (thread_ends < i)
+			usleep(100);
+		while (tuza_shutdown() != 0)
+			usleep(100);
+	}
+	pthread_key_delete(thread_key);
 }

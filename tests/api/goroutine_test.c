@@ -277,6 +277,27 @@ TEST(errno_survives_parking)
 	CHECK_EQ(errno, 77);
 }
 
+static int start_many(void *unused)
+{
+	tuza_chan *stop = tuza_chan_new(0, 0);
+	int changed = 0;
+
+	(void)unused;
+	for (int i = 0; i < 1500; i++) {
+		errno = 77;
+		TUZA_GO(tuza_chan_recv, stop, NULL);
+		changed += errno != 77;
+	}
+	tuza_chan_close(stop);
+	while (tuza_num_goroutine() > 1)
+		tuza_yield();
+	tuza_chan_release(stop);
+	return changed;
+}
+
+// Nor does the memory that many need, for which limits are looked up: once a run.
+TEST_PLAIN(starting_many_leaves_errno_alone) { CHECK_EQ(tuza_run(start_many, NULL), 0); }
+
 // R1.
 TEST(gomaxprocs_returns_the_old_value_and_asks_below_one)
 {

@@ -69,6 +69,7 @@ static int found_in(const struct kernel *kernel, bool is_fixed)
 	struct trial t = {kernel, is_fixed};
 	int status;
 
+	alarm((unsigned)test_seconds); // for each: a busy machine lets two hundred take long
 	fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {

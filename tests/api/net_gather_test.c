@@ -135,7 +135,8 @@ TEST(each_receives_its_own_bytes_in_order_over_unix_sockets) { check_bytes("unix
 
 // ---- results ----------------------------------------------------------------------------------
 
-// Until an error: a peer that has gone is noticed by the second write at the latest.
+// Until an error: a peer that has gone is noticed as soon as the kernel has delivered what the
+// first write was answered by, which may take it a while.
 static void send_until_error(struct group *g, int i)
 {
 	char bytes[64];
@@ -143,7 +144,7 @@ static void send_until_error(struct group *g, int i)
 
 	fill(bytes, sizeof bytes, i, 0);
 	await_others(g);
-	for (int turn = 0; turn < (i % 2 ? 1000 : 10) && n >= 0; turn++) {
+	for (int turn = 0; (i % 2 || turn < 10) && n >= 0; turn++) {
 		n = tuza_conn_write(g->pairs[i].a, bytes, sizeof bytes);
 		tuza_yield();
 	}
@@ -273,10 +274,12 @@ static int use_again(void *unused)
 }
 
 // L5: who was sending when its run ended is gone; its connection is not, and the next run's senders
-// do not wait for who is gone.
+// do not wait for whoever is gone.
 TEST_PLAIN(a_run_may_end_while_goroutines_send)
 {
-	for (int turn = 0; turn < 8; turn++) {
+	int step = test_is_on_valgrind() ? 3 : 1; // a turn takes a second there
+
+	for (int turn = 0; turn < 8; turn += step) {
 		CHECK_EQ(tuza_run(leave_sending, &turn), 0);
 		CHECK_EQ(tuza_run(use_again, NULL), 0);
 	}

@@ -165,6 +165,9 @@ TEST(a_layer_is_known_by_what_is_under_it)
 		CHECK(tuza_layer_under(l) == t[0].self);
 		tuza_layer_end(l);
 	}
+	if (CHECK_EQ(tuza_layer_begin(p.a, NULL, &l), 0)) // whatever it is
+		tuza_layer_end(l);
+	CHECK_EQ(tuza_layer_begin(p.b, NULL, &l), -EINVAL);
 	close_pair(&p);
 	CHECK_EQ(t[0].freed + t[1].freed, 2);
 	CHECK_EQ(tuza_layer_begin(p.a, &turned_methods, &l), TUZA_ECONNCLOSED);

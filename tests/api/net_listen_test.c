@@ -2,6 +2,7 @@
 /*
  * Listening and dialling. After Go's net/dial_test.go, listen_test.go, net_test.go.
  */
+#include "../port.h"
 #include "net_support.h"
 
 #include <tuza/io.h>
@@ -30,9 +31,9 @@ TEST(close_unblocks_accept_and_frees_the_address)
 	char address[TUZA_ADDRESS_TEXT];
 	tuza_listener *l, *second;
 	tuza_conn *conn;
+	int kept = keep_port(address, sizeof(address));
 
-	CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &l), 0);
-	CHECK_EQ(tuza_listener_address(l, address, sizeof(address)), 0);
+	CHECK_EQ(tuza_listen("tcp", address, &l), 0);
 	struct accept a = {.l = l}, b = {.l = l};
 	TUZA_GO(accept_now, &a);
 	TUZA_GO(accept_now, &b);
@@ -49,6 +50,7 @@ TEST(close_unblocks_accept_and_frees_the_address)
 	CHECK(conn == NULL);
 	CHECK_EQ(tuza_listen("tcp", address, &second), 0);
 	CHECK_EQ(tuza_listener_close(second), 0);
+	close(kept);
 }
 
 TEST(connections_outlive_their_listener)
@@ -443,18 +445,12 @@ TEST(a_dial_that_fails_at_once_has_failed)
 {
 	char address[TUZA_ADDRESS_TEXT];
 	tuza_context *ctx = tuza_context_with_timeout(tuza_context_background(), TUZA_HOUR);
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t bytes = sizeof(a);
-	int refused = 0, fd = socket(AF_INET, SOCK_STREAM, 0);
+	int refused = 0, kept = keep_port(address, sizeof(address));
 	tuza_conn *conn;
 
-	// A port that nobody listens at, and no other program meanwhile.
-	CHECK_EQ(bind(fd, (struct sockaddr *)&a, bytes), 0);
-	CHECK_EQ(getsockname(fd, (struct sockaddr *)&a, &bytes), 0);
-	snprintf(address, sizeof(address), "127.0.0.1:%d", ntohs(a.sin_port));
 	for (int i = 0; i < 2000; i++)
 		refused += tuza_dial(ctx, "tcp", address, &conn) == -ECONNREFUSED;
 	CHECK_EQ(refused, 2000);
 	tuza_context_free(ctx);
-	close(fd);
+	close(kept);
 }

@@ -6,7 +6,9 @@
 
 #include <tuza/errno.h>
 
+#include <malloc.h>
 #include <netdb.h>
+#include <pthread.h>
 
 static atomic_int calls, running, most, gate; // the gate holds the answers back while it is 1
 
@@ -46,8 +48,12 @@ int getaddrinfo(
 
 void freeaddrinfo(struct addrinfo *list) { free(list); }
 
+// Questions of runs that are over may still be under way, in threads that the kernel does not let
+// run: they would count, and wait at the gate again.
 static void restart(int closed)
 {
+	while (atomic_load(&running) != 0)
+		usleep(1000);
 	atomic_store(&calls, 0);
 	atomic_store(&most, 0);
 	atomic_store(&gate, closed);
@@ -203,4 +209,113 @@ TEST_PLAIN(question_is_forgotten_with_its_run)
 		CHECK_EQ(tuza_run(leave_asking, NULL), 0);
 		CHECK_EQ(tuza_run(ask_again, NULL), 0);
 	}
+}
+
+static int leave_unanswered(void *arg)
+{
+	(void)arg;
+	ask(&left, tuza_context_background(), "host-8:80");
+	wait_parked("select", 1);
+	CHECK_EQ(calls, 1); // they share it
+	return 0;           // the resolver is silent for longer than the run's end waits
+}
+
+static int ask_meanwhile(void *arg)
+{
+	(void)arg;
+	ask(&left, tuza_context_background(), "host-8:80");
+	WAIT_UNTIL(calls >= 2);
+	atomic_store(&gate, 0);
+	WAIT_UNTIL(left.done);
+	CHECK_EQ(left.result, 0);
+	return 0;
+}
+
+static void *ask_on_thread(void *question)
+{
+	resolve(question);
+	return NULL;
+}
+
+// Not joined with the one that nobody will answer; and a plain thread that was goes on.
+TEST_PLAIN(question_that_its_run_could_not_wait_for_is_asked_anew)
+{
+	struct question of_thread = {.ctx = tuza_context_background(), .host = "host-8:80"};
+	pthread_t thread;
+
+	restart(1);
+	CHECK_EQ(pthread_create(&thread, NULL, ask_on_thread, &of_thread), 0);
+	while (atomic_load(&running) == 0)
+		usleep(1000);
+	CHECK_EQ(tuza_run(leave_unanswered, NULL), 0);
+	alarm(40); // else for ever
+	CHECK_EQ(tuza_run(ask_meanwhile, NULL), 0);
+	pthread_join(thread, NULL);
+	alarm(0);
+	CHECK_EQ(of_thread.result, 0);
+	while (atomic_load(&running) != 0)
+		usleep(1000);
+}
+
+enum { MANY = 100 };
+static atomic_bool over;
+
+static int leave_many(void *arg)
+{
+	struct question *questions = arg;
+	char host[32];
+
+	restart(1);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(host, sizeof(host), "host-%d:80", i + 1);
+		ask(&questions[i], tuza_context_background(), host);
+	}
+	WAIT_UNTIL(running == 64);
+	atomic_store(&over, true);
+	return 0;
+}
+
+static void *answer_after_run(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&over))
+		usleep(1000);
+	usleep(10000);
+	atomic_store(&gate, 0);
+	return NULL;
+}
+
+static int return_at_once(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+// A question is more than 256 bytes. Who came back too late for the end of its run is waited for by
+// a later one.
+static bool is_back_at(size_t bytes)
+{
+	for (int i = 0; i < 10000 && mallinfo2().uordblks >= bytes + MANY * 256; i++) {
+		usleep(1000);
+		CHECK_EQ(tuza_run(return_at_once, NULL), 0);
+	}
+	return mallinfo2().uordblks < bytes + MANY * 256;
+}
+
+// A long program with many runs must not grow.
+TEST_PLAIN(nothing_is_kept_of_questions_whose_goroutines_were_dropped)
+{
+	static struct question questions[MANY];
+	size_t before = 0;
+	pthread_t thread;
+
+	for (int i = 0; i < 6; i++) {
+		if (i == 1)
+			before = mallinfo2().uordblks;
+		atomic_store(&over, false);
+		CHECK_EQ(pthread_create(&thread, NULL, answer_after_run, NULL), 0);
+		CHECK_EQ(tuza_run(leave_many, questions), 0);
+		pthread_join(thread, NULL);
+	}
+	CHECK(is_back_at(before));
 }

@@ -12,6 +12,7 @@
 #include "net_support.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <unistd.h>
 
 enum {
@@ -259,4 +260,155 @@ TEST(those_who_end_have_their_turn_although_others_never_rest)
 	atomic_store(&stop, 1);
 	close_rush(&r);
 	CHECK_EQ(tuza_listener_close(r.l), 0);
+}
+
+static void count_turns(struct rush *r, atomic_int *turns)
+{
+	while (atomic_load(&r->left) > 0) {
+		atomic_fetch_add(turns, 1);
+		tuza_yield();
+	}
+	atomic_fetch_sub(&r->ready, 1);
+}
+
+TEST(those_who_come_are_not_behind_all_who_are_busy)
+{
+	enum { BUSY = 400, COME = RUSH / 2 }; // a row is half of those that are busy
+	bool few = false;
+
+	if (test_is_chaotic()) {
+		SKIP("rows mean nothing in chaos");
+		return;
+	}
+	tuza_gomaxprocs(1);
+	for (int round = 0; round < ROUNDS && !few; round++) {
+		struct rush r;
+		atomic_int turns = 0;
+		tuza_conn *conn[COME];
+		open_rush(&r, answer_once);
+		WAIT_UNTIL(r.ready == 1);
+		for (int i = 0; i < BUSY; i++)
+			TUZA_GO(count_turns, &r, &turns);
+		r.ready += BUSY;
+		for (int i = 0; i < COME; i++)
+			r.fd[i] = connect_raw(&r);
+		WAIT_UNTIL(turns > BUSY); // whatever was left of an earlier row is used up
+		CHECK_EQ(tuza_accept(r.l, &conn[0]), 0);
+		int before = turns;
+		for (int i = 1; i < COME; i++)
+			CHECK_EQ(tuza_accept(r.l, &conn[i]), 0);
+		few = turns - before < BUSY / 2; // a row that is too short lets 255 go first
+		ask(&r);
+		WAIT_UNTIL(r.ready == 1);
+		for (int i = 0; i < COME; i++) {
+			CHECK_EQ(tuza_conn_close(conn[i]), 0);
+			CHECK_EQ(close(r.fd[i]), 0);
+		}
+		CHECK_EQ(tuza_listener_close(r.l), 0);
+		close_rush(&r);
+	}
+	CHECK(few);
+}
+
+// ---- beside work from outside ------------------------------------------------------------------
+
+enum { LATE = 80, SLICES_MOST = 6000 }; // eight of the late in some 122 slices: 1,220 for all
+
+struct feed {
+	tuza_chan *c;
+	int64_t time_limit;
+	atomic_int stop, slices, late;
+};
+
+// Plain threads: whom they wake waits in the global queue, which is never empty for long.
+static void *feed_from_outside(void *arg)
+{
+	struct feed *f = arg;
+	int value = 1;
+
+	while (!atomic_load(&f->stop)) {
+		(void)tuza_chan_try_send(f->c, &value);
+		usleep(20);
+	}
+	return NULL;
+}
+
+static void take_feed(struct feed *f)
+{
+	int value;
+
+	while (tuza_chan_recv(f->c, &value))
+		;
+}
+
+static void compute(struct feed *f)
+{
+	while (!atomic_load(&f->stop)) {
+		int64_t end = tuza_now() + 20 * TUZA_MICROSECOND;
+		while (tuza_now() < end)
+			;
+		if (end > f->time_limit)
+			atomic_fetch_add(&f->slices, 1);
+		tuza_yield();
+	}
+}
+
+static void run_out_of_time(struct feed *f, tuza_conn *conn)
+{
+	char byte;
+
+	CHECK_EQ(tuza_conn_set_read_deadline(conn, f->time_limit), 0);
+	CHECK_EQ(tuza_conn_read(conn, &byte, 1), TUZA_EIOTIMEOUT);
+	atomic_fetch_add(&f->late, 1);
+}
+
+// Returns whether all had their turn soon.
+static bool have_turns_beside_feed(void)
+{
+	enum { FEEDERS = 2, TAKERS = 8, COMPUTE = 3 };
+	struct feed f = {.c = tuza_chan_new(sizeof(int), 0)};
+	tuza_conn *a[LATE], *b[LATE];
+	pthread_t feeders[FEEDERS];
+
+	f.time_limit = tuza_now() + 50 * MS;
+	for (int i = 0; i < LATE; i++) {
+		CHECK_EQ(tuza_pipe(&a[i], &b[i]), 0);
+		TUZA_GO(run_out_of_time, &f, a[i]);
+	}
+	for (int i = 0; i < TAKERS; i++)
+		TUZA_GO(take_feed, &f);
+	for (int i = 0; i < COMPUTE; i++)
+		TUZA_GO(compute, &f);
+	for (int i = 0; i < FEEDERS; i++)
+		CHECK_EQ(pthread_create(&feeders[i], NULL, feed_from_outside, &f), 0);
+	WAIT_UNTIL(f.late == LATE || f.slices > SLICES_MOST);
+	bool soon = f.late == LATE;
+	atomic_store(&f.stop, 1);
+	tuza_blocking_begin();
+	for (int i = 0; i < FEEDERS; i++)
+		pthread_join(feeders[i], NULL);
+	tuza_blocking_end();
+	WAIT_UNTIL(f.late == LATE);
+	tuza_chan_close(f.c);
+	WAIT_UNTIL(tuza_num_goroutine() == 1);
+	tuza_chan_release(f.c);
+	for (int i = 0; i < LATE; i++) {
+		CHECK_EQ(tuza_conn_close(a[i]), 0);
+		CHECK_EQ(tuza_conn_close(b[i]), 0);
+	}
+	return soon;
+}
+
+TEST(those_whose_time_is_up_have_their_turn_although_work_comes_from_outside)
+{
+	bool soon = false;
+
+	if (test_is_chaotic()) {
+		SKIP("turns mean nothing in chaos");
+		return;
+	}
+	tuza_gomaxprocs(1);
+	for (int round = 0; round < ROUNDS && !soon; round++)
+		soon = have_turns_beside_feed();
+	CHECK(soon);
 }

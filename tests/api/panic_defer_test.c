@@ -140,7 +140,7 @@ static void take_long(long v) { seen = v; }
 static void take_unsigned_long(unsigned long long v) { seen = (long long)(v - 1); }
 static void take_bool(bool v) { seen = v; }
 
-static int take_int_and_return(int v)
+TUZA_MUST_USE static int take_int_and_return(int v) // no warning: nobody could use it
 {
 	seen = v;
 	return 5;

@@ -169,11 +169,13 @@ TEST(loop_without_end_ends_with_its_first_failure)
 	tuza_context_free(ctx);
 }
 
+// The kernel may stop the tenth's thread: those behind it wait, else they would be through by then.
 static int cancel_at_ten(tuza_context *ctx, size_t i, void *arg)
 {
-	(void)ctx;
 	if (i == 10)
 		tuza_context_cancel(arg);
+	else if (i > 10)
+		tuza_recv(tuza_context_done(ctx), (int *)NULL);
 	return 0;
 }
 
@@ -219,5 +221,5 @@ TEST(loops_nest)
 	struct loop l = {.go_on = NULL};
 
 	CHECK_EQ(tuza_parallel(background, 3, 1, nested, &l), TUZA_EPANIC);
-	CHECK(l.begun >= 6);
+	CHECK(l.begun >= 5); // the other one may have an index in its hands when the sixth fails
 }

@@ -78,20 +78,22 @@ static char *dump(void)
 	return text;
 }
 
+static bool spinner_is_shown(void)
+{
+	char *text = dump();
+	bool is_shown = strstr(text, " [running]:\nspins_inside(...)\n");
+
+	free(text);
+	return is_shown;
+}
+
+// Once it runs, and its thread is let run while it is asked.
 TEST(dump_shows_running_goroutines)
 {
 	tuza_waitgroup wg = {0};
-	bool is_shown = false;
-	int tries = 1000;
 
 	start_spinners(1, &wg);
-	while (!is_shown && tries-- > 0) {
-		char *text = dump();
-
-		is_shown = strstr(text, " [running]:\nspins_inside(...)\n");
-		free(text);
-	}
-	CHECK(is_shown);
+	WAIT_UNTIL(spinner_is_shown());
 	stop_spinners(&wg);
 }
 

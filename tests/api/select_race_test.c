@@ -346,6 +346,37 @@ TEST(select_whose_time_is_up_as_it_begins_to_wait_ends)
 	tuza_chan_release(c);
 }
 
+// What lay there may be read no more.
+static __attribute__((noinline)) void overwrite_stack(void)
+{
+	volatile char bytes[2000];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)0xf3;
+}
+
+static void wait_for_time_alone(int self, int64_t end, atomic_int *left)
+{
+	for (int i = self; tuza_now() < end; i++) {
+		CHECK_EQ(TUZA_SELECT(TUZA_AFTER(100 + i * 37 % 2000)), 0);
+		overwrite_stack();
+	}
+	atomic_fetch_sub(left, 1);
+}
+
+// Without a channel nothing holds the goroutine back once the time is up: it may go on before the
+// thread that began the wait is done with it.
+TEST(select_with_a_time_alone_may_go_on_at_once)
+{
+	enum { MANY = 20 };
+	atomic_int left = MANY;
+	int64_t end = tuza_now() + 300 * TUZA_MILLISECOND;
+
+	for (int i = 0; i < MANY; i++)
+		TUZA_GO(wait_for_time_alone, i * 100, end, &left);
+	WAIT_UNTIL(left == 0);
+}
+
 // Rule 1: once the result was received, the select touches neither channel, though its goroutine
 // may not have run again. (AddressSanitizer and valgrind watch.)
 TEST(channels_of_a_select_may_go_once_its_effect_was_seen)

@@ -92,9 +92,9 @@ TEST(switches_are_counted)
 	CHECK(now().switches < before + 100000);
 }
 
-static void writes_later(int fd)
+static void writes_once_it_waits(int fd)
 {
-	tuza_sleep(TUZA_MILLISECOND);
+	wait_parked("IO wait", 1);
 	CHECK_EQ(write(fd, "x", 1), 1);
 }
 
@@ -244,7 +244,7 @@ TEST(parks_and_what_ends_them_are_counted)
 	WAIT_UNTIL((tuza_sleep(TUZA_MILLISECOND),
 		now().woken_by_timers >= before.woken_by_timers + 10));
 	CHECK(now().parks >= before.parks + 10);
-	go(writes_later, pipes[1]);
+	go(writes_once_it_waits, pipes[1]);
 	CHECK_EQ(tuza_wait_fd(pipes[0], POLLIN, 0), POLLIN);
 	CHECK_EQ(read(pipes[0], &byte, 1), 1);
 	CHECK_EQ(byte, 'x');

@@ -39,11 +39,12 @@ TEST(slow_receiver_finds_one_tick_and_its_due_time)
 	int64_t begun = tuza_now();
 
 	tuza_sleep(52 * MS);
-	int64_t received = tuza_now(); // or a little later
 	CHECK(tuza_recv(c, &first));
 	CHECK(first <= begun + 5 * MS);
-	CHECK(tuza_recv(c, &second)); // the next one that comes
-	CHECK(second + 5 * MS > received);
+	// The next one that comes: those before the end of the sleep came to nobody. It may have
+	// been due for long, where the kernel did not let us go on.
+	CHECK(tuza_recv(c, &second));
+	CHECK(second + 5 * MS > begun + 52 * MS);
 	CHECK_EQ((second - first) % (5 * MS), 0);
 	tuza_ticker_free(t);
 }

@@ -47,6 +47,18 @@ static void start_and_join(int n)
 	WAIT_UNTIL(tuza_num_goroutine() == 1);
 }
 
+// On a slow machine a sleep may be over before it has begun.
+static void sleep_once(void)
+{
+	tuza_statistics before, now;
+
+	tuza_stats(&before);
+	do {
+		tuza_sleep(TUZA_MILLISECOND);
+		tuza_stats(&now);
+	} while (now.woken_by_timers == before.woken_by_timers);
+}
+
 static struct trace_file *stop_and_read(int fd)
 {
 	CHECK_EQ(tuza_trace_stop(), 0);
@@ -84,7 +96,7 @@ TEST(a_trace_tells_what_goroutines_wait_for)
 
 	CHECK_EQ(tuza_trace_start(fd), 0);
 	exchange_values(true);
-	tuza_sleep(TUZA_MILLISECOND);
+	sleep_once();
 	struct trace_file *t = stop_and_read(fd);
 
 	// Each round trip is at least two waits; who waited was made ready, but perhaps the last.
@@ -372,7 +384,7 @@ TEST(perfettos_format_is_a_row_of_packets)
 	CHECK(packets > 8 * VALUES);
 	CHECK(memmem(t.data, t.length, "chan receive", 12) != NULL);
 	CHECK(memmem(t.data, t.length, "a remark", 8) != NULL);
-	CHECK(memmem(t.data, t.length, "processor 0", 11) != NULL);
+	CHECK(memmem(t.data, t.length, "processor ", 10) != NULL); // whichever it was
 	free(t.data);
 }
 

@@ -22,8 +22,13 @@ __attribute__((noinline)) static int deeper(int n)
 
 static void dive(void *arg)
 {
+	tuza_statistics s;
+
 	(void)arg;
-	tuza_sleep(TUZA_MILLISECOND);
+	do { // until the program's sleep has begun
+		tuza_yield();
+		tuza_stats(&s);
+	} while (s.waiting == 0);
 	deeper(0);
 }
 

@@ -4,8 +4,8 @@
 // expect-stderr: found lock order inversion:
 // expect-stdout: 0 1 2 3
 /*
- * Locks that are taken with a context have their place in the order. Who may give up makes no order
- * by waiting, but what it locks then, it does.
+ * Locks that are taken with a context have their place in the order. Whoever may give up makes no
+ * order by waiting, but what it locks then, it does.
  */
 #define _GNU_SOURCE
 #define TUZA_WATCH_LOCKS 1

@@ -23,10 +23,14 @@ static void goes_wrong(void *c)
 static int program(void *arg)
 {
 	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
+	tuza_statistics s;
 
 	(void)arg;
 	tuza_go(goes_wrong, c);
-	tuza_yield();
+	do {
+		tuza_yield();
+		tuza_stats(&s);
+	} while (s.waiting == 0);
 	tuza_send(c, 1);
 	tuza_sleep(10 * TUZA_SECOND);
 	return 0;

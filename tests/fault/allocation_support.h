@@ -12,11 +12,13 @@
 // glibc's own, under other names. This program's malloc comes before it.
 void *__libc_malloc(size_t bytes);
 void *__libc_calloc(size_t n, size_t bytes);
+void *__libc_realloc(void *p, size_t bytes);
 void __libc_free(void *p);
 extern const char __executable_start, etext;
 
 static _Atomic(void *) held_blocks[4096]; // that this program allocated and has not freed
 static atomic_int fails_in; // the number of the allocation that fails, from now on; 0: none
+static atomic_bool fails_always;
 
 // The C library allocates too, when the runtime starts a thread: that is another matter.
 static bool is_ours(const void *caller)
@@ -48,7 +50,9 @@ static long live(void)
 
 static bool fails_now(const void *caller)
 {
-	if (!is_ours(caller) || fails_in <= 0 || atomic_fetch_sub(&fails_in, 1) != 1)
+	if (!is_ours(caller))
+		return false;
+	if (!fails_always && (fails_in <= 0 || atomic_fetch_sub(&fails_in, 1) != 1))
 		return false;
 	errno = ENOMEM;
 	return true;
@@ -73,6 +77,18 @@ void *calloc(size_t n, size_t bytes)
 	void *caller = __builtin_return_address(0);
 
 	return fails_now(caller) ? NULL : noted(__libc_calloc(n, bytes), caller);
+}
+
+void *realloc(void *p, size_t bytes)
+{
+	void *caller = __builtin_return_address(0);
+
+	if (fails_now(caller))
+		return NULL;
+	void *moved = __libc_realloc(p, bytes);
+	if (moved && (!p || !held_replace(p, moved)))
+		(void)noted(moved, caller);
+	return moved;
 }
 
 void free(void *p)

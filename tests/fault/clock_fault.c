@@ -165,7 +165,7 @@ static void sleep_for_long(void)
 	tuza_waitgroup_done(&group);
 }
 
-// Who was woken too early sleeps again, once.
+// Whoever was woken too early sleeps again, once.
 TEST(a_clock_that_goes_back_wakes_nobody_again_and_again)
 {
 	atomic_store(&goes_back, 1);

@@ -2,7 +2,7 @@
 /*
  * A task of an error group that cannot be started for want of memory is a failure of the group.
  */
-#include "memory_support.h"
+#include "../memory_limit.h"
 
 #include <tuza/errgroup.h>
 

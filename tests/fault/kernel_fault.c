@@ -33,7 +33,7 @@ __attribute__((constructor)) static void set_environment(void)
 	setenv("TUZA_MAXPROCS", "2", 0);
 }
 
-static bool forbid(unsigned call, unsigned error)
+static bool forbid(unsigned call, unsigned error, unsigned flags)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -44,7 +44,7 @@ static bool forbid(unsigned call, unsigned error)
 	struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+	       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0;
 }
 
 // ---- what the program does ---------------------------------------------------------------------
@@ -326,7 +326,7 @@ static int run_under(const struct ban *ban, unsigned error, unsigned the_steps, 
 		dup2(out[1], 2);
 		signal(SIGALRM, SIG_DFL);
 		alarm(PATIENCE);
-		if (!forbid(ban->call, error))
+		if (!forbid(ban->call, error, 0))
 			_exit(77);
 		chosen = the_steps;
 		expected = result;
@@ -371,4 +371,67 @@ TEST_PLAIN(a_call_that_is_forbidden_is_done_without_or_told)
 		if (bans[i].refused)
 			check_run(&bans[i], error, bans[i].refused, -(int)error);
 	}
+}
+
+// ---- forbidden later ---------------------------------------------------------------------------
+
+static void lock_and_unlock(void *m)
+{
+	tuza_mutex_lock(m);
+	tuza_mutex_unlock(m);
+}
+
+// As if nobody had waited for it in a long time.
+static bool make_quiet(tuza_mutex *m)
+{
+	for (int i = 0; i < 40000; i++)
+		lock_and_unlock(m);
+	return __atomic_load_n(&m->state, __ATOMIC_RELAXED) & TUZA_MUTEX_QUIET_;
+}
+
+static uint32_t alarms(void) { return __atomic_load_n(&tuza_mutex_alarms_, __ATOMIC_RELAXED); }
+
+static int lose_barriers(void *arg)
+{
+	tuza_mutex m = {0};
+
+	(void)arg;
+	if (alarms() != 0)
+		return 77; // there are none anyway
+	if (!make_quiet(&m))
+		return 3;
+	if (!forbid(SYS_membarrier, EPERM, SECCOMP_FILTER_FLAG_TSYNC))
+		return 77;
+	for (int i = 0; i < 10; i++) {
+		if (!make_quiet(&m))
+			return 4;
+		tuza_mutex_lock(&m);
+		tuza_goroutine *h = tuza_spawn(lock_and_unlock, &m);
+		if (!wait_parked("sync.Mutex.Lock", 1))
+			return 5;
+		tuza_mutex_unlock(&m);
+		if (tuza_join(h) != 0)
+			return 6;
+	}
+	return alarms() == 1 ? 0 : 7; // one for ever: nobody needs a barrier
+}
+
+// What threads read beside a quiet mutex takes a barrier's place.
+TEST_PLAIN(waiters_of_a_quiet_mutex_are_woken_when_barriers_have_been_forbidden)
+{
+	int status = 0;
+
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0) {
+		signal(SIGALRM, SIG_DFL);
+		alarm(PATIENCE);
+		_exit(tuza_run(lose_barriers, NULL));
+	}
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		SKIP("no barriers, or no filters of system calls");
+	else
+		CHECK_EQ(status, 0);
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * Address space runs out: starting goroutines is refused, those that were started run, and it goes
- * on when some have ended.
+ * on when some have ended. And descriptors run out, just when the memory limit is looked for.
+ *
+ * The program's own open stands before the C library's.
  */
-#include "memory_support.h"
+#include "../memory_limit.h"
 
-#include "sched/stack.h"
-
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <tuza/sync.h>
 
 static tuza_waitgroup running;
@@ -75,4 +78,61 @@ TEST(constructors_that_tell_do_so_when_memory_is_short)
 	setrlimit(RLIMIT_AS, &old);
 	CHECK_EQ(tuza_chan_try_new(1024, (size_t)1 << 10, &c), 0);
 	tuza_chan_release(c);
+}
+
+static atomic_bool has_no_descriptors;
+static atomic_int looked_in_vain, looked;
+
+int open(const char *path, int flags, ...)
+{
+	static int (*real)(const char *, int, ...);
+	bool is_groups = strcmp(path, "/proc/self/cgroup") == 0;
+	bool fails = is_groups && has_no_descriptors;
+	mode_t mode = 0;
+	va_list more;
+
+	if (!real)
+		*(void **)(void *)&real = dlsym(RTLD_NEXT, "open");
+	va_start(more, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(more, mode_t);
+	va_end(more);
+	if (is_groups)
+		atomic_fetch_add(fails ? &looked_in_vain : &looked, 1);
+	if (fails) {
+		errno = EMFILE;
+		return -1;
+	}
+	return real(path, flags, mode);
+}
+
+static int start_in_batches(void *unused)
+{
+	enum { BATCH = 2000, BATCHES = 50 }; // each needs more than is used without a look
+	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
+	int error;
+
+	(void)unused;
+	has_no_descriptors = true;
+	CHECK_EQ(start_until_refused(c, BATCH, &error), BATCH);
+	CHECK(looked_in_vain >= 1);
+	CHECK_EQ(looked, 0);
+	has_no_descriptors = false;
+	// Another thread may still be looking in vain.
+	for (int i = 0; i < BATCHES && looked == 0; i++) {
+		CHECK_EQ(start_until_refused(c, BATCH, &error), BATCH);
+		tuza_sleep(TUZA_MILLISECOND);
+	}
+	CHECK_EQ(looked, 1);
+	tuza_chan_close(c);
+	tuza_waitgroup_wait(&running);
+	tuza_chan_release(c);
+	return 0;
+}
+
+TEST_PLAIN(memory_limit_is_looked_for_again_when_there_was_no_descriptor)
+{
+	setenv("TUZA_MAXPROCS", "2", 1); // nobody looks for the CPU's limit
+	looked = looked_in_vain = 0;
+	CHECK_EQ(tuza_run(start_in_batches, NULL), 0);
 }

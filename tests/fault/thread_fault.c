@@ -18,19 +18,8 @@
 static atomic_int calls, refused;
 static atomic_int allowed = 1 << 30;
 
-int pthread_create(
-	pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *), void *arg)
-{
-	static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-
-	if (!real)
-		*(void **)(void *)&real = dlsym(RTLD_NEXT, "pthread_create");
-	if (atomic_fetch_add(&calls, 1) >= atomic_load(&allowed)) {
-		atomic_fetch_add(&refused, 1);
-		return EAGAIN;
-	}
-	return real(thread, attributes, fn, arg);
-}
+static atomic_int refused_first; // so many of the calls
+static atomic_bool returns_late; // when the new thread has ended
 
 static int threads(void)
 {
@@ -42,6 +31,24 @@ static int threads(void)
 	if (dir)
 		closedir(dir);
 	return n;
+}
+
+int pthread_create(
+	pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *), void *arg)
+{
+	static int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+	if (!real)
+		*(void **)(void *)&real = dlsym(RTLD_NEXT, "pthread_create");
+	int call = atomic_fetch_add(&calls, 1);
+	if (call >= atomic_load(&allowed) || call < atomic_load(&refused_first)) {
+		atomic_fetch_add(&refused, 1);
+		return EAGAIN;
+	}
+	int error = real(thread, attributes, fn, arg);
+	while (error == 0 && atomic_load(&returns_late) && threads() > 1)
+		usleep(100);
+	return error;
 }
 
 static atomic_int stacks_fail;   // so many more
@@ -100,6 +107,29 @@ TEST_PLAIN(a_program_without_any_thread_is_told)
 			text, is_stack ? "cannot set a signal stack" : "cannot start a thread");
 		close(fd);
 	}
+}
+
+// Its thread begins and ends before the caller of pthread_create goes on.
+TEST_PLAIN(a_program_may_be_over_before_its_thread_is_known_to_have_started)
+{
+	const char *set = getenv("TUZA_MAXPROCS");
+	char *before = set ? strdup(set) : NULL;
+
+	setenv("TUZA_MAXPROCS", "1", 1); // nobody else is started
+	atomic_store(&returns_late, true);
+	for (int n = 0; n <= 1; n++) {
+		atomic_store(&calls, 0);
+		atomic_store(&refused_first, n);
+		CHECK_EQ(tuza_run(end_at_once, NULL), 0);
+		CHECK_EQ(atomic_load(&calls), n + 1);
+	}
+	atomic_store(&refused_first, 0);
+	atomic_store(&returns_late, false);
+	if (before)
+		setenv("TUZA_MAXPROCS", before, 1);
+	else
+		unsetenv("TUZA_MAXPROCS");
+	free(before);
 }
 
 // ---- further ones ----------------------------------------------------------------------------
@@ -188,6 +218,7 @@ TEST_PLAIN(blocking_sections_complete_when_threads_are_refused)
 // ---- nobody runs -----------------------------------------------------------------------------
 
 static int errors; // what was written to descriptor 2
+static atomic_int others_ran;
 
 // Threads can be had again once somebody was told.
 static void allow_when_told(int sig)
@@ -216,8 +247,27 @@ static int lose_only_thread(void *unused)
 	return many(NULL);
 }
 
-// A goroutine that ends while it is tied to its thread takes the thread with it.
-TEST_PLAIN(goroutines_go_on_when_a_thread_can_be_had_again_and_the_program_is_told_before)
+static void let_it_end(void *unused)
+{
+	(void)unused;
+	tuza_waitgroup_done(&group);
+	atomic_store(&others_ran, 1);
+}
+
+static int compute_until_others_run(void *unused)
+{
+	(void)unused;
+	atomic_store(&others_ran, 0);
+	tuza_waitgroup_add(&group, 1);
+	tuza_go(let_it_end, NULL);
+	while (!atomic_load(&others_ran)) // never enters the library
+		;
+	tuza_waitgroup_wait(&group);
+	return 0;
+}
+
+// Runs it with one thread, until somebody was told.
+static int run_with_one_thread(int (*fn)(void *))
 {
 	struct sigaction handler = {.sa_handler = allow_when_told}, before;
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
@@ -233,18 +283,29 @@ TEST_PLAIN(goroutines_go_on_when_a_thread_can_be_had_again_and_the_program_is_to
 	atomic_store(&calls, 0);
 	atomic_store(&allowed, 1);
 	timer_settime(timer, 0, &often, NULL);
-	int result = tuza_run(lose_only_thread, NULL);
+	int result = tuza_run(fn, NULL);
 	timer_delete(timer);
 	sigaction(SIGUSR2, &before, NULL);
 	dup2(own, 2);
 	close(own);
 	atomic_store(&allowed, 1 << 30);
-	CHECK_EQ(result, 999 * 1000 / 2);
 	CHECK(pread(errors, text, sizeof text - 1, 0) > 0);
 	close(errors);
 	const char *told = strstr(text, "no thread to run them can be started: raise the limit");
 	if (CHECK(told != NULL))
 		CHECK(strchr(told, '\n')[1] == '\0'); // once
+	return result;
+}
+
+// A goroutine that ends while it is tied to its thread takes the thread with it.
+TEST_PLAIN(goroutines_go_on_when_a_thread_can_be_had_again_and_the_program_is_told_before)
+{
+	CHECK_EQ(run_with_one_thread(lose_only_thread), 999 * 1000 / 2);
+}
+
+TEST_PLAIN(the_program_is_told_when_one_computes_and_no_thread_can_be_had_for_others)
+{
+	CHECK_EQ(run_with_one_thread(compute_until_others_run), 0);
 }
 
 static void leave_two_without_stacks(void *unused)

@@ -3,7 +3,7 @@
  * Memory runs out while something is traced: events are lost, and what is written is a trace.
  */
 #include "../api/trace_support.h"
-#include "memory_support.h"
+#include "../memory_limit.h"
 
 TEST(a_trace_that_there_is_no_memory_for_is_refused)
 {

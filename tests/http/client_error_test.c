@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // How requests fail: codes, words, time limits, contexts; and that nothing stays behind.
+#include "../port.h"
 #include "client_support.h"
 
 #include <limits.h>
@@ -24,7 +25,9 @@ static void check_fails(
 TEST(a_failure_says_what_it_was)
 {
 	struct server s = {0};
-	if (!server_start(&s))
+	char address[TUZA_ADDRESS_TEXT];
+	int kept = keep_port(address, sizeof(address));
+	if (!server_start_at(&s, address))
 		return;
 	tuza_http_client *client = client_new();
 	check_fails(&s, client, "/empty", TUZA_EOF, "EOF");
@@ -32,6 +35,7 @@ TEST(a_failure_says_what_it_was)
 	server_stop(&s);
 	check_fails(&s, client, "/hello", -ECONNREFUSED, "connection refused");
 	tuza_http_client_free(client);
+	close(kept);
 }
 
 TEST(a_redirect_to_itself_ends)

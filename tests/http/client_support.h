@@ -213,6 +213,10 @@ TEST_UNUSED_ static bool answer(struct peer *p, const struct request *r)
 		return peer_say(p, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nby proxy");
 	if (strcmp(path, "/missing") == 0)
 		return peer_say(p, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
+	if (strcmp(path, "/no-content") == 0)
+		return peer_say(p, "HTTP/1.1 204 No Content\r\n\r\n");
+	if (strcmp(path, "/same") == 0)
+		return peer_say(p, "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n");
 	if (strcmp(path, "/early") == 0)
 		return peer_say(p, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
 				   "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -282,16 +286,21 @@ TEST_UNUSED_ static void server_accept(struct server *s)
 	tuza_waitgroup_done(&s->running);
 }
 
-TEST_UNUSED_ static bool server_start(struct server *s)
+TEST_UNUSED_ static bool server_start_at(struct server *s, const char *at)
 {
 	char address[TUZA_ADDRESS_TEXT];
-	if (!CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &s->listener), 0))
+	if (!CHECK_EQ(tuza_listen("tcp", at, &s->listener), 0))
 		return false;
 	CHECK_EQ(tuza_listener_address(s->listener, address, sizeof(address)), 0);
 	snprintf(s->base, sizeof(s->base), "http://%s", address);
 	tuza_waitgroup_add(&s->running, 1);
 	TUZA_GO(server_accept, s);
 	return true;
+}
+
+TEST_UNUSED_ static bool server_start(struct server *s)
+{
+	return server_start_at(s, "127.0.0.1:0");
 }
 
 // When the client's connections are closed, which the client's free does.

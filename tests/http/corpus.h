@@ -24,7 +24,7 @@ enum { CORPUS_MOST = 400, ENTRY_LINE = 2048, WORDS_BYTES = 256 };
 struct entry {
 	char name[64];
 	char *bytes; // malloc
-	size_t count;
+	size_t count, room;
 	char want[WORDS_BYTES];
 	bool is_all;        // nothing goes behind it
 	bool may_differ[2]; // nginx, haproxy
@@ -36,7 +36,11 @@ static const char corpus_last[] = "GET /last HTTP/1.1\r\nHost: a\r\nConnection: 
 
 static void entry_add(struct entry *e, const char *bytes, size_t count)
 {
-	e->bytes = realloc(e->bytes, e->count + count + 1);
+	// Byte by byte AddressSanitizer's would keep gigabytes of what was there before.
+	if (e->count + count + 1 > e->room) {
+		e->room = 2 * (e->count + count + 1);
+		e->bytes = realloc(e->bytes, e->room);
+	}
 	memcpy(e->bytes + e->count, bytes, count);
 	e->count += count;
 	e->bytes[e->count] = '\0';

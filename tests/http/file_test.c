@@ -88,6 +88,13 @@ TEST(files_are_served_and_nothing_beside_them)
 	get(server, "GET", "/dir/plain", header, a);
 	CHECK(strncmp(a->bytes, "HTTP/1.1 304 Not Modified\r\n", 27) == 0);
 	CHECK_EQ(strlen(strstr(a->bytes, "\r\n\r\n")), 4);
+	snprintf(header, sizeof header, "If-None-Match: \"other\", W/%s\r\n", tag); // by a proxy
+	CHECK_CONTAINS(get(server, "GET", "/dir/plain", header, a), "304 Not Modified");
+	CHECK_CONTAINS(
+		get(server, "GET", "/dir/plain", "If-None-Match: *\r\n", a), "304 Not Modified");
+	snprintf(header, sizeof header, "If-None-Match: \"a,%.10s, %s\r\n", tag + 1, tag + 1);
+	CHECK_CONTAINS(get(server, "GET", "/dir/plain", header, a), "200 OK"); // quotes are missing
+	snprintf(header, sizeof header, "If-None-Match: \"other\", %s\r\n", tag);
 	make("dir/plain", "changed");
 	CHECK_CONTAINS(get(server, "GET", "/dir/plain", header, a), "\r\n\r\nchanged");
 

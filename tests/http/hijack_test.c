@@ -4,8 +4,6 @@
  */
 #include "http_support.h"
 
-#define END "\r\n\r\n"
-
 // Another protocol: says what it was given, then every byte again, until the client has no more.
 static void echo_on(tuza_conn *conn)
 {

@@ -30,14 +30,20 @@ TEST_UNUSED_ static void site_run(struct site *s)
 	atomic_store(&s->done, 1);
 }
 
-TEST_UNUSED_ static void site_open(struct site *s, const tuza_http_server_options *options)
+TEST_UNUSED_ static void site_open_at(
+	struct site *s, const char *address, const tuza_http_server_options *options)
 {
 	memset(s, 0, sizeof *s);
 	s->server = tuza_http_server_new(options);
-	if (!CHECK_EQ(tuza_listen("tcp", "127.0.0.1:0", &s->l), 0))
+	if (!CHECK_EQ(tuza_listen("tcp", address, &s->l), 0))
 		return;
 	CHECK_EQ(tuza_listener_address(s->l, s->address, sizeof s->address), 0);
 	TUZA_GO(site_run, s);
+}
+
+TEST_UNUSED_ static void site_open(struct site *s, const tuza_http_server_options *options)
+{
+	site_open_at(s, "127.0.0.1:0", options);
 }
 
 TEST_UNUSED_ static void site_close(struct site *s)
@@ -53,6 +59,19 @@ TEST_UNUSED_ static tuza_conn *site_dial(const struct site *s)
 	tuza_conn *conn;
 	CHECK_EQ(tuza_dial(tuza_context_background(), "tcp", s->address, &conn), 0);
 	return conn;
+}
+
+// ---- what most of them answer ------------------------------------------------------------------
+
+#define END "\r\n\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a" END
+#define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5" END "hello"
+
+TEST_UNUSED_ static void say_hello(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	(void)r;
+	(void)arg;
+	CHECK_EQ(tuza_http_write(w, "hello", 5), 5);
 }
 
 // ---- a client ----------------------------------------------------------------------------------

@@ -227,8 +227,8 @@ TEST(wrong_patterns_panic)
 		const char *pattern, *what;
 	} wrong[] = {
 		{"", "parsing \"\": at offset 0: empty pattern"},
-		{"A=B /", "parsing \"A=B /\": at offset 0: invalid method"},
-		{" ", "parsing \" \": at offset 0: invalid method"},
+		{"A=B /", "parsing \"A=B /\": at offset 0: invalid method \"A=B\""},
+		{" ", "parsing \" \": at offset 0: invalid method \"\""},
 		{"GET", "parsing \"GET\": at offset 0: host/path missing /"},
 		{"GET a", "parsing \"GET a\": at offset 4: host/path missing /"},
 		{"{a}/b",
@@ -240,11 +240,11 @@ TEST(wrong_patterns_panic)
 		{"/{wx", "parsing \"/{wx\": at offset 1: bad wildcard segment (must end with '}')"},
 		{"/a/{}", "parsing \"/a/{}\": at offset 3: empty wildcard"},
 		{"/{...}", "parsing \"/{...}\": at offset 1: empty wildcard"},
-		{"/{a$}", "parsing \"/{a$}\": at offset 1: bad wildcard name"},
-		{"/{1a}", "parsing \"/{1a}\": at offset 1: bad wildcard name"},
+		{"/{a$}", "parsing \"/{a$}\": at offset 1: bad wildcard name \"a$\""},
+		{"/{1a}", "parsing \"/{1a}\": at offset 1: bad wildcard name \"1a\""},
 		{"/{$}/", "parsing \"/{$}/\": at offset 1: {$} not at end"},
 		{"/{a...}/", "parsing \"/{a...}/\": at offset 1: {...} wildcard not at end"},
-		{"/{a}/{a}", "parsing \"/{a}/{a}\": at offset 5: duplicate wildcard name"},
+		{"/{a}/{a}", "parsing \"/{a}/{a}\": at offset 5: duplicate wildcard name \"a\""},
 		{"GET //", "parsing \"GET //\": at offset 4: non-CONNECT pattern with unclean path "
 			   "can "
 			   "never match"},
@@ -258,34 +258,43 @@ TEST(wrong_patterns_panic)
 	tuza_http_mux_free(r.mux);
 }
 
+#define SAME "they match the same requests"
+// Of the pattern that is registered second.
+#define MORE "it matches more methods, but has a more specific path pattern"
+#define FEWER "it matches fewer methods, but has a more general path pattern"
+#define LIKE(path)                                                                                 \
+	"both match some paths, like \"" path "\", but neither is more specific than the other"
+
 TEST(conflicting_patterns_panic_and_others_do_not)
 {
 	static const struct {
 		const char *a, *b, *why; // NULL: none
+		const char *turned;      // NULL: the same
 	} pairs[] = {
-		{"/a", "/a", "they match the same requests"},
-		{"/{x}", "/{y}", "they match the same requests"},
-		{"/a/", "/a/{x...}", "they match the same requests"},
-		{"GET /{x}", "GET /{y}", "they match the same requests"},
-		{"/a/{x}", "/{y}/b", "they both match some requests, and neither is more specific"},
-		{"GET /{x}", "/a", "they both match some requests, and neither is more specific"},
-		{"GET /a/", "/a/b", "they both match some requests, and neither is more specific"},
-		{"HEAD /{x}", "GET /a",
-			"they both match some requests, and neither is more specific"},
-		{"/{x}/b/", "/a/{y...}",
-			"they both match some requests, and neither is more specific"},
-		{"/a", "/b", NULL},
-		{"/a", "/{x}", NULL},
-		{"/a", "/a/", NULL},
-		{"/a/{$}", "/a/", NULL},
-		{"/a/{$}", "/a/{x}", NULL},
-		{"GET /a", "POST /a", NULL},
-		{"GET /a", "/a", NULL},
-		{"GET /a", "HEAD /a", NULL},
-		{"h/{x}/b", "/a/{y}", NULL},
-		{"h/a", "g/a", NULL},
-		{"POST /{x}", "GET /a", NULL},
-		{"/{x}/{$}", "/{x}/{y}", NULL},
+		{"/a", "/a", SAME, NULL},
+		{"/{x}", "/{y}", SAME, NULL},
+		{"/a/", "/a/{x...}", SAME, NULL},
+		{"GET /{x}", "GET /{y}", SAME, NULL},
+		{"/a/{x}", "/{y}/b", LIKE("/a/b"), NULL},
+		{"GET /{x}", "/a", MORE, FEWER},
+		{"GET /a/", "/a/b", MORE, FEWER},
+		{"HEAD /{x}", "GET /a", MORE, FEWER},
+		{"/{x}/b/", "/a/{y...}", LIKE("/a/b/"), NULL},
+		{"/{x}/b/{$}", "/a/{y...}", LIKE("/a/b/"), NULL},
+		{"GET /a/{x}", "/{y}/b", LIKE("/a/b"), NULL},
+		{"/a/{x}/", "/{y}/b/{z}/d", LIKE("/a/b/z/d"), NULL},
+		{"/a", "/b", NULL, NULL},
+		{"/a", "/{x}", NULL, NULL},
+		{"/a", "/a/", NULL, NULL},
+		{"/a/{$}", "/a/", NULL, NULL},
+		{"/a/{$}", "/a/{x}", NULL, NULL},
+		{"GET /a", "POST /a", NULL, NULL},
+		{"GET /a", "/a", NULL, NULL},
+		{"GET /a", "HEAD /a", NULL, NULL},
+		{"h/{x}/b", "/a/{y}", NULL, NULL},
+		{"h/a", "g/a", NULL, NULL},
+		{"POST /{x}", "GET /a", NULL, NULL},
+		{"/{x}/{$}", "/{x}/{y}", NULL, NULL},
 	};
 
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
@@ -293,13 +302,15 @@ TEST(conflicting_patterns_panic_and_others_do_not)
 			const char *first = turned ? pairs[i].b : pairs[i].a;
 			const char *second = turned ? pairs[i].a : pairs[i].b;
 			struct registering r = {tuza_http_mux_new(), second};
+			const char *why =
+				turned && pairs[i].turned ? pairs[i].turned : pairs[i].why;
 			char text[256];
 
 			tuza_http_handle(r.mux, first, show, "");
-			if (pairs[i].why) {
+			if (why) {
 				snprintf(text, sizeof text,
 					"pattern \"%s\" conflicts with pattern \"%s\": %s", second,
-					first, pairs[i].why);
+					first, why);
 				CHECK_PANICS(text, register_now, &r);
 			} else if (!CHECK_EQ(tuza_try(register_now, &r, NULL), 0)) {
 				printf("  %s and %s\n", first, second);

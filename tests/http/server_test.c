@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a server does about clients and handlers that misbehave: panics, slowness, leaving.
+ * What a server does about handlers that misbehave and clients that leave, and for many at once.
  */
 #include "http_support.h"
 
 #include <malloc.h>
 
 #include <tuza/sync.h>
-
-#define END "\r\n\r\n"
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a" END
-
-static const char hello_answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5" END "hello";
-
-static void hello(tuza_http_writer *w, tuza_http_request *r, void *arg)
-{
-	(void)r;
-	(void)arg;
-	CHECK_EQ(tuza_http_write(w, "hello", 5), 5);
-}
 
 static void ask(const struct site *s, const char *request, const char *want, struct answer *a)
 {
@@ -47,7 +35,7 @@ static void misbehave(tuza_http_writer *w, tuza_http_request *r, void *arg)
 {
 	(void)arg;
 	if (strcmp(tuza_http_path(r), "/hello") == 0) {
-		hello(w, r, arg);
+		say_hello(w, r, arg);
 		return;
 	}
 	CHECK(tuza_http_printf(w, "the answer is ") > 0);
@@ -90,7 +78,7 @@ TEST(a_panic_in_a_handler_is_contained_and_logged)
 	site_open(&s, &(tuza_http_server_options){.handler = misbehave, .error_log = keep_log});
 	tuza_conn *other = site_dial(&s);
 	CHECK(send_text(other, GET("/hello")));
-	CHECK_STR(read_answer(other, a, false), hello_answer);
+	CHECK_STR(read_answer(other, a, false), HELLO);
 
 	tuza_conn *conn = site_dial(&s);
 	CHECK(send_text(conn, GET("/early") GET("/hello")));
@@ -112,7 +100,7 @@ TEST(a_panic_in_a_handler_is_contained_and_logged)
 
 	// The others do not notice anything.
 	CHECK(send_text(other, GET("/hello")));
-	CHECK_STR(read_answer(other, a, false), hello_answer);
+	CHECK_STR(read_answer(other, a, false), HELLO);
 	CHECK_EQ(tuza_conn_close(other), 0);
 	site_close(&s);
 	free(a);
@@ -129,7 +117,7 @@ TEST(a_handler_that_ends_its_goroutine_ends_the_connection)
 	CHECK_STR(read_to_end(conn, a), "");
 	CHECK_EQ(tuza_conn_close(conn), 0);
 	WAIT_UNTIL(tuza_http_server_connections(s.server) == 0);
-	ask(&s, GET("/hello"), hello_answer, a);
+	ask(&s, GET("/hello"), HELLO, a);
 	site_close(&s);
 	free(a);
 }
@@ -225,7 +213,7 @@ TEST(the_context_ends_when_the_handler_returns)
 	tuza_conn *conn = site_dial(&s);
 	for (int i = 0; i < 100; i++) {
 		CHECK(send_text(conn, GET("/keep")));
-		if (!CHECK_STR(read_answer(conn, a, false), hello_answer))
+		if (!CHECK_STR(read_answer(conn, a, false), HELLO))
 			break;
 		tuza_context *ctx = atomic_load(&kept);
 		WAIT_UNTIL(tuza_context_err(ctx) == -ECANCELED);
@@ -234,147 +222,11 @@ TEST(the_context_ends_when_the_handler_returns)
 	// A request that has come already is no reason to end the one before.
 	CHECK(send_text(conn, GET("/") GET("/last")));
 	CHECK_EQ(tuza_conn_close_write(conn), 0);
-	snprintf(twice, sizeof twice, "%s%s", hello_answer, hello_answer);
+	snprintf(twice, sizeof twice, "%s%s", HELLO, HELLO);
 	CHECK_STR(read_to_end(conn, a), twice);
 	CHECK_EQ(tuza_conn_close(conn), 0);
 	site_close(&s);
 	free(a);
-}
-
-// ---- slowness ----------------------------------------------------------------------------------
-
-static const char timeout_answer[] =
-	"HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain; charset=utf-8\r\n"
-	"X-Content-Type-Options: nosniff\r\nContent-Length: 16\r\nConnection: close" END
-	"Request Timeout\n";
-
-// However it is spread, a head has its time and no more.
-TEST(a_client_that_sends_its_head_slowly_is_turned_away)
-{
-	struct answer *a = malloc(sizeof *a);
-	struct site s;
-
-	site_open(
-		&s, &(tuza_http_server_options){.handler = hello, .read_header_timeout = 100 * MS});
-	tuza_conn *conn;
-	int attempts = 0;
-	do { // until the machine lets us send something in time
-		conn = site_dial(&s);
-		int64_t before = tuza_now();
-		(void)send_text(conn, "GET / HTTP/1.1\r\nHost");
-		read_to_end(conn, a);
-		CHECK(a->length == 0 || tuza_now() - before >= 90 * MS);
-		CHECK_EQ(tuza_conn_close(conn), 0);
-	} while (a->length == 0 && ++attempts < 50);
-	CHECK_STR(a->bytes, timeout_answer);
-
-	// A byte now and then keeps nobody in.
-	conn = site_dial(&s);
-	CHECK(send_text(conn, "GET / HTTP/1.1\r\nHost: "));
-	while (send_text(conn, "a") && tuza_http_server_connections(s.server) > 0)
-		tuza_sleep(5 * MS);
-	CHECK_EQ(tuza_conn_close(conn), 0);
-
-	// Who sends nothing is not answered.
-	conn = site_dial(&s);
-	CHECK_STR(read_to_end(conn, a), "");
-	CHECK_EQ(tuza_conn_close(conn), 0);
-	site_close(&s);
-	free(a);
-}
-
-TEST(an_idle_connection_is_closed_in_the_end)
-{
-	struct answer *a = malloc(sizeof *a);
-	struct site s;
-
-	site_open(&s, &(tuza_http_server_options){.handler = hello, .idle_timeout = 50 * MS});
-	tuza_conn *conn = site_dial(&s);
-	int64_t before = tuza_now();
-	CHECK(send_text(conn, GET("/")));
-	CHECK_STR(read_answer(conn, a, false), hello_answer);
-	CHECK_STR(read_to_end(conn, a), "");
-	CHECK(tuza_now() - before >= 50 * MS);
-	CHECK_EQ(tuza_conn_close(conn), 0);
-	site_close(&s);
-	free(a);
-}
-
-static atomic_int body_error;
-
-static void read_body(tuza_http_writer *w, tuza_http_request *r, void *arg)
-{
-	char bytes[64];
-	ssize_t n;
-
-	(void)arg;
-	while ((n = tuza_http_body_read(r, bytes, sizeof bytes)) > 0)
-		;
-	CHECK_EQ(tuza_http_body_read(r, bytes, sizeof bytes), n);
-	atomic_store(&body_error, (int)n);
-	(void)tuza_http_error(w, n ? 408 : 200, NULL);
-}
-
-TEST(a_client_that_sends_its_body_slowly_is_turned_away)
-{
-	struct answer *a = malloc(sizeof *a);
-	struct site s;
-
-	tuza_conn *conn;
-	int attempts = 0;
-
-	site_open(&s, &(tuza_http_server_options){.handler = read_body, .read_timeout = 50 * MS});
-	atomic_store(&body_error, 0);
-	do { // until the machine lets us send the head in time
-		conn = site_dial(&s);
-		(void)send_text(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5" END "he");
-		read_to_end(conn, a);
-		CHECK_EQ(tuza_conn_close(conn), 0);
-	} while (body_error == 0 && ++attempts < 50);
-	CHECK_STR(a->bytes, timeout_answer);
-	CHECK_EQ(body_error, TUZA_EIOTIMEOUT);
-	site_close(&s);
-
-	// One that goes away in the middle.
-	site_open(&s, &(tuza_http_server_options){.handler = read_body});
-	conn = site_dial(&s);
-	atomic_store(&body_error, 0);
-	CHECK(send_text(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5" END "he"));
-	CHECK_EQ(tuza_conn_close(conn), 0);
-	WAIT_UNTIL(body_error == -ECONNRESET);
-	site_close(&s);
-	free(a);
-}
-
-static atomic_int write_error;
-
-static void write_without_end(tuza_http_writer *w, tuza_http_request *r, void *arg)
-{
-	static char bytes[1 << 16];
-	ssize_t n;
-
-	(void)r;
-	(void)arg;
-	while ((n = tuza_http_write(w, bytes, sizeof bytes)) == sizeof bytes)
-		;
-	CHECK_EQ(tuza_http_write(w, bytes, 1), n);
-	CHECK_EQ(tuza_http_flush(w), n);
-	atomic_store(&write_error, (int)n);
-}
-
-TEST(a_client_that_does_not_read_is_given_up)
-{
-	struct site s;
-
-	site_open(&s, &(tuza_http_server_options){
-			      .handler = write_without_end, .write_timeout = 50 * MS});
-	tuza_conn *conn = site_dial(&s);
-	atomic_store(&write_error, 0);
-	CHECK(send_text(conn, GET("/")));
-	WAIT_UNTIL(write_error == TUZA_EIOTIMEOUT);
-	WAIT_UNTIL(tuza_http_server_connections(s.server) == 0);
-	CHECK_EQ(tuza_conn_close(conn), 0);
-	site_close(&s);
 }
 
 // ---- many --------------------------------------------------------------------------------------
@@ -386,17 +238,17 @@ TEST(no_more_connections_are_served_than_allowed)
 	struct site s;
 	tuza_conn *conns[3];
 
-	site_open(&s, &(tuza_http_server_options){.handler = hello, .max_connections = 2});
+	site_open(&s, &(tuza_http_server_options){.handler = say_hello, .max_connections = 2});
 	for (int i = 0; i < 3; i++) {
 		conns[i] = site_dial(&s);
 		CHECK(send_text(conns[i], GET("/")));
 	}
 	for (int i = 0; i < 2; i++)
-		CHECK_STR(read_answer(conns[i], a, false), hello_answer);
+		CHECK_STR(read_answer(conns[i], a, false), HELLO);
 	CHECK_EQ(tuza_http_server_connections(s.server), 2);
 	CHECK_EQ(tuza_http_server_requests(s.server) <= 2, 1);
 	CHECK_EQ(tuza_conn_close(conns[0]), 0);
-	CHECK_STR(read_answer(conns[2], a, false), hello_answer);
+	CHECK_STR(read_answer(conns[2], a, false), HELLO);
 	for (int i = 1; i < 3; i++)
 		CHECK_EQ(tuza_conn_close(conns[i]), 0);
 	site_close(&s);
@@ -416,7 +268,7 @@ static void ask_again_and_again(struct client *c)
 
 	for (int i = 0; i < c->requests; i++)
 		if (!CHECK(send_text(conn, GET("/"))) ||
-			!CHECK_STR(read_answer(conn, a, false), hello_answer))
+			!CHECK_STR(read_answer(conn, a, false), HELLO))
 			break;
 	CHECK_EQ(tuza_conn_close(conn), 0);
 	free(a);
@@ -429,7 +281,7 @@ TEST(many_clients_are_served_side_by_side)
 	atomic_int left = CLIENTS;
 	struct site s;
 
-	site_open(&s, &(tuza_http_server_options){.handler = hello});
+	site_open(&s, &(tuza_http_server_options){.handler = say_hello});
 	struct client c = {&s, &left, REQUESTS};
 	for (int i = 0; i < CLIENTS; i++)
 		TUZA_GO(ask_again_and_again, &c);
@@ -506,10 +358,10 @@ TEST(the_access_log_tells_of_each_request)
 	struct site s;
 
 	atomic_store(&accesses, 0);
-	site_open(
-		&s, &(tuza_http_server_options){
-			    .handler = hello, .access_log = keep_access, .access_arg = "argument"});
-	ask(&s, "GET /a?b HTTP/1.1\r\nHost: a\r\nUser-Agent: test/1" END, hello_answer, a);
+	site_open(&s,
+		&(tuza_http_server_options){
+			.handler = say_hello, .access_log = keep_access, .access_arg = "argument"});
+	ask(&s, "GET /a?b HTTP/1.1\r\nHost: a\r\nUser-Agent: test/1" END, HELLO, a);
 	WAIT_UNTIL(accesses == 1);
 	CHECK_STR(access_text, "GET /a?b 200 5 test/1");
 	tuza_conn *conn = site_dial(&s);

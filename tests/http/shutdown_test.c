@@ -2,12 +2,9 @@
 /*
  * How a server ends: gently, with what is under way finished, or at once.
  */
+#include "../port.h"
 #include "http_support.h"
 
-#define END "\r\n\r\n"
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: a" END
-
-static const char hello_answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5" END "hello";
 static const char last_answer[] =
 	"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close" END "hello";
 
@@ -37,12 +34,14 @@ static void shut_down_now(struct shutting *s)
 	atomic_store(&s->done, 1);
 }
 
-static void open_gated(struct site *s)
+static void open_gated_at(struct site *s, const char *address)
 {
 	atomic_store(&waiting, 0);
 	gate = tuza_chan_new(0, 0);
-	site_open(s, &(tuza_http_server_options){.handler = hello});
+	site_open_at(s, address, &(tuza_http_server_options){.handler = hello});
 }
+
+static void open_gated(struct site *s) { open_gated_at(s, "127.0.0.1:0"); }
 
 static void close_gated(struct site *s)
 {
@@ -60,7 +59,7 @@ TEST(shutdown_closes_idle_connections_at_once)
 	for (int i = 0; i < 20; i++) {
 		conns[i] = site_dial(&s);
 		CHECK(send_text(conns[i], GET("/")));
-		CHECK_STR(read_answer(conns[i], a, false), hello_answer);
+		CHECK_STR(read_answer(conns[i], a, false), HELLO);
 	}
 	CHECK_EQ(tuza_http_server_shutdown(s.server, tuza_context_background()), 0);
 	CHECK_EQ(tuza_http_server_connections(s.server), 0);
@@ -79,8 +78,10 @@ TEST(shutdown_waits_for_requests_under_way)
 	struct answer *a = malloc(sizeof *a);
 	struct site s;
 	tuza_conn *refused;
+	char address[TUZA_ADDRESS_TEXT];
+	int kept = keep_port(address, sizeof address);
 
-	open_gated(&s);
+	open_gated_at(&s, address);
 	tuza_conn *conn = site_dial(&s);
 	CHECK(send_text(conn, GET("/wait") GET("/wait")));
 	WAIT_UNTIL(waiting == 1);
@@ -97,6 +98,7 @@ TEST(shutdown_waits_for_requests_under_way)
 	CHECK_EQ(waiting, 1); // what came after it was not begun
 	CHECK_EQ(tuza_conn_close(conn), 0);
 	close_gated(&s);
+	close(kept);
 	free(a);
 }
 
@@ -162,7 +164,7 @@ TEST(close_ends_everything_at_once)
 	open_gated(&s);
 	tuza_conn *conn = site_dial(&s), *idle = site_dial(&s);
 	CHECK(send_text(idle, GET("/")));
-	CHECK_STR(read_answer(idle, a, false), hello_answer);
+	CHECK_STR(read_answer(idle, a, false), HELLO);
 	CHECK(send_text(conn, GET("/wait")));
 	WAIT_UNTIL(waiting == 1);
 	tuza_http_server_close(s.server);
@@ -202,10 +204,10 @@ static void ask_until_closed(struct client *c)
 	if (tuza_dial(tuza_context_background(), "tcp", c->site->address, &conn) == 0) {
 		while (send_text(conn, GET("/"))) {
 			read_answer(conn, a, false);
-			if (strcmp(a->bytes, hello_answer) != 0)
+			if (strcmp(a->bytes, HELLO) != 0)
 				break;
 		}
-		if (a->length && strcmp(a->bytes, hello_answer) != 0 &&
+		if (a->length && strcmp(a->bytes, HELLO) != 0 &&
 			strcmp(a->bytes, last_answer) != 0) {
 			atomic_fetch_add(c->broken, 1);
 			printf("  broken: \"%s\"\n", a->bytes);

@@ -4,8 +4,6 @@
  */
 #include "http_support.h"
 
-#define END "\r\n\r\n"
-
 // Shows the body and the trailers, those before the end of the body too: there are none.
 static void show(tuza_http_writer *w, tuza_http_request *r, void *arg)
 {

@@ -5,6 +5,7 @@
 set -u
 
 app=$TUZA_BUILD_DIR/apps/tuza-check
+export no_proxy='*'
 [ -x "$app" ] || {
 	echo "tuza-check is not built here"
 	exit 77
@@ -53,6 +54,7 @@ for wrong in "--concurrency 0" "--timeout soon" "--format xml" "--nonsense" "-H 
 	check 2 "$wrong" $wrong
 	[ -s "$dir/err" ] || fail "$wrong: no complaint"
 done
+check 2 "two headers in one" -H "$(printf 'A: b\r\nC: d')" http://127.0.0.1:1/
 for option in $("$app" --help | grep -o -- "--[a-z1-9-]*" | sort -u); do
 	sed 's/\\-/-/g' "$TUZA_SOURCE_DIR/docs/man/tuza-check.1" | grep -q -- "$option" ||
 		fail "$option is not in the man page"
@@ -65,7 +67,9 @@ grep -q '43 as they are meant, 0 not' "$dir/err" || fail "the site is not as it 
 grep -q '^p50\|^latency: p50 .*p90 .*p99 .*max' "$dir/err" || fail "no percentiles"
 
 # ---- a server to check
-timeout 120 "$app" --serve >"$dir/urls" 2>"$dir/served" &
+# In the foreground for those that get signals: else timeout sends each twice, to the group as well,
+# and the second one ends a program that has heard the first.
+timeout --foreground 1000 "$app" --serve >"$dir/urls" 2>"$dir/served" &
 server=$!
 wait_for "$dir/urls" '/hang/0'
 base=$(sed -n '1s|/fast.*||p' "$dir/urls")
@@ -103,6 +107,9 @@ head -n 1 "$dir/out" | grep -qx 'url,ok,status,error,attempts,ms,bytes' || fail 
 grep -q "^\"$base/a,b\",false,404,,1," "$dir/out" || fail "CSV: no quotes for a comma"
 grep -q "^\"$base/\"\"q\",false,404" "$dir/out" || fail "CSV: no quotes for a quote"
 
+check 1 "a table" -q "$(printf '%s/\033[31mr\302\233d\377/\303\244' "$base")"
+grep -q "/?\[31mr?d?/ä\$" "$dir/out" || fail "a table: what commands terminals is in it"
+
 # ---- retries, rate, input
 check 0 "one that fails once" --format csv "$base/flaky/1"
 grep -q '/flaky/1,true,200,,2,' "$dir/out" || fail "not two attempts"
@@ -127,7 +134,7 @@ grep -q '/fast/1$' "$dir/out" || fail "a deadline: what was done is not kept"
 grep -q 'the deadline has passed, 1 or more' "$dir/err" || fail "a deadline: not told"
 
 mkfifo "$dir/fifo"
-timeout 60 "$app" --timeout 60s --resume "$dir/done" -f "$dir/fifo" >"$dir/out" 2>"$dir/err" &
+timeout --foreground 60 "$app" --timeout 60s --resume "$dir/done" -f "$dir/fifo" >"$dir/out" 2>"$dir/err" &
 run=$!
 exec 4>"$dir/fifo" # stays open: more might come
 printf '%s/fast/1\n%s/hang/0\n%s/fast/2\n' "$base" "$base" "$base" >&4
@@ -143,6 +150,37 @@ grep -q hang "$dir/out" && fail "Ctrl-C: a result that is none"
 [ "$(sort "$dir/done")" = "$(printf '%s/fast/1\n%s/fast/2' "$base" "$base")" ] ||
 	fail "Ctrl-C: what was done is not noted"
 
+# ---- Ctrl-C while nobody reads: for two seconds at most
+mkfifo "$dir/unread"
+exec 5<>"$dir/unread" # both ends: it fills, and nobody reads
+yes "$base/fast/1" | head -n 3000 >"$dir/in"
+timeout --foreground 60 "$app" -q -f "$dir/in" >"$dir/unread" 2>"$dir/err" &
+run=$!
+read -r _ <&5 # it has begun
+kill -INT "$run"
+wait "$run"
+status=$?
+exec 5>&-
+[ "$status" = 130 ] || fail "Ctrl-C while nobody reads: status $status"
+
+# ---- going on where the disk was full: half a result is taken back
+printf 'url,ok,status,error,attempts,ms,bytes\n%s/fast/1,true,200,,1,1.000,101\n%s/fas' \
+	"$base" "$base" >"$dir/full"
+printf '%s/fast/1\n' "$base" >"$dir/noted"
+check 0 "a full disk" --format csv --resume "$dir/noted" -o "$dir/full" "$base/fast/1" "$base/fast/2"
+[ "$(cut -d, -f1,2 "$dir/full" | sort)" = "$(printf '%s/fast/1,true\n%s/fast/2,true\nurl,ok' \
+	"$base" "$base")" ] || fail "a full disk: the file is $(cat "$dir/full")"
+head -c 9999 /dev/zero | tr '\0' x >"$dir/full" # nothing but half a line
+check 0 "half a line" --format csv --resume "$dir/noted" -o "$dir/full" "$base/fast/3"
+[ "$(cut -d, -f1,2 "$dir/full" | sort)" = "$(printf '%s/fast/3,true\nurl,ok' "$base")" ] ||
+	fail "half a line: the file is $(head -c 300 "$dir/full")"
+
+# ---- no standard output: no socket takes its number
+timeout 60 "$app" -q "$base/fast/1" >&- 2>"$dir/err" </dev/null
+status=$?
+[ "$status" = 1 ] || fail "no standard output: status $status"
+grep -q 'writing: Bad file descriptor' "$dir/err" || fail "no standard output: not told"
+
 # ---- going on: the last line was cut off
 printf '%s/fast' "$base" >>"$dir/done"
 printf "$base/fast/%d\n" 1 2 3 4 >"$dir/in"
@@ -157,9 +195,13 @@ check 0 "nothing left" --format csv --resume "$dir/done" -o "$dir/more" -f "$dir
 if ! script -qec true "$dir/typescript" >/dev/null 2>&1 </dev/null; then
 	echo "without the progress: there are no pseudo-terminals here"
 else
-	script -qec "'$app' --timeout 700ms --retries 0 '$base/hang/0'" "$dir/typescript" \
+	script -qec "'$app' --timeout 3s --retries 0 '$base/hang/0'" "$dir/typescript" \
 		>/dev/null 2>&1 </dev/null
 	grep -q 'done, 0 failed' "$dir/typescript" || fail "no progress on a terminal"
+	script -qec "stty cols 12; '$app' --timeout 3s --retries 0 '$base/hang/0'" \
+		"$dir/typescript" >/dev/null 2>&1 </dev/null
+	grep -q '0 done, 0 f' "$dir/typescript" || fail "no progress on a narrow terminal"
+	grep -q '0 done, 0 fa' "$dir/typescript" && fail "the progress is wider than the terminal"
 fi
 
 kill -INT "$server"

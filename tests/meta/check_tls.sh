@@ -30,7 +30,7 @@ fail() {
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
 	-addext subjectAltName=IP:127.0.0.1 -keyout "$dir/key" -out "$dir/cert" 2>/dev/null ||
 	skip "openssl makes no certificate"
-timeout 120 openssl s_server -accept 127.0.0.1:0 -www -key "$dir/key" -cert "$dir/cert" \
+timeout 1000 openssl s_server -accept 127.0.0.1:0 -www -key "$dir/key" -cert "$dir/cert" \
 	>"$dir/served" 2>&1 </dev/null &
 server=$!
 for _ in $(seq 200); do

@@ -53,6 +53,16 @@ refused "a small vector" 'int type __attribute__((vector_size(8)))'
 refused "a large vector" 'float type __attribute__((vector_size(32)))'
 refused "__int128" '__int128 type'
 refused "unsigned __int128" 'unsigned __int128 type'
+cat >"$dir/nine.c" <<'END'
+#include <tuza/tuza.h>
+void f(int a, int b, int c, int d, int e, int g, int h, int i, int j);
+void start(void);
+void start(void) { TUZA_GO(f, 1, 2, 3, 4, 5, 6, 7, 8, 9); }
+END
+if "$compiler" -std=gnu11 -I"$include" -fsyntax-only "$dir/nine.c" 2>"$dir/log"; then
+	fail "a go statement took nine arguments"
+fi
+grep -q TUZA_GO_TAKES_8_ARGUMENTS_AT_MOST "$dir/log" || fail "it does not say how many it takes"
 echo "go refuses what it cannot pass"
 
 cat >"$dir/uses.cpp" <<'END'

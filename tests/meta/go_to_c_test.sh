@@ -143,7 +143,8 @@ if command -v go >/dev/null; then
 	for block in "$dir"/block*.go; do
 		mv "$block" "${block%.go}.txt" # else they are parts of the program
 	done
-	CGO_ENABLED=0 GO111MODULE=off go run \
+	[ -n "${HOME-}" ] || export HOME="$dir" # where what was built is kept
+	CGO_ENABLED=0 GO111MODULE=off GOTOOLCHAIN=local go run \
 		"$TUZA_SOURCE_DIR/tests/meta/go_to_c/types.go" "$dir"/block*.txt || {
 		echo "failed: the types of Go blocks"
 		failed=1

@@ -113,7 +113,7 @@ for _ in 1 2 3 4 5; do
 	get "${debug}state.json" >"$dir/state"
 	! grep -q '"suspect":"[a-z]' "$dir/state" || fail "the fixed service is suspected"
 done
-# Each lookup lives for 200 ms, and connections end when they are noticed to.
+# Each lookup lives for 500 ms, and connections end when they are noticed to.
 tries=0
 until after=$(goroutines) && [ $((after - before)) -le 2 ]; do
 	tries=$((tries + 1))

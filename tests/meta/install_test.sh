@@ -85,6 +85,39 @@ compiler=${CC:-cc}
 
 	"$compiler" -static "$dir/hello.c" -o "$dir/all_static" $(pkg-config --static --cflags --libs tuza)
 	run "pkg-config, static program" "$dir/all_static"
+	# It has no index of its unwind tables.
+	cat >"$dir/stack.c" <<'END'
+#include <tuza/tuza.h>
+static void inner(void) { tuza_dump(1); }
+static int outer(void *arg) { (void)arg; inner(); return 0; }
+int main(void) { return tuza_run(outer, 0); }
+END
+	"$compiler" -O0 -static "$dir/stack.c" -o "$dir/stack" $(pkg-config --static --cflags --libs tuza)
+	"$dir/stack" | tr -d '\n' | grep -q 'inner(.*outer(' || fail "no stack in a static program"
+
+	# What profilers of calls want: the address of every function, inlined ones as well.
+	cat >"$dir/calls.c" <<'END'
+#include <tuza/tuza.h>
+static tuza_mutex lock;
+static tuza_rwmutex rwlock;
+static tuza_once once;
+static void nothing(void *arg) { (void)arg; }
+int main(void)
+{
+	TUZA_LOCK(&lock);
+	tuza_rwmutex_rlock(&rwlock);
+	tuza_rwmutex_runlock(&rwlock);
+	tuza_once_do(&once, nothing, NULL);
+	return 0;
+}
+END
+	for each in "$compiler" clang; do
+		command -v "$each" >/dev/null || continue
+		"$each" -Wall -Wextra -Werror -O2 -finstrument-functions "$dir/calls.c" -o "$dir/calls" \
+			$(pkg-config --cflags --libs tuza)
+		LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$dir/calls" || fail "$each, -finstrument-functions"
+		echo "${each##*/}, -finstrument-functions"
+	done
 
 	if command -v c++ >/dev/null; then
 		c++ -std=c++17 -Wall -Wextra -Werror "$dir/hello.cpp" -o "$dir/cpp" \
@@ -105,7 +138,14 @@ if pkg-config --exists cmocka; then
 #include <cmocka.h>
 #include <tuza/tuza.h>
 
-static int nothing_left(void **state) { return (void)state, tuza_leak_check(NULL) != 0; }
+// For those who are to end, whenever the machine lets them; for those who are not, a moment.
+static tuza_duration patience = 20 * TUZA_SECOND;
+
+static int nothing_left(void **state)
+{
+	(void)state;
+	return tuza_leak_check(&(tuza_leak_options){.wait = patience}) != 0;
+}
 
 static int remember(void **state)
 {
@@ -116,9 +156,10 @@ static int remember(void **state)
 static int nothing_new_left(void **state)
 {
 	size_t left = tuza_leak_check(
-		&(tuza_leak_options){.ignore_current = *state, .wait = TUZA_SECOND / 10});
+		&(tuza_leak_options){.ignore_current = *state, .wait = patience});
 
 	tuza_leak_snapshot_free(*state);
+	patience = 20 * TUZA_SECOND;
 	return left != 0;
 }
 
@@ -141,12 +182,18 @@ static void ask(int wanted)
 }
 
 static void takes_the_answer(void **state) { (void)state, ask(1); }
-static void forgets_the_answer(void **state) { (void)state, ask(0); }
+static void forgets_the_answer(void **state)
+{
+	(void)state;
+	patience = TUZA_SECOND / 10;
+	ask(0);
+}
 static void forgets_the_context(void **state)
 {
 	static tuza_context *ctx;
 
 	(void)state;
+	patience = TUZA_SECOND / 10;
 	ctx = tuza_context_with_cancel(tuza_context_background());
 	assert_int_equal(tuza_context_err(ctx), 0);
 }

@@ -56,6 +56,8 @@ if command -v groff >/dev/null; then
 	done
 	groff -K utf8 -T utf8 -man -rHY=0 "$dir/man3/tuza-chan.3" 2>/dev/null | tr -s ' \n' ' ' |
 		grep -q 'true with a value; false when' || fail "tuza_chan_recv: no Returns"
+	groff -K utf8 -T utf8 -man "$dir/man3/tuza.3" 2>/dev/null | grep -q 'Blocks *does not wait' ||
+		fail "tuza(3) does not tell what a page leaves out"
 else
 	echo "skipped: what groff thinks of them"
 fi

@@ -105,8 +105,8 @@ pid=$!
 look() {
 	script=$1
 	shift
-	for seconds in 2 5 20; do
-		timeout -s INT $seconds bpftrace -p $pid "$script" >"$dir/out" 2>"$dir/errors"
+	for seconds in 2 5 20 60; do
+		timeout -k 20 -s INT $seconds bpftrace -p $pid "$script" >"$dir/out" 2>"$dir/errors"
 		missing=
 		for pattern; do
 			grep -Eq "$pattern" "$dir/out" || missing=$pattern

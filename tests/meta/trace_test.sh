@@ -73,6 +73,29 @@ static void sends_jobs(void)
 	tuza_chan_close(jobs);
 }
 
+// Luck alone does not make anybody wait, where one goroutine comes after the other.
+static void await_waiters(unsigned n)
+{
+	tuza_statistics s = {0};
+
+	while (s.waiting < n) {
+		tuza_yield();
+		tuza_stats(&s);
+	}
+}
+
+// On a slow machine a sleep may be over before it has begun.
+static void sleep_once(void)
+{
+	tuza_statistics before, now;
+
+	tuza_stats(&before);
+	do {
+		tuza_sleep(TUZA_MILLISECOND);
+		tuza_stats(&now);
+	} while (now.woken_by_timers == before.woken_by_timers);
+}
+
 static void does_nothing(void) {}
 
 // All that there is, by dice, and few events to write it in.
@@ -139,11 +162,15 @@ static int program(void *path)
 	tuza_gomaxprocs(2);
 	if (tuza_trace_start(fd) != 0)
 		return 1;
+	tuza_mutex_lock(&mutex);
 	for (int i = 0; i < 4; i++)
 		go(works);
+	await_waiters(4); // each for a job
 	go(sends_jobs);
+	await_waiters(5); // they for the mutex, and the fifth job for one of them
+	tuza_mutex_unlock(&mutex);
 	go(sits_in_calls);
-	tuza_sleep(TUZA_MILLISECOND);
+	sleep_once();
 	uint64_t task = tuza_trace_task_begin(0, "drain");
 	for (int i = 0; i < 500; i++) {
 		tuza_trace_region_begin(task, "one result");
@@ -175,19 +202,20 @@ parse "$dir/trace"
 is 'NotExist->Runnable' = 6
 is 'GoID=[0-9]* Running->NotExist' = 6
 is 'Running->Syscall' -ge 20
-is 'Reason="chan receive"' -ge 1
-is 'Reason="sync.Mutex.Lock"' -ge 1
+is 'Reason="chan receive"' -ge 4
+is 'Reason="chan send"' -ge 1
+is 'Reason="sync.Mutex.Lock"' -ge 4
 is 'Reason="sleep"' -ge 1
 is 'RegionBegin' = 500
 is 'RegionEnd' = 500
 is 'TaskBegin' = 1
 is 'Category="note" Message="all are there"' = 1
-is 'ProcID=0 ' -ge 1
+is 'ProcID=[0-9]* .*->Running' -ge 1
 is '	works @' -ge 1
 
 for kind in sync sched syscall; do
 	"$GO" tool trace -pprof=$kind "$dir/trace" >"$dir/$kind" 2>"$dir/log" || fail "-pprof=$kind"
-	"$GO" tool pprof -top "$dir/$kind" >"$dir/$kind.txt" 2>"$dir/log" || fail "pprof of $kind"
+	"$GO" tool pprof -top -nodefraction=0 -nodecount=1000 "$dir/$kind" >"$dir/$kind.txt" 2>"$dir/log" || fail "pprof of $kind"
 done
 grep -q ' works$' "$dir/sync.txt" || fail "no works in the profile of synchronisation"
 grep -q ' \(sends_jobs\|works\)$' "$dir/sched.txt" || fail "nobody in the profile of waits for processors"
@@ -207,8 +235,9 @@ parse "$dir/trace.v1"
 is 'NotExist->Runnable' = 7
 is 'GoID=[0-9]* Running->NotExist' = 7
 is 'Running->Syscall' -ge 20
-is 'Reason="chan receive"' -ge 1
-is 'Reason="sync"' -ge 1
+is 'Reason="chan receive"' -ge 4
+is 'Reason="chan send"' -ge 1
+is 'Reason="sync"' -ge 4
 is 'Reason="sleep"' -ge 1
 is 'RegionBegin' = 500
 is 'RegionEnd' = 500
@@ -216,7 +245,7 @@ is 'TaskBegin' = 1
 is 'Category="note" Message="all are there"' = 1
 is '	works @' -ge 1
 "$GO" tool trace -pprof=sync "$dir/trace.v1" >"$dir/sync" 2>"$dir/log" || fail "-pprof=sync of v1"
-"$GO" tool pprof -top "$dir/sync" >"$dir/sync.txt" 2>"$dir/log" || fail "pprof of v1"
+"$GO" tool pprof -top -nodefraction=0 -nodecount=1000 "$dir/sync" >"$dir/sync.txt" 2>"$dir/log" || fail "pprof of v1"
 grep -q ' works$' "$dir/sync.txt" || fail "no works in the profile of v1"
 for i in 3 4; do
 	TUZA_TRACE="$dir/trace$i.v1" TUZA_MAXPROCS=4 "$dir/prog" || fail "the program"
@@ -226,15 +255,15 @@ done
 
 "$GO" tool trace -http=127.0.0.1:0 "$dir/trace" >"$dir/log" 2>&1 &
 server=$!
-for _ in $(seq 300); do
+for _ in $(seq 1000); do
 	url=$(sed -n 's/.*listening on \(http:[^ ]*\).*/\1/p' "$dir/log")
 	[ -z "$url" ] || break
 	sleep 0.1
 done
 [ -n "$url" ] || fail "no server"
-curl -sf "$url/goroutines" >"$dir/page" || fail "$url/goroutines"
+curl -sf --noproxy '*' "$url/goroutines" >"$dir/page" || fail "$url/goroutines"
 grep -q 'works' "$dir/page" || fail "no works among the goroutines"
-curl -sf "$url/jsontrace?view=proc" >"$dir/page" || fail "$url/jsontrace"
-grep -q '"Proc 0"' "$dir/page" || fail "no processor"
-curl -sf "$url/usertasks" >"$dir/page" || fail "$url/usertasks"
+curl -sf --noproxy '*' "$url/jsontrace?view=proc" >"$dir/page" || fail "$url/jsontrace"
+grep -q '"Proc [0-9]' "$dir/page" || fail "no processor"
+curl -sf --noproxy '*' "$url/usertasks" >"$dir/page" || fail "$url/usertasks"
 grep -q 'drain' "$dir/page" || fail "no task"

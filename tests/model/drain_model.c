@@ -104,7 +104,7 @@ static void *reader(void *arg)
 	int n;
 
 	for (uint32_t most = 2; (n = read_some(&drained, most)) > 0; most ^= 3)
-		add_relaxed(&taken, (uint32_t)n); // for who waits
+		add_relaxed(&taken, (uint32_t)n); // for whoever waits
 	store_relaxed(&finished, 1);              // ends the poller, no more
 	return arg;
 }

@@ -95,6 +95,14 @@ static void unlock(void)
 {
 	uint32_t seen = tuza_mutex_leave_(&state);
 
+	if (seen == TUZA_MUTEX_KEPT_) {
+		pthread_mutex_lock(&bucket.lock);
+		if (!bucket.first)
+			mutex_state_clear_parked(&state);
+		pthread_mutex_unlock(&bucket.lock);
+		turn_pause();
+		seen = tuza_mutex_leave_parked_(&state);
+	}
 	assert(seen & MUTEX_LOCKED);
 	if (!mutex_state_has_to_pass(seen))
 		return;

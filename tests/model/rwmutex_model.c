@@ -101,7 +101,7 @@ static struct waiter *writer_left(void)
 	return take_readers();
 }
 
-// Who is cancelled is taken out if it waits; those that waited for it alone go in.
+// Whoever is cancelled is taken out if it waits; those that waited for it alone go in.
 static void cancel(struct wait *c)
 {
 	struct waiter **at = NULL, *w = NULL, *list = NULL;

@@ -15,16 +15,10 @@
  *
  * The last scenario leaves the barrier out and must fail, or this model could see nothing.
  */
-#include "base/compiler.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <ucontext.h>
+#include "orders.h"
 
 // ---- memory -----------------------------------------------------------------------------------
 
-static void model_step(void);
 static uint32_t model_load(uint32_t *p);
 static void model_store(uint32_t *p, uint32_t v);
 static uint32_t *model_locked(uint32_t *p); // the word in memory, for a locked operation
@@ -73,11 +67,10 @@ static inline void refuse_after_fork(void) {}
 
 // ---- actors and their orders ----------------------------------------------------------------
 
-enum { ACTORS = 3, STEPS_MAX = 256, BUFFERED = 8, STACK_BYTES = 64 << 10 };
+enum { BUFFERED = 8 };
 
 struct actor {
-	void (*body)(void);
-	bool done;
+	struct coroutine coroutine;
 	bool waits;         // until somebody else changes memory
 	unsigned waits_for; // `changes` when it began to
 	struct {
@@ -85,40 +78,14 @@ struct actor {
 		uint32_t value;
 	} buffer[BUFFERED];
 	int buffered;
-	uint64_t
-		seen; // a hash of all that it has read and done: where it stands, and what it knows
-	ucontext_t context;
+	uint64_t seen; // a hash of all it has read and done: where it stands, and what it knows
 };
 
 static struct actor actors[ACTORS];
-static char stacks[ACTORS][STACK_BYTES] __attribute__((aligned(16)));
 static int actor_count;
-static struct actor *running; // NULL: the scenario prepares or looks at the outcome
-static ucontext_t explorer;
-static int failures;
-static bool fails_silently;
 
-static struct {
-	int depth;
-	int repeated; // so many of its first steps are those of the order before
-	unsigned char choice[STEPS_MAX], of[STEPS_MAX];
-} order;
-
-#define CLAIM(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition) && failures++ < 10 && !fails_silently) {                          \
-			printf("%s:%d: failed: %s, in the order", __FILE__, __LINE__, #condition); \
-			for (int i_ = 0; i_ < order.depth; i_++)                                   \
-				printf(" %d/%d", order.choice[i_], order.of[i_]);                  \
-			printf("\n");                                                              \
-		}                                                                                  \
-	} while (0)
-
-static void model_step(void)
-{
-	if (running)
-		swapcontext(&running->context, &explorer);
-}
+// The one that runs.
+static struct actor *self(void) { return CONTAINER_OF(running, struct actor, coroutine); }
 
 static void flush_oldest(struct actor *a)
 {
@@ -142,44 +109,37 @@ static void mix(uint64_t *hash, uint64_t value)
 
 static uint32_t model_load(uint32_t *p)
 {
-	uint32_t value;
-
 	model_step();
-	value = *p;
-	for (int i = 0; i < running->buffered; i++) // the latest counts
-		if (running->buffer[i].at == p)
-			value = running->buffer[i].value;
-	mix(&running->seen, value);
+	struct actor *a = self();
+	uint32_t value = *p;
+	for (int i = 0; i < a->buffered; i++) // the latest counts
+		if (a->buffer[i].at == p)
+			value = a->buffer[i].value;
+	mix(&a->seen, value);
 	return value;
 }
 
 static void model_store(uint32_t *p, uint32_t v)
 {
 	model_step();
-	if (running->buffered == BUFFERED)
+	struct actor *a = self();
+	if (a->buffered == BUFFERED)
 		abort();
-	running->buffer[running->buffered].at = p;
-	running->buffer[running->buffered++].value = v;
+	a->buffer[a->buffered].at = p;
+	a->buffer[a->buffered++].value = v;
 }
 
 static uint32_t *model_locked(uint32_t *p)
 {
 	model_step();
-	flush_all(running);
-	mix(&running->seen, *p);
+	flush_all(self());
+	mix(&self()->seen, *p);
 	return p;
-}
-
-static void actor_main(void)
-{
-	running->body();
-	running->done = true;
-	swapcontext(&running->context, &explorer);
 }
 
 static bool is_able(const struct actor *a)
 {
-	return !a->done && !(a->waits && a->waits_for == changes);
+	return !a->coroutine.done && !(a->waits && a->waits_for == changes);
 }
 
 // One of the actors that can go on does its next step, or the oldest store of one reaches memory.
@@ -187,7 +147,7 @@ static bool is_able(const struct actor *a)
 static bool step_one(void)
 {
 	struct actor *able[2 * ACTORS];
-	int n = 0, steps, at = order.depth;
+	int n = 0, steps;
 
 	for (int i = 0; i < actor_count; i++)
 		if (is_able(&actors[i]))
@@ -198,39 +158,19 @@ static bool step_one(void)
 			able[n++] = &actors[i];
 	if (n == 0) {
 		for (int i = 0; i < actor_count; i++)
-			CLAIM(actors[i].done); // else it waits for ever
+			CLAIM(actors[i].coroutine.done); // else it waits for ever
 		return false;
 	}
-	if (at >= STEPS_MAX)
-		abort();
-	order.of[at] = (unsigned char)n;
-	order.depth++;
-	if (order.choice[at] >= steps) {
-		flush_oldest(able[order.choice[at]]);
+	int choice = order_choose(n);
+	struct actor *a = able[choice];
+	if (choice >= steps) {
+		flush_oldest(a);
 		return true;
 	}
-	running = able[order.choice[at]];
-	running->waits = false;
-	mix(&running->seen, 0);
-	swapcontext(&explorer, &running->context);
-	running = NULL;
+	a->waits = false;
+	mix(&a->seen, 0);
+	coroutine_step(&a->coroutine);
 	return true;
-}
-
-// The next order, depth first; false after the last.
-static bool next_order(void)
-{
-	int at = order.depth;
-
-	while (at-- > 0) {
-		if (order.choice[at] + 1 < order.of[at]) {
-			order.choice[at]++;
-			order.repeated = at;
-			memset(order.choice + at + 1, 0, sizeof(order.choice) - (size_t)at - 1);
-			return true;
-		}
-	}
-	return false;
 }
 
 // ---- what inspect_hold.c asks of the OS -------------------------------------------------------
@@ -239,18 +179,19 @@ static enum { BARRIER, NO_BARRIER, BARRIER_FORGOTTEN } barrier;
 
 bool sys_membarrier_works(void) { return barrier != NO_BARRIER; }
 
-void sys_membarrier_all(void)
+bool sys_membarrier_all(void)
 {
 	model_step();
 	for (int i = 0; i < actor_count && barrier == BARRIER; i++)
 		flush_all(&actors[i]);
+	return true;
 }
 
 // Who found a word taken looks again when something has changed.
 void sys_yield(void)
 {
-	running->waits = true;
-	running->waits_for = changes;
+	self()->waits = true;
+	self()->waits_for = changes;
 }
 
 void sys_sleep(int64_t ns)
@@ -332,18 +273,12 @@ static bool was_here(void)
 	return false;
 }
 
-static NOINLINE void actor_prepare(int i, void (*body)(void))
+static void actor_prepare(struct actor *a, void (*body)(void))
 {
-	struct actor *a = &actors[i];
-
-	a->body = body;
-	a->done = a->waits = false;
+	a->waits = false;
 	a->buffered = 0;
 	a->seen = 0;
-	getcontext(&a->context);
-	a->context.uc_stack.ss_sp = stacks[i];
-	a->context.uc_stack.ss_size = STACK_BYTES;
-	makecontext(&a->context, actor_main, 0);
+	coroutine_prepare(&a->coroutine, body);
 }
 
 // Returns how many claims failed.
@@ -367,9 +302,9 @@ static int explore(
 		inspecting = 0;
 		runs = false;
 		holds = 0;
-		actor_prepare(0, machine);
+		actor_prepare(&actors[0], machine);
 		for (actor_count = 1; actor_count <= dumps; actor_count++)
-			actor_prepare(actor_count, dump);
+			actor_prepare(&actors[actor_count], dump);
 		// The first steps are those of the order before.
 		while (!ended && !(order.depth > order.repeated && was_here()))
 			ended = !step_one();
@@ -378,7 +313,7 @@ static int explore(
 			continue;
 		CLAIM(goroutine.state == state_at_end);
 		CLAIM(goroutine.scan == 0 && inspecting == 0 && inspect_active == active);
-	} while (failures == 0 && next_order());
+	} while (failures == 0 && order_next());
 	printf("%s: %ld states, %ld orders\n", name, states, orders);
 	return failures;
 }

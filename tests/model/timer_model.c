@@ -12,9 +12,8 @@
  * all orders of all actors' steps are executed, one after the other. (Orders, not weaker memories:
  * those are the business of the labels and of ThreadSanitizer.)
  */
-#include "base/compiler.h"
+#include "orders.h"
 
-static void model_step(void);
 static void model_step_at(const void *p);
 
 // In place of base/atomic.h: the same operations, each a step of its actor where the order matters.
@@ -67,124 +66,55 @@ static inline void visit_end(enum visit v) { (void)v; }
 #include "sched/timer.c"
 #include "sched/timer_heap.c"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <ucontext.h>
-
 // ---- actors and their orders ----------------------------------------------------------------
 
-enum { ACTORS = 3, HEAPS = 3, STEPS_MAX = 256, STACK_BYTES = 64 << 10 };
+enum { HEAPS = 3 };
 
 struct actor {
-	void (*body)(struct actor *);
+	struct coroutine coroutine;
 	int home; // its processor's heap
-	bool done;
 	struct lock *waits_for;
-	ucontext_t context;
 };
 
 static struct actor actors[ACTORS];
-static char stacks[ACTORS][STACK_BYTES] __attribute__((aligned(16)));
 static int actor_count;
-static struct actor *running; // NULL: the scenario prepares or looks at the outcome
-static ucontext_t explorer;
-
-static struct {
-	int depth;
-	unsigned char choice[STEPS_MAX], of[STEPS_MAX];
-} order;
 
 static struct timer_heap heaps[HEAPS];
 static struct timer timer; // all scenarios are about one
-static int failures;
-static unsigned flags; // of the scenario
+static unsigned flags;     // of the scenario
 
-#define CLAIM(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition) && failures++ < 10) {                                             \
-			printf("%s:%d: failed: %s, in the order", __FILE__, __LINE__, #condition); \
-			for (int i_ = 0; i_ < order.depth; i_++)                                   \
-				printf(" %d/%d", order.choice[i_], order.of[i_]);                  \
-			printf("\n");                                                              \
-		}                                                                                  \
-	} while (0)
-
-static void model_step(void)
-{
-	if (running)
-		swapcontext(&running->context, &explorer);
-}
+// The one that runs.
+static struct actor *self(void) { return CONTAINER_OF(running, struct actor, coroutine); }
 
 static void lock_acquire(struct lock *l)
 {
 	if (running) {
-		running->waits_for = l; // not stepped until it is free
+		self()->waits_for = l; // not stepped until it is free
 		model_step();
-		running->waits_for = NULL;
+		self()->waits_for = NULL;
 	}
 	CLAIM(l->word == 0);
 	l->word = 1;
-}
-
-static void actor_main(void)
-{
-	running->body(running);
-	running->done = true;
-	swapcontext(&running->context, &explorer);
 }
 
 // Lets one of the actors that can go on do its next step; false when all are done.
 static bool step_one(void)
 {
 	struct actor *able[ACTORS];
-	int n = 0, at = order.depth;
+	int n = 0;
 
-	for (int i = 0; i < actor_count; i++)
-		if (!actors[i].done && !(actors[i].waits_for && actors[i].waits_for->word))
-			able[n++] = &actors[i];
+	for (int i = 0; i < actor_count; i++) {
+		struct actor *a = &actors[i];
+		if (!a->coroutine.done && !(a->waits_for && a->waits_for->word))
+			able[n++] = a;
+	}
 	if (n == 0) {
 		for (int i = 0; i < actor_count; i++)
-			CLAIM(actors[i].done); // else a deadlock
+			CLAIM(actors[i].coroutine.done); // else a deadlock
 		return false;
 	}
-	if (at >= STEPS_MAX)
-		abort();
-	order.of[at] = (unsigned char)n;
-	order.depth++;
-	running = able[order.choice[at]];
-	swapcontext(&explorer, &running->context);
-	running = NULL;
+	coroutine_step(&able[order_choose(n)]->coroutine);
 	return true;
-}
-
-// The next order, depth first; false after the last.
-static bool next_order(void)
-{
-	int at = order.depth;
-
-	while (at-- > 0) {
-		if (order.choice[at] + 1 < order.of[at]) {
-			order.choice[at]++;
-			memset(order.choice + at + 1, 0, sizeof(order.choice) - (size_t)at - 1);
-			return true;
-		}
-	}
-	return false;
-}
-
-static NOINLINE void actor_prepare(int i, void (*body)(struct actor *), int home)
-{
-	struct actor *a = &actors[i];
-
-	a->body = body;
-	a->home = home;
-	a->done = false;
-	a->waits_for = NULL;
-	getcontext(&a->context);
-	a->context.uc_stack.ss_sp = stacks[i];
-	a->context.uc_stack.ss_size = STACK_BYTES;
-	makecontext(&a->context, actor_main, 0);
 }
 
 // What the other actors of a scenario look at, or change, besides the heaps under their locks and
@@ -197,7 +127,7 @@ struct scenario {
 	void (*prepare)(void);
 	void (*outcome)(void);
 	struct {
-		void (*body)(struct actor *);
+		void (*body)(void);
 		int home;
 	} actors[ACTORS];
 };
@@ -224,9 +154,12 @@ static void explore(const struct scenario *s)
 		flags = s->flags;
 		s->prepare();
 		for (actor_count = 0; actor_count < ACTORS && s->actors[actor_count].body;
-			actor_count++)
-			actor_prepare(actor_count, s->actors[actor_count].body,
-				s->actors[actor_count].home);
+			actor_count++) {
+			struct actor *a = &actors[actor_count];
+			a->home = s->actors[actor_count].home;
+			a->waits_for = NULL;
+			coroutine_prepare(&a->coroutine, s->actors[actor_count].body);
+		}
 		while (step_one())
 			;
 		orders++;
@@ -235,7 +168,7 @@ static void explore(const struct scenario *s)
 			timer_heap_destroy(&heaps[i]);
 		timer_heap_destroy(&kept);
 		kept = (struct timer_heap){.earliest = INT64_MAX};
-	} while (failures == 0 && next_order());
+	} while (failures == 0 && order_next());
 	printf("%s: %ld orders\n", s->name, orders);
 }
 
@@ -265,8 +198,11 @@ void goroutine_provide(void) {}
 struct timer_heap *timer_heap_current(enum visit *visit)
 {
 	*visit = VISIT_NONE;
-	return &heaps[running ? running->home : 0];
+	return &heaps[running ? self()->home : 0];
 }
+
+// No heap dies here.
+struct timer_heap *timer_heap_of_others(enum visit *visit) { return timer_heap_current(visit); }
 
 enum { NOBODY_SLEEPS = -1 };
 static int64_t poll_until; // until when the sleeper of a scenario sleeps
@@ -312,33 +248,23 @@ static void restart_at(int64_t when)
 	CLAIM(error == 0);
 }
 
-static void restart_soon(struct actor *a) { restart_at(10 + a->home); }
-static void restart_late(struct actor *a) { restart_at(100 + a->home); }
+static void restart_soon(void) { restart_at(10 + self()->home); }
+static void restart_late(void) { restart_at(100 + self()->home); }
+static void stop(void) { cancels += timer_stop(&timer); }
 
-static void stop(struct actor *a)
+static void stop_for_good(void)
 {
-	(void)a;
-	cancels += timer_stop(&timer);
-}
-
-static void stop_for_good(struct actor *a)
-{
-	stop(a);
+	stop();
 	stopped = true;
 }
 
-static void run_heaps(struct actor *a)
+static void run_heaps(void)
 {
-	(void)a;
 	for (int i = 0; i < HEAPS; i++)
 		timer_heap_run(&heaps[i], 50);
 }
 
-static void run_first_heap(struct actor *a)
-{
-	(void)a;
-	timer_heap_run(&heaps[0], 50);
-}
+static void run_first_heap(void) { timer_heap_run(&heaps[0], 50); }
 
 static void check_heaps(void)
 {
@@ -373,11 +299,10 @@ static void prepare_fired(void)
 }
 
 // The runtime ends, while plain threads may stop timers, and begins again.
-static void end_and_begin(struct actor *a)
+static void end_and_begin(void)
 {
-	(void)a;
 	for (int i = 0; i < HEAPS; i++)
-		timer_heap_end(&heaps[i]);
+		timer_heap_end(&heaps[i], false);
 	timer_heap_begin(&heaps[0]);
 }
 
@@ -410,9 +335,8 @@ static int64_t earliest_of_all(void)
 	return earliest;
 }
 
-static void go_to_sleep(struct actor *a)
+static void go_to_sleep(void)
 {
-	(void)a;
 	store_seq_cst(&poll_until, 1000);
 	sleeps_until = earliest_of_all();
 	if (sleeps_until < 1000)

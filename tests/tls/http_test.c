@@ -23,7 +23,7 @@ static void echo(tuza_http_writer *w, tuza_http_request *r, void *arg)
 	ssize_t n;
 	(void)arg;
 	while ((n = tuza_http_body_read(r, bytes, sizeof bytes)) > 0)
-		tuza_http_write(w, bytes, (size_t)n);
+		CHECK_EQ(tuza_http_write(w, bytes, (size_t)n), n);
 	CHECK_EQ(n, 0);
 }
 
@@ -111,6 +111,53 @@ TEST(large_bodies_go_both_ways_at_once)
 	close_secure(&x);
 }
 
+enum { LARGE = 4 << 20 };
+static tuza_chan *has_begun, *may_answer;
+
+static void answer_when_told(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	(void)r;
+	tuza_chan_send(has_begun, NULL);
+	tuza_chan_recv(may_answer, NULL);
+	CHECK_EQ(tuza_http_write(w, arg, LARGE), LARGE);
+}
+
+// The goodbye is bytes that nobody reads: with them a close throws away what has not been sent.
+TEST(who_says_goodbye_before_the_answer_gets_all_of_it)
+{
+	enum { STEP = 64 << 10 };
+	struct secure_site x;
+	char *body = malloc(LARGE), *got = malloc(LARGE), c, last[4] = "";
+	fill_pattern(body, LARGE, 5);
+	has_begun = tuza_chan_new(0, 0);
+	may_answer = tuza_chan_new(0, 0);
+	open_secure(&x, &(tuza_http_server_options){.handler = answer_when_told, .arg = body});
+	tuza_conn *conn = dial_secure(&x);
+	CHECK(send_text(conn, "GET / HTTP/1.0\r\n\r\n"));
+	CHECK(tuza_chan_recv(has_begun, NULL));
+	CHECK_EQ(tuza_conn_close_write(conn), 0);
+	tuza_chan_send(may_answer, NULL);
+	while (strcmp(last, "\r\n\r") != 0 && tuza_conn_read(conn, &c, 1) == 1) {
+		memmove(last, last + 1, 2);
+		last[2] = c;
+	}
+	CHECK_EQ(tuza_conn_read(conn, &c, 1), 1);
+	// Slowly: the server is done long before.
+	for (size_t at = 0; at < LARGE; at += STEP) {
+		tuza_sleep(TUZA_MILLISECOND);
+		if (!CHECK_EQ(read_all(conn, got + at, STEP), STEP))
+			break;
+	}
+	CHECK(memcmp(body, got, LARGE) == 0);
+	CHECK_EQ(tuza_conn_read(conn, &c, 1), 0);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	close_secure(&x);
+	tuza_chan_release(has_begun);
+	tuza_chan_release(may_answer);
+	free(body);
+	free(got);
+}
+
 TEST(a_handler_learns_that_the_client_is_gone)
 {
 	atomic_int ended = 0;
@@ -138,7 +185,7 @@ TEST(a_shutdown_ends_idle_connections_with_a_goodbye)
 	close_secure(&x);
 }
 
-// Who sends nothing, or something else than TLS, keeps nobody waiting.
+// Whoever sends nothing, or something else than TLS, keeps nobody waiting.
 TEST(handshakes_have_their_time)
 {
 	struct secure_site x;

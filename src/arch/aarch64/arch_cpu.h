@@ -60,6 +60,9 @@ static inline uintptr_t arch_saved_fp(const struct arch_saved *sp) { return sp->
 enum {
 	ARCH_UNWIND_FP = 29,
 	ARCH_UNWIND_SP = 31,
+	ARCH_UNWIND_PC = 32,        // our place for it: return addresses are x30's
+	ARCH_UNWIND_PC_APART = 96,  // libgcc's, of frames whose caller still needs its x30
+	ARCH_UNWIND_REGISTERS = 33, // as many as matter: numbers from 0 on
 };
 
 static ALWAYS_INLINE void arch_here(struct arch_here *here)
@@ -70,7 +73,8 @@ static ALWAYS_INLINE void arch_here(struct arch_here *here)
 			 : "=r"(here->pc), "=r"(here->sp), "=r"(here->fp));
 }
 
-// A return address as it lies on the stack, without a signature (xpaclri).
+// A return address as it lies on the stack, without a signature: xpaclri, which does nothing where
+// the CPU signs no addresses.
 static ALWAYS_INLINE uintptr_t arch_return_address_of(uintptr_t saved)
 {
 	register uintptr_t x30 __asm__("x30") = saved;

@@ -10,18 +10,13 @@
 #error "registers in ucontext.h need _GNU_SOURCE"
 #endif
 
-#include "base/compiler.h"
+#include "arch_cpu.h"
 
+#include <signal.h>
 #include <string.h>
 #include <ucontext.h>
 
-// Registers in unwind tables. The return address is in x30's column; the pc has a place of its own
-// here, behind those that matter.
-enum {
-	ARCH_DWARF_REGISTERS = 33,
-	ARCH_DWARF_SP = 31,
-	ARCH_DWARF_PC = 32,
-};
+enum { ARCH_TRAMPOLINE_BYTES = 8 };
 
 // signal.S: calls x1(x0); the interrupted pc, x30 and sp lie at sp.
 void arch_signal_entry(void) __attribute__((visibility("hidden")));
@@ -31,21 +26,41 @@ static inline uintptr_t arch_signal_sp(const ucontext_t *c) { return c->uc_mcont
 static inline uintptr_t arch_signal_caller(const ucontext_t *c) { return c->uc_mcontext.regs[30]; }
 
 static inline void arch_signal_registers(
-	const ucontext_t *c, uintptr_t registers[ARCH_DWARF_REGISTERS])
+	const ucontext_t *c, uintptr_t registers[ARCH_UNWIND_REGISTERS])
 {
 	for (int i = 0; i < 31; i++)
 		registers[i] = c->uc_mcontext.regs[i];
-	registers[ARCH_DWARF_SP] = c->uc_mcontext.sp;
-	registers[ARCH_DWARF_PC] = c->uc_mcontext.pc;
+	registers[ARCH_UNWIND_SP] = c->uc_mcontext.sp;
+	registers[ARCH_UNWIND_PC] = c->uc_mcontext.pc;
 }
 
-static inline uintptr_t arch_return_address(uintptr_t saved)
+static ALWAYS_INLINE void arch_registers_here(uintptr_t registers[ARCH_UNWIND_REGISTERS])
 {
-	register uintptr_t x30 __asm__("x30") = saved;
+	uintptr_t scratch;
+	memset(registers, 0, ARCH_UNWIND_REGISTERS * sizeof registers[0]);
+	__asm__ volatile("stp x19, x20, [%1, #19*8]\n\t"
+			 "stp x21, x22, [%1, #21*8]\n\t"
+			 "stp x23, x24, [%1, #23*8]\n\t"
+			 "stp x25, x26, [%1, #25*8]\n\t"
+			 "stp x27, x28, [%1, #27*8]\n\t"
+			 "stp x29, x30, [%1, #29*8]\n\t"
+			 "mov %0, sp\n\t"
+			 "str %0, [%1, #31*8]\n\t"
+			 "adr %0, .\n\t"
+			 "str %0, [%1, #32*8]"
+			 : "=&r"(scratch)
+			 : "r"(registers)
+			 : "memory");
+}
 
-	// xpaclri: does nothing on CPUs that sign no addresses
-	__asm__("hint #7" : "+r"(x30));
-	return x30;
+// The kernel's own trampoline has no unwind tables, on purpose.
+static inline const ucontext_t *arch_signal_frame(const void *code, uintptr_t sp)
+{
+	// mov x8, #SYS_rt_sigreturn; svc #0
+	static const uint32_t trampoline[] = {0xd2801168, 0xd4000001};
+	if (memcmp(code, trampoline, sizeof trampoline) != 0)
+		return NULL;
+	return (const ucontext_t *)(sp + sizeof(siginfo_t));
 }
 
 static inline void arch_signal_return(ucontext_t *c)

@@ -56,6 +56,9 @@ static inline uintptr_t arch_saved_fp(const struct arch_saved *sp) { return sp->
 enum {
 	ARCH_UNWIND_FP = 6, // rbp
 	ARCH_UNWIND_SP = 7,
+	ARCH_UNWIND_PC = 16,
+	ARCH_UNWIND_PC_APART = ARCH_UNWIND_PC,
+	ARCH_UNWIND_REGISTERS = 17, // as many as matter: numbers from 0 on
 };
 
 static ALWAYS_INLINE void arch_here(struct arch_here *here)

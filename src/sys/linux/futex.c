@@ -5,6 +5,9 @@
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
+
+#include "base/atomic.h"
+#include "sys/clock.h"
 #include "sys/linux/syscall.h"
 
 #include <errno.h>
@@ -24,4 +27,15 @@ int sys_futex_wait(uint32_t *word, uint32_t value, int64_t deadline)
 void sys_futex_wake(uint32_t *word, int count)
 {
 	raw_syscall6(SYS_futex, (long)word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, 0, 0, 0);
+}
+
+bool sys_await_awake(const uint32_t *word, uint32_t value, int64_t ns)
+{
+	int64_t until = sys_clock_now() + ns;
+	while (load_relaxed(word) == value) { // the caller looks again
+		if (sys_clock_now() >= until)
+			return false;
+		sys_yield();
+	}
+	return true;
 }

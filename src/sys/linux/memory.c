@@ -14,8 +14,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static bool is_error(long r) { return (unsigned long)r > -4096ul; }
-
 static long open_file(const char *path)
 {
 	return raw_syscall6(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
@@ -78,7 +76,7 @@ int sys_mappings_each(void (*fn)(const struct sys_mapping *m, void *arg), void *
 	long fd = open_file("/proc/self/maps"), n;
 	struct sys_mapping m;
 
-	if (is_error(fd))
+	if (raw_is_error(fd))
 		return (int)fd;
 	while ((n = raw_syscall6(SYS_read, fd, (long)(text + have), (long)(sizeof(text) - have - 1),
 			0, 0, 0)) > 0) {
@@ -116,7 +114,7 @@ size_t sys_memory_copy(void *to, uintptr_t from, size_t bytes)
 		memcpy(to, (const void *)from, bytes);
 		return bytes;
 	}
-	return is_error(n) ? 0 : (size_t)n;
+	return raw_is_error(n) ? 0 : (size_t)n;
 }
 
 bool sys_pages_touched(uintptr_t low, size_t pages, bool *touched)
@@ -126,7 +124,7 @@ bool sys_pages_touched(uintptr_t low, size_t pages, bool *touched)
 	long fd = open_file("/proc/self/pagemap");
 	size_t done = 0;
 
-	if (is_error(fd))
+	if (raw_is_error(fd))
 		return false;
 	while (done < pages) {
 		size_t want = pages - done < 512 ? pages - done : 512;

@@ -16,6 +16,9 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 // Linux 6.13; Debian 12's headers are older
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 // Linux 5.14
+#endif
 #define PIDFD_SELF_THREAD (-10000) // Linux 6.14: the calling process, without opening a descriptor
 
 size_t sys_page_bytes;
@@ -31,15 +34,13 @@ static long advise(void *base, size_t bytes, int advice)
 	return raw_syscall6(SYS_madvise, (long)base, (long)bytes, advice, 0, 0, 0);
 }
 
-static bool is_error(long r) { return (unsigned long)r > -4096ul; }
-
 void *sys_pages_reserve(size_t bytes, size_t align)
 {
 	// Align by reserving more and giving the ends back.
 	if (bytes + align < bytes)
 		return NULL;
 	long r = map(bytes + align, PROT_NONE, 0);
-	if (is_error(r))
+	if (raw_is_error(r))
 		return NULL;
 	uintptr_t start = (uintptr_t)r;
 	uintptr_t aligned = (start + align - 1) & ~(align - 1);
@@ -58,7 +59,7 @@ int sys_pages_commit(void *base, size_t bytes)
 {
 	long r = raw_syscall6(
 		SYS_mprotect, (long)base, (long)bytes, PROT_READ | PROT_WRITE, 0, 0, 0);
-	if (is_error(r))
+	if (raw_is_error(r))
 		return -ENOMEM;
 	advise(base, bytes, MADV_DODUMP);
 	return 0;
@@ -67,13 +68,21 @@ int sys_pages_commit(void *base, size_t bytes)
 void *sys_pages_alloc(size_t bytes)
 {
 	long r = map(bytes, PROT_READ | PROT_WRITE, 0);
-	return is_error(r) ? NULL : (void *)r;
+	return raw_is_error(r) ? NULL : (void *)r;
 }
 
 void *sys_pages_alloc_touched(size_t bytes)
 {
 	long r = map(bytes, PROT_READ | PROT_WRITE, MAP_POPULATE);
-	return is_error(r) ? NULL : (void *)r;
+	return raw_is_error(r) ? NULL : (void *)r;
+}
+
+void sys_pages_touch(void *base, size_t bytes)
+{
+	if (!raw_is_error(advise(base, bytes, MADV_POPULATE_WRITE)))
+		return;
+	for (size_t at = 0; at < bytes; at += sys_page_bytes)
+		*((volatile char *)base + at) = 0;
 }
 
 void sys_pages_free(void *base, size_t bytes)
@@ -91,7 +100,7 @@ void sys_pages_trim(void *base, size_t bytes)
 enum sys_guard sys_guard_probe(void *probe)
 {
 	// EINVAL: an older kernel, or the process locks its memory (mlockall).
-	if (is_error(advise(probe, sys_page_bytes, MADV_GUARD_INSTALL)))
+	if (raw_is_error(advise(probe, sys_page_bytes, MADV_GUARD_INSTALL)))
 		return SYS_GUARD_MPROTECT;
 	// Emulators may take advice that they do not know for advice that need not be followed
 	// (qemu-user does): then the kernel can still write there.
@@ -106,7 +115,7 @@ static int guard_one(enum sys_guard kind, void *at, size_t bytes)
 	long r = kind == SYS_GUARD_MADVISE
 			 ? advise(at, bytes, MADV_GUARD_INSTALL)
 			 : raw_syscall6(SYS_mprotect, (long)at, (long)bytes, PROT_NONE, 0, 0, 0);
-	return is_error(r) ? (int)r : 0;
+	return raw_is_error(r) ? (int)r : 0;
 }
 
 int sys_guard_install(

@@ -24,6 +24,7 @@
 #endif
 
 static const uint64_t ALARM_TAG = UINT64_MAX;
+enum { ASKS_AGAIN_NS = 1000000 }; // who cannot wait for several pollers: a guess
 
 int sys_poller_open(struct sys_poller *p)
 {
@@ -42,6 +43,15 @@ int sys_poller_open(struct sys_poller *p)
 		return (int)error;
 	}
 	*p = (struct sys_poller){(int)fd, (int)alarm_fd};
+	return 0;
+}
+
+int sys_poller_open_more(struct sys_poller *p)
+{
+	long fd = raw_syscall6(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0, 0, 0);
+	if (fd < 0)
+		return (int)fd;
+	*p = (struct sys_poller){(int)fd, -1};
 	return 0;
 }
 
@@ -126,6 +136,29 @@ int sys_poller_wait(
 			events[count++] = (struct sys_poll_event){found[i].data.u64, events_of_it};
 	}
 	return count;
+}
+
+void sys_poller_wait_for_any(
+	const struct sys_poller *const *p, bool *ready, int count, int64_t deadline)
+{
+	struct pollfd fds[SYS_POLLERS_MOST];
+	int64_t left = deadline == INT64_MAX ? INT64_MAX : deadline - sys_clock_now();
+	if (left < 0)
+		left = 0;
+	struct timespec t = {left / 1000000000, left % 1000000000};
+	for (int i = 0; i < count; i++)
+		fds[i] = (struct pollfd){.fd = p[i]->fd, .events = POLLIN};
+	long n = raw_syscall6(
+		SYS_ppoll, (long)fds, count, left == INT64_MAX ? 0 : (long)&t, 0, 8, 0);
+	// A filter of system calls forbids it, or the limit of descriptors is less than `count` by
+	// now.
+	bool refused = n < 0 && n != -EINTR;
+	if (refused) {
+		t = (struct timespec){0, left < ASKS_AGAIN_NS ? left : ASKS_AGAIN_NS};
+		raw_syscall6(SYS_nanosleep, (long)&t, 0, 0, 0, 0, 0);
+	}
+	for (int i = 0; i < count; i++)
+		ready[i] = refused || (n > 0 && fds[i].revents != 0);
 }
 
 void sys_poller_interrupt(const struct sys_poller *p)

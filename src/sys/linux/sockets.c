@@ -7,6 +7,7 @@
 #include "sys/linux/syscall.h"
 
 #include <limits.h>
+#include <sched.h>
 
 int sys_socket(int family, int type, int protocol)
 {
@@ -49,6 +50,17 @@ int sys_set_option(int fd, int level, int option, int value)
 {
 	return (int)raw_syscall6(SYS_setsockopt, fd, level, option, (long)&value, sizeof value, 0);
 }
+
+int sys_receiving_cpu(int fd)
+{
+	int cpu = -1;
+	socklen_t bytes = sizeof cpu;
+	long error = raw_syscall6(
+		SYS_getsockopt, fd, SOL_SOCKET, SO_INCOMING_CPU, (long)&cpu, (long)&bytes, 0);
+	return error ? -1 : cpu;
+}
+
+int sys_cpu(void) { return sched_getcpu(); }
 
 ssize_t sys_receive(int fd, void *bytes, size_t count, struct sockaddr *from, socklen_t *from_bytes)
 {

@@ -39,6 +39,9 @@ static inline long raw_syscall6(long n, long a, long b, long c, long d, long e, 
 #endif
 }
 
+// Of a call that returns an address or a number: whether it is a negated errno value.
+static inline bool raw_is_error(long r) { return (unsigned long)r > -4096ul; }
+
 /*
  * clone: the child calls fn(arg) on the stack that ends at `stack`, and fn does not return. By
  * hand, because the C library's is intercepted by ThreadSanitizer, which takes a child that shares

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "sys/sys.h"
 #include "base/atomic.h"
+#include "base/hash.h"
+#include "sys/clock.h"
 #include "sys/linux/syscall.h"
 
 #include <errno.h>
@@ -20,10 +22,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BARRIER_SLEEP_NS = 1000000 };
+enum {
+	BARRIER_SLEEP_NS = 1000000,
+	JOIN_AWAKE_NS = 100000,
+};
 
-static bool membarrier_works; // constant after sys_init
-static sigset_t signal_mask;  // the same: of the thread that called it
+static bool membarrier_works;      // constant after sys_init
+static uint32_t membarrier_failed; // any thread, atomic
+static sigset_t signal_mask;       // the same: of the thread that called it
 
 int sys_thread_start(void *(*fn)(void *), void *arg, size_t stack_bytes)
 {
@@ -42,7 +48,17 @@ int sys_thread_start(void *(*fn)(void *), void *arg, size_t stack_bytes)
 	return -error;
 }
 
-void sys_thread_join(const sys_thread *t) { pthread_join((pthread_t)t->handle, NULL); }
+void sys_thread_join(const sys_thread *t)
+{
+	int64_t until = sys_clock_now() + JOIN_AWAKE_NS;
+	while (pthread_tryjoin_np((pthread_t)t->handle, NULL) == EBUSY) {
+		if (sys_clock_now() >= until) {
+			pthread_join((pthread_t)t->handle, NULL);
+			return;
+		}
+		sys_yield();
+	}
+}
 
 void sys_thread_detach_self(void) { pthread_detach(pthread_self()); }
 
@@ -145,11 +161,16 @@ int sys_cpu_count(void)
 
 bool sys_membarrier_works(void) { return membarrier_works; }
 
-void sys_membarrier_all(void)
+bool sys_membarrier_is_lost(void) { return load_relaxed(&membarrier_failed); } // a hint
+
+bool sys_membarrier_all(void)
 {
-	// Where a filter has come to forbid it: stores are seen by all after some nanoseconds.
-	if (raw_syscall6(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0) != 0)
-		sys_sleep(BARRIER_SLEEP_NS);
+	if (raw_syscall6(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0) == 0)
+		return true;
+	// A filter has come to forbid it: stores are seen by all after some nanoseconds.
+	store_relaxed(&membarrier_failed, 1); // as above
+	sys_sleep(BARRIER_SLEEP_NS);
+	return false;
 }
 
 void sys_init(void)
@@ -167,7 +188,7 @@ uint64_t sys_random_seed(void)
 		sizeof seed) {
 		struct timespec t = {0, 0};
 		raw_syscall6(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&t, 0, 0, 0, 0);
-		seed = (uint64_t)t.tv_nsec * 0x9e3779b97f4a7c15u ^ (uint64_t)t.tv_sec;
+		seed = (uint64_t)t.tv_nsec * HASH_FACTOR ^ (uint64_t)t.tv_sec;
 	}
 	return seed | 1;
 }

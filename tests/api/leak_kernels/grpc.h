@@ -62,7 +62,7 @@ static struct g862 *g862_dial(bool is_fixed)
 
 KERNEL(grpc862, 1) { (void)g862_dial(is_fixed); }
 
-// The stream is closed without a word to who reads it; its end is waited for.
+// The stream is closed without a word to whoever reads it; its end is waited for.
 struct g1275 {
 	tuza_chan *received, *done;
 };

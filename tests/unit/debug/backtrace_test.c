@@ -2,6 +2,8 @@
 // Stacks: the running one, a parked one, one that a signal interrupted.
 #include "test.h"
 
+#include "../other_stack.h"
+
 #include "debug/backtrace.h"
 #include "debug/own_stack.h"
 
@@ -159,6 +161,39 @@ TEST_PLAIN(own_stack_shows_the_calling_one)
 	CHECK(IS_IN(b.frames[0], own_stack_call));
 	CHECK(IS_IN(b.frames[1], calls_on_own_stack));
 	CHECK(IS_IN(b.frames[2], own_stack_shows_the_calling_one));
+}
+
+// ---- a stack that the program changes -----------------------------------------------------------
+
+void call_on(void *top, void (*fn)(void));
+CALL_ON("call_on", ".cfi_def_cfa_register " FP);
+// The same by an expression, of FP + 0, 2, 8, a product and a sum, as OpenSSL's assembler has them.
+void call_on_by_expression(void *top, void (*fn)(void));
+CALL_ON("call_on_by_expression",
+	".cfi_escape 0x0f, 6, " FP_OPERATION ", 0, 0x32, 0x38, 0x1e, 0x22");
+
+static char two_stacks[128 << 10] __attribute__((aligned(16)));
+
+static NOINLINE void is_on_higher(void)
+{
+	takes_it();
+	KEEP_FRAME();
+}
+static NOINLINE void is_on_lower(void)
+{
+	call_on_by_expression(two_stacks + sizeof(two_stacks), is_on_higher);
+	KEEP_FRAME();
+}
+
+TEST_PLAIN(stack_of_the_programs_own_leads_to_its_caller)
+{
+	call_on(two_stacks + sizeof(two_stacks) / 2, is_on_lower);
+	CHECK(b.count > 6);
+	CHECK(IS_IN(b.frames[1], is_on_higher));
+	CHECK(IS_IN(b.frames[2], call_on_by_expression));
+	CHECK(IS_IN(b.frames[3], is_on_lower));
+	CHECK(IS_IN(b.frames[4], call_on));
+	CHECK(IS_IN(b.frames[5], stack_of_the_programs_own_leads_to_its_caller));
 }
 
 static void uses_much(const struct arch_saved *caller, void *arg)

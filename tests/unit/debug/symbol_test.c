@@ -3,9 +3,9 @@
 #include "test.h"
 
 #include "debug/symbol.h"
-#include "debug/writer.h"
 
 #include <dlfcn.h>
+#include <gnu/libc-version.h>
 #include <setjmp.h>
 
 enum { FOUND_MAX = 8 };
@@ -85,6 +85,19 @@ TEST_PLAIN(offset_counts_from_the_start_of_the_function)
 
 	CHECK_STR(f.symbols[0].function, "static_function");
 	CHECK_EQ(f.symbols[0].offset, pc - (uintptr_t)static_function);
+}
+
+// They are read apart: neither hides the other.
+TEST_PLAIN(functions_of_the_c_library_have_names_as_well)
+{
+	if (!has_lines())
+		return;
+	struct found f = find((uintptr_t)gnu_get_libc_version, false);
+
+	CHECK_CONTAINS(f.symbols[0].function, "gnu_get_libc_version");
+	CHECK_EQ(f.symbols[0].offset, 0);
+	f = find((uintptr_t)static_function, false);
+	CHECK_STR(f.symbols[0].function, "static_function");
 }
 
 static uintptr_t pc_after_last_call;

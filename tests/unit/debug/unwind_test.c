@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // not-under: thread valgrind they deliver signals late, when the stack is another one
-// The unwinder for signals, compared with libgcc's wherever a signal arrives.
+// The unwinder, compared with libgcc's wherever a signal arrives.
 #include "test.h"
 
 #include "debug/backtrace.h"
@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unwind.h>
 #include <tuza/go.h>
 #include <tuza/sync.h>
 
@@ -33,6 +34,43 @@ static void describe(const struct backtrace_frame *got, uint32_t n, const struct
 			want->frames[i].is_return ? "" : "!");
 }
 
+static bool is_root(struct _Unwind_Context *context)
+{
+	uintptr_t function = (uintptr_t)_Unwind_GetRegionStart(context);
+
+	return function == (uintptr_t)arch_start || function == (uintptr_t)arch_park ||
+	       function == (uintptr_t)arch_jump;
+}
+
+struct libgcc_walk {
+	struct backtrace *b;
+	bool is_under_way; // what the signal interrupted has been found
+};
+
+static _Unwind_Reason_Code walk_frame(struct _Unwind_Context *context, void *arg)
+{
+	struct libgcc_walk *w = arg;
+	int is_interrupted = 0;
+	uintptr_t pc = (uintptr_t)_Unwind_GetIPInfo(context, &is_interrupted);
+
+	if (!w->is_under_way && !is_interrupted)
+		return _URC_NO_REASON;
+	w->is_under_way = true;
+	// The C library's outermost function has no return address.
+	if (is_root(context) || (pc == 0 && !is_interrupted) || w->b->count == BACKTRACE_INNER)
+		return _URC_END_OF_STACK;
+	w->b->frames[w->b->count++] = (struct backtrace_frame){pc, !is_interrupted};
+	return _URC_NO_REASON;
+}
+
+static void libgcc_interrupted(struct backtrace *b)
+{
+	struct libgcc_walk w = {.b = b};
+
+	b->count = 0;
+	_Unwind_Backtrace(walk_frame, &w);
+}
+
 static bool is_same(struct backtrace_frame a, struct backtrace_frame b)
 {
 	return a.pc == b.pc && a.is_return == b.is_return;
@@ -41,19 +79,25 @@ static bool is_same(struct backtrace_frame a, struct backtrace_frame b)
 static void compare(int number, siginfo_t *info, void *context)
 {
 	struct backtrace_frame got[BACKTRACE_INNER];
-	struct backtrace want;
+	struct backtrace want, from_handler;
 	int saved_errno = errno;
 	uint32_t n = unwind_interrupted(context, got, BACKTRACE_INNER), kept;
 	bool same;
 
 	(void)number;
 	(void)info;
-	backtrace_interrupted(&want);
-	kept = want.count < BACKTRACE_INNER ? want.count : BACKTRACE_INNER;
-	// backtrace.c's walk ends where a switch is under way, before it has begun.
+	libgcc_interrupted(&want);
+	backtrace_interrupted(&from_handler);
+	kept = want.count;
+	// That one ends where a switch is under way, before it has begun.
 	same = n == kept || (kept == 0 && n >= 1);
 	for (uint32_t i = 0; i < kept && same; i++)
 		same = is_same(got[i], want.frames[i]);
+	// The same walk from the handler on, through the trampoline.
+	same = same &&
+	       (from_handler.count < BACKTRACE_INNER ? from_handler.count : BACKTRACE_INNER) == n;
+	for (uint32_t i = 0; i < n && same; i++)
+		same = is_same(got[i], from_handler.frames[i]);
 	if (!same && atomic_fetch_add(&mismatches, 1) == 0)
 		describe(got, n, &want);
 	atomic_fetch_add(&signals, 1);
@@ -86,7 +130,7 @@ static void signals_start(void)
 		.sa_sigaction = compare, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
 
 	CHECK_EQ(sigaction(SIGPROF, &action, NULL), 0);
-	backtrace_interrupted(&(struct backtrace){.count = 0}); // what is lazy there is done now
+	libgcc_interrupted(&(struct backtrace){.count = 0}); // what is lazy there is done now
 	CHECK_EQ(sys_threads_each(start_timer, NULL), 0);
 }
 

@@ -4,12 +4,14 @@
  * net/dial_test.go: TestDialParallel, TestDialSerialAsyncSpuriousConnection,
  * TestDialerFallbackDelay.
  */
+#include "port.h"
 #include "test.h"
 
 #include "net/address.h"
-#include "net/lookups.h"
+#include "sched/upcalls.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #define MS TUZA_MILLISECOND
 
@@ -25,7 +27,7 @@ int resolve_host(tuza_context *ctx, const char *host, int family, struct address
 	return 0;
 }
 
-void lookups_forget(void) {}
+void net_forget_lookups(bool is_last) { (void)is_last; }
 
 static void answer_with(int count, const char *const hosts[])
 {
@@ -52,6 +54,16 @@ struct full {
 	int port;
 };
 
+// Where there is room left the next one would be let in.
+static bool is_full(int fd)
+{
+	struct tcp_info info = {.tcpi_unacked = 0};
+	socklen_t bytes = sizeof(info);
+
+	CHECK_EQ(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes), 0);
+	return info.tcpi_unacked > info.tcpi_sacked; // of a listener: its queue, and the limit
+}
+
 static void make_full(struct full *f)
 {
 	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
@@ -66,7 +78,7 @@ static void make_full(struct full *f)
 		f->clients[f->count] = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		connect(f->clients[f->count], (struct sockaddr *)&a, sizeof(a));
 	}
-	usleep(20000);
+	WAIT_UNTIL(is_full(f->fd));
 }
 
 static void empty(struct full *f)
@@ -100,9 +112,11 @@ TEST(second_address_is_dialled_when_the_first_refuses)
 {
 	static const char *const hosts[] = {"127.0.0.2", "127.0.0.3", "127.0.0.1"};
 	char at[64], remote[64];
-	tuza_listener *l = listen_at("127.0.0.1", 0, at);
+	int kept = keep_port(at, sizeof(at));
+	tuza_listener *l;
 	tuza_conn *conn;
 
+	CHECK_EQ(tuza_listen("tcp", at, &l), 0);
 	answer_with(3, hosts);
 	CHECK_EQ(dial_name(tuza_context_background(), at, &conn), 0);
 	CHECK_EQ(tuza_conn_remote_address(conn, remote, sizeof(remote)), 0);
@@ -111,15 +125,18 @@ TEST(second_address_is_dialled_when_the_first_refuses)
 	CHECK_EQ(tuza_listener_close(l), 0);
 	CHECK_EQ(dial_name(tuza_context_background(), at, &conn), -ECONNREFUSED);
 	CHECK(conn == NULL);
+	close(kept);
 }
 
 TEST(other_family_is_dialled_at_once_when_the_first_refuses)
 {
 	static const char *const hosts[] = {"::1", "127.0.0.1"};
 	char at[64];
-	tuza_listener *l = listen_at("127.0.0.1", 0, at);
+	int kept = keep_port(at, sizeof(at));
+	tuza_listener *l;
 	tuza_conn *conn;
 
+	CHECK_EQ(tuza_listen("tcp", at, &l), 0);
 	answer_with(2, hosts);
 	for (int i = 0; i < 20; i++) {
 		CHECK_EQ(dial_name(tuza_context_background(), at, &conn), 0);
@@ -127,6 +144,7 @@ TEST(other_family_is_dialled_at_once_when_the_first_refuses)
 	}
 	CHECK_EQ(tuza_listener_close(l), 0);
 	CHECK_EQ(dial_name(tuza_context_background(), at, &conn), -ECONNREFUSED);
+	close(kept);
 }
 
 // Happy Eyeballs: the first family does not answer, the second starts after 300 ms and wins; the

@@ -3,11 +3,16 @@
  * Which C++ frames would miss a cleanup if a panic gave them up. On its own, because the harness is
  * C.
  */
+#include "../other_stack.h"
+
 #include <cstdint>
 #include <cstdio>
 
 extern "C" void __attribute__((weak)) __tsan_acquire(void *);
 extern "C" bool cleanups_find_foreign(const void *limit, uintptr_t *pc);
+
+extern "C" void call_on(void *top, void (*fn)());
+CALL_ON("call_on", ".cfi_def_cfa_register " FP);
 
 namespace {
 
@@ -77,6 +82,22 @@ __attribute__((noinline)) void check(const char *sentence, void (*fn)(const void
 	std::printf("%s %s\n", found == foreign ? "ok  " : "FAIL", sentence);
 }
 
+// The panic is on a stack above that of the try.
+alignas(16) char two_stacks[128 << 10];
+const void *limit_below;
+
+void look_above() { plain(limit_below); }
+__attribute__((noinline)) void under_destructor_below(const void *limit)
+{
+	guard g;
+	limit_below = limit;
+	call_on(two_stacks + sizeof(two_stacks), look_above);
+}
+void check_below()
+{
+	check("destructor_below_another_stack_is_found", under_destructor_below, true);
+}
+
 // The frame with the destructor is beyond the limit.
 __attribute__((noinline)) void check_beyond_limit()
 {
@@ -99,5 +120,6 @@ int main()
 	check("destructor_that_has_run_does_not_count", behind_destructor, false);
 	check("handler_is_found", under_catch_all, true);
 	check_beyond_limit();
+	call_on(two_stacks + sizeof(two_stacks) / 2, check_below);
 	return failures != 0;
 }

@@ -118,6 +118,24 @@ TEST_PLAIN(load_that_comes_and_goes_is_not_suspected)
 	}
 }
 
+// Whenever it is looked at: some have waited for a little longer than the others.
+TEST_PLAIN(crowd_that_came_at_once_is_not_suspected)
+{
+	uint64_t ids[100];
+	int64_t ages[100];
+
+	for (int64_t t = 1; t <= 120; t++) {
+		struct group g = {.reason = WAIT_CHAN_RECV};
+
+		for (uint32_t i = 0; i < 100; i++) {
+			ids[i] = 2000 + i;
+			ages[i] = t * SECOND / 10 - i * SECOND / 1000;
+		}
+		look(&g, t * SECOND, 100, ids, ages);
+		CHECK_EQ(g.suspicion, SUSPECT_NONE);
+	}
+}
+
 // Slow requests look like a leak until they are seen to end.
 TEST_PLAIN(slow_requests_are_cleared_after_a_while)
 {

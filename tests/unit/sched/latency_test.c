@@ -4,7 +4,6 @@
  */
 #include "test.h"
 
-#include "sched/events.h"
 #include "sched/latency.h"
 
 TEST_PLAIN(each_bucket_begins_where_it_says)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Two transfers lock two accounts in different order and wait for each other. The rest of the
- * program runs on: the runtime finds the circle and reports it on standard error, once. The cure:
+ * program runs on: the runtime finds the cycle and reports it on standard error, once. The cure:
  * one order for all, such as by address.
  */
 #include <stdio.h>

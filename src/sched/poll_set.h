@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The kernel's sets of watched descriptors: one for all, and one for each processor (poll_set.c).
+ */
+#ifndef TUZA_SCHED_POLL_SET_H
+#define TUZA_SCHED_POLL_SET_H
+
+#include "sched/runtime.h"
+
+enum {
+	POLL_SETS = 65, // [0] for all; processors with a higher index have none of their own
+	POLL_SET_COMMON = 0,
+	POLL_SET_SETTLE = 16, // a descriptor's waits between two questions where it should be
+	POLL_SET_FIRST = 4,   // waits before the first: shorter connections stay where they began
+};
+
+struct poll_set {
+	CACHE_ALIGNED uint32_t is_open; // atomic: kernel is there, for good
+	uint32_t looking;               // atomic: 1: somebody looks without waiting
+	int64_t looked_at;              // atomic, a hint: when somebody last did
+	int64_t attended_at;            // the same: when its owner last did
+	uint32_t cpu;                   // the same: where its owner's thread ran then, plus 1
+	uint32_t load;                  // the same: sixteenths of events that its owner finds
+	uint32_t count;                 // atomic: descriptors that have moved here
+	struct sys_poller kernel;       // constant once is_open
+};
+
+extern struct poll_set poll_sets[POLL_SETS];
+extern uint32_t poll_set_count; // atomic: those below may be open; 0 before the first
+
+static ALWAYS_INLINE uint32_t poll_set_of(const struct processor *p)
+{
+	return p && p->index + 1 < POLL_SETS ? p->index + 1 : POLL_SET_COMMON;
+}
+
+static ALWAYS_INLINE bool poll_set_is_open(uint32_t i)
+{
+	// (poll-set) pairs with open_now in poller.c and make_own: the descriptor is seen.
+	return load_acquire(&poll_sets[i].is_open) != 0;
+}
+
+static ALWAYS_INLINE const struct sys_poller *poll_set_kernel(uint32_t i)
+{
+	return &poll_sets[i].kernel;
+}
+
+// The owner, p, has looked and found so many. Hints, for poll_set_settle.
+void poll_set_note(const struct processor *p, uint32_t found);
+
+/*
+ * A descriptor of set `home` is about to be waited for: moves it to the set where it should be.
+ * Returns that. Needs: the record's lock.
+ */
+uint32_t poll_set_settle(uint32_t home, int fd, uint32_t events, uint64_t tag);
+
+// Moves a descriptor of set `home`. Returns where it is now; where the kernel refuses that is
+// `home` still. Needs: the record's lock.
+uint32_t poll_set_move(uint32_t home, uint32_t to, int fd, uint32_t events, uint64_t tag);
+
+// It is watched no more.
+void poll_set_remove(uint32_t home, int fd);
+
+// In the child of a fork: all of them are the parent's.
+void poll_set_leave_to_parent(void);
+
+#endif
