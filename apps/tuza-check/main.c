@@ -7,6 +7,7 @@
 #include "tuza-check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,15 @@ static void raise_limits(void)
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
+}
+
+// If the standard output is closed no socket is to take its number, and the results. What is there
+// instead cannot be used either.
+void keep_standard_numbers(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 static tuza_http_client *make_client(const struct options *o, bool own_site)
@@ -173,6 +183,7 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	int status;
+	keep_standard_numbers();
 	if (options_parse(argc, argv, &options, &status)) {
 		raise_limits();
 		status = tuza_run(program, &options);

@@ -148,8 +148,9 @@ static bool take(struct options *o, int option, const char *text)
 	case 'f':
 		return add(o->files, text);
 	case 'H':
-		return strchr(text, ':') ? add(o->headers, text)
-					 : complain("--header: not \"Name: value\"", text);
+		return strchr(text, ':') && !strpbrk(text, "\r\n")
+			       ? add(o->headers, text)
+			       : complain("--header: not \"Name: value\"", text);
 	case 'c':
 		return parse_int("--concurrency", text, 1, 100000, &o->concurrency);
 	case OPTION_PER_HOST:

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum { BATCH_MOST = 64 * 1024 };
+static const tuza_duration PATIENCE = 2 * TUZA_SECOND; // with who reads the results, after the end
 
 struct output {
 	struct run *run;
@@ -22,6 +23,7 @@ struct output {
 	FILE *text;           // what is to be written
 	char *bytes;
 	size_t count;
+	tuza_chan *over; // closed at the end
 };
 
 // ---- formats ----------------------------------------------------------------------------------
@@ -33,15 +35,6 @@ static const char *words_of(const struct job *j)
 
 static double ms(const struct job *j) { return (double)j->latency / (double)TUZA_MILLISECOND; }
 
-static void put_table(FILE *out, const struct job *j)
-{
-	char text[128];
-	int what = j->error ? j->error : j->status;
-	fprintf(out, "%-24.24s %9.1f %10lld %5d  %s\n",
-		what > 0 && what < 400 ? "ok" : kind_text(what, text, sizeof text), ms(j),
-		(long long)j->bytes, j->attempts, j->url);
-}
-
 // How many bytes the UTF-8 character at `s` has; 0: it is none.
 static int utf8_length(const unsigned char *s)
 {
@@ -52,6 +45,29 @@ static int utf8_length(const unsigned char *s)
 	bool too_long = (*s == 0xe0 && s[1] < 0xa0) || (*s == 0xf0 && s[1] < 0x90);
 	bool outside = (*s == 0xed && s[1] > 0x9f) || (*s == 0xf4 && s[1] > 0x8f);
 	return n > 1 && (too_long || outside) ? 0 : n;
+}
+
+// For people's eyes, and terminals, which nobody's URL is to command: a '?' for what is no text.
+static void put_table_string(FILE *out, const char *text)
+{
+	for (const unsigned char *s = (const unsigned char *)text; *s;) {
+		int n = utf8_length(s);
+		bool is_control = *s < 0x20 || *s == 0x7f || (*s == 0xc2 && s[1] < 0xa0);
+		fwrite(n == 0 || is_control ? (const unsigned char *)"?" : s, 1,
+			n == 0 || is_control ? 1 : (size_t)n, out);
+		s += n ? n : 1;
+	}
+}
+
+static void put_table(FILE *out, const struct job *j)
+{
+	char text[128];
+	int what = j->error ? j->error : j->status;
+	fprintf(out, "%-24.24s %9.1f %10lld %5d  ",
+		what > 0 && what < 400 ? "ok" : kind_text(what, text, sizeof text), ms(j),
+		(long long)j->bytes, j->attempts);
+	put_table_string(out, j->url);
+	fputc('\n', out);
 }
 
 static void put_json_string(FILE *out, const char *text)
@@ -154,11 +170,40 @@ static int flush(struct output *o)
 	return error;
 }
 
+// A last line without an end was being written when the disk was full or the run was killed. Its
+// URL was not noted as done.
+static int cut_last_line(const char *path)
+{
+	char bytes[4096];
+	struct stat st;
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return 0;
+	int fd = tuza_open(path, O_RDWR, 0);
+	if (fd < 0)
+		return fd;
+	off_t whole = st.st_size;
+	ssize_t n = 0;
+	do {
+		off_t from = whole > (off_t)sizeof bytes ? whole - (off_t)sizeof bytes : 0;
+		n = tuza_pread(fd, bytes, (size_t)(whole - from), from);
+		while (n > 0 && bytes[n - 1] != '\n')
+			n--;
+		whole = n < 0 ? whole : from + n;
+	} while (n == 0 && whole > 0);
+	int error = n < 0 ? (int)n : 0;
+	if (!error && whole < st.st_size && ftruncate(fd, whole) != 0)
+		error = -errno;
+	(void)tuza_close(fd);
+	return error;
+}
+
 static int open_output(struct output *o)
 {
 	const char *path = o->run->options->output;
-	int how = O_WRONLY | O_CREAT | (o->run->options->resume ? O_APPEND : O_TRUNC);
-	o->fd = path ? tuza_open(path, how, 0666) : STDOUT_FILENO;
+	bool goes_on = o->run->options->resume;
+	int how = O_WRONLY | O_CREAT | (goes_on ? O_APPEND : O_TRUNC);
+	int error = path && goes_on ? cut_last_line(path) : 0;
+	o->fd = error ? error : path ? tuza_open(path, how, 0666) : STDOUT_FILENO;
 	if (o->fd < 0)
 		return tuza_errgroup_fail(
 			o->run->group, o->fd, "%s: %s", path, tuza_strerror(o->fd));
@@ -178,15 +223,30 @@ static int take(struct output *o, const struct job *j)
 	return run->resume ? resume_add(run->resume, j->url) : 0;
 }
 
+// The run was interrupted, and nobody may be reading what we write to the standard output: a write
+// that waits ends.
+static void give_up(struct output *o, tuza_chan *given_up)
+{
+	TUZA_DEFER(tuza_chan_close, given_up);
+	if (TUZA_SELECT(TUZA_DONE(o->run->ctx), TUZA_RECV(o->over, NULL)) == 1 ||
+		TUZA_SELECT(TUZA_RECV(o->over, NULL), TUZA_AFTER(PATIENCE)) == 0 ||
+		o->run->options->output)
+		return;
+	(void)tuza_close(o->fd);
+	keep_standard_numbers();
+}
+
 int output_run(void *arg)
 {
 	struct run *run = arg;
-	struct output o = {.run = run, .fd = -1};
+	struct output o = {.run = run, .fd = -1, .over = tuza_chan_new(0, 0)};
+	tuza_chan *given_up = tuza_chan_new(0, 0);
 	struct job *j;
 	tuza_set_name("output");
 	int error = open_output(&o);
 	if (!error)
 		put_heading(&o);
+	TUZA_GO(give_up, &o, given_up);
 	// After a failure the rest is dropped: nobody is to wait for us.
 	while (tuza_recv(run->results, &j)) {
 		if (!j->unfinished && !error)
@@ -200,6 +260,10 @@ int output_run(void *arg)
 	}
 	if (!error)
 		error = flush(&o);
+	tuza_chan_close(o.over);
+	(void)tuza_recv(given_up, NULL);
+	tuza_chan_release(given_up);
+	tuza_chan_release(o.over);
 	if (o.text)
 		fclose(o.text);
 	free(o.bytes);

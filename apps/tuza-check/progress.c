@@ -3,6 +3,7 @@
 #include "tuza-check.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static const tuza_duration EVERY = 200 * TUZA_MILLISECOND;
@@ -18,8 +19,17 @@ static double expected(struct run *run)
 	return read * (double)run->bytes_total / (double)run->bytes_read;
 }
 
+// How many characters a line may have: one that goes over to the next is not wiped off.
+static int line_room(void)
+{
+	struct winsize size;
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col - 1
+									       : 79;
+}
+
 static void show(struct run *run, double rate)
 {
+	static const char START[] = "\r\033[K";
 	char line[256], left[64] = "";
 	double total = expected(run), done = (double)run->done;
 	if (total > 0 && rate > 0) {
@@ -27,9 +37,10 @@ static void show(struct run *run, double rate)
 		snprintf(left, sizeof left, ", %.0f%%, %lld:%02lld left", done / total * 100,
 			(long long)(s / 60), (long long)(s % 60));
 	}
-	int n = snprintf(line, sizeof line, "\r\033[K%lld done, %lld failed, %.0f a second%s",
+	int n = snprintf(line, sizeof line, "%s%lld done, %lld failed, %.0f a second%s", START,
 		(long long)run->done, (long long)run->failed, rate, left);
-	(void)!tuza_write(STDERR_FILENO, line, (size_t)n);
+	int room = (int)sizeof START - 1 + line_room();
+	(void)!tuza_write(STDERR_FILENO, line, (size_t)(n < room ? n : room));
 }
 
 // Leaves no line behind.

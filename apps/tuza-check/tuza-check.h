@@ -11,7 +11,7 @@
  *	resume.c    what was done in an earlier run
  *	site.c      a site to check when there are no URLs
  *
- * Jobs go from one to the next over channels; each belongs to who has received it. Memory is
+ * Jobs go from one to the next over channels; each belongs to whoever has received it. Memory is
  * bounded by what is waiting (dispatch.c), not by the number of URLs.
  */
 #ifndef TUZA_CHECK_H
@@ -119,6 +119,9 @@ int dispatch_run(void *run);
 int output_run(void *run);
 void check_url(struct run *run, struct job *job);
 void progress_run(void *run);
+
+// main.c: has each of the numbers 0 to 2 stand for something.
+void keep_standard_numbers(void);
 
 // ---- resume.c ----------------------------------------------------------------------------------
 
