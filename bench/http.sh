@@ -203,9 +203,11 @@ memory() {
 }
 
 # Each connection has had one answer: the memory of the server's process alone, before and after.
+# bench/idle.sh tells more about that, of more connections.
 if [ "$idle" -gt 0 ]; then
-	$cc -std=gnu11 -O2 -D_DEFAULT_SOURCE -Wall -Wextra -o "$out/hold" bench/http/hold.c
-	mkfifo "$out/held" 2>/dev/null || [ -p "$out/held" ]
+	$cc -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -o "$out/hold" bench/idle/hold.c
+	rm -f "$out/held"
+	mkfifo "$out/held"
 	# shellcheck disable=SC3045 # dash and bash have it
 	ulimit -n $((idle + 1000))
 	about "growth of VmRSS and VmPTE by $idle connections, each idle after one answer"
@@ -214,13 +216,15 @@ if [ "$idle" -gt 0 ]; then
 	for on in $procs; do
 		for side in $sides; do
 			start "$side" "$on" $port
+			"$out/load" 1 1 1 1 0 /hello "$side:$port:$pid" >"$out/raw" # until it is there
 			# What only the first request takes is there before.
-			"$out/hold" $port 10 "$path" </dev/null >"$out/hold.log"
+			printf 'open\ndrop\n' | "$out/hold" http $port 10 >"$out/hold.log"
 			before=$(memory "$pid")
-			"$out/hold" $port "$idle" "$path" <"$out/held" >"$out/hold.log" &
+			"$out/hold" http $port "$idle" <"$out/held" >"$out/hold.log" &
 			held=$!
 			exec 3>"$out/held"
-			until grep -q held "$out/hold.log"; do
+			echo open >&3
+			until grep -q open "$out/hold.log"; do
 				kill -0 $held 2>/dev/null || { echo "hold failed" >&2; exit 1; }
 				sleep 0.1
 			done

@@ -141,11 +141,9 @@ done <"$out/names"
 } >"$out/results.md"
 cat "$out/results.md"
 if [ "$save" = yes ]; then
-	network=$(sed -n '/^## Network$/,$p' bench/results.md) # written by hand
-	{
-		printf '# Results\n\nWritten by `bench/run.sh --save`, all but the part about the network; README.md tells how to read it.\n\n'
-		cat "$out/results.md"
-		printf '\n%s\n' "$network"
-	} >bench/results.md
+	# written by hand: what stands before the first table, and after it
+	above=$(sed '/ CPUs, Linux /,$d' bench/results.md)
+	below=$(sed -n '/^## /,$p' bench/results.md)
+	printf '%s\n\n%s\n\n%s\n' "$above" "$(cat "$out/results.md")" "$below" >bench/results.md
 fi
 exit $status

@@ -28,7 +28,7 @@ static void generate(tuza_chan *out, int64_t last)
 	tuza_chan_close(out);
 }
 
-// Who has received the close releases the channel: nobody else touches it any more.
+// Whoever has received the close releases the channel: nobody else touches it any more.
 static void filter(tuza_chan *in, tuza_chan *out, int64_t prime)
 {
 	int64_t v;

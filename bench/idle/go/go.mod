@@ -1,0 +1,3 @@
+module tuza/bench/idle
+
+go 1.23
