@@ -10,6 +10,7 @@
  */
 #include "sched/asleep.h"
 
+#include "sched/chaos.h"
 #include "sched/deadlock.h"
 #include "sched/goroutine_list.h"
 #include "sched/poller.h"
@@ -56,20 +57,31 @@ static bool is_in_run(void)
 	       !load_relaxed(&rt.ending);
 }
 
+// Each step of a goroutine that had a stack adds to this at some time: it parks, or ends, after it
+// has started others or not.
+static uint64_t steps(void)
+{
+	return deadlock_count_parks() + goroutine_created_count() * 2 - goroutine_count();
+}
+
 /*
  * Nobody runs, and nobody is on the way back from the kernel. *queued: of the same moment.
  *
  * (asleep) Who is woken goes from one place to the next, and a thread may stand still between any
  * two for as long as others have its CPU. So each is in the next before it leaves the last: a
  * waiter, or a timer; in the hands of a machine (in_blocking); in the global queue or on a
- * processor. They are looked at in this order: whoever has left one is found further on.
+ * processor. They are looked at in this order: whoever has left one is found further on. From the
+ * last place the way leads back to the first, by a step that is counted before the processor is
+ * idle: whoever took it meanwhile waits where nobody has looked.
  */
 static bool all_are_idle(uint32_t *queued)
 {
-	// (asleep) pairs with idle_carries; the timers are read by loads that acquire, too
-	if (load_acquire(&poller.waiters) != 0 || timekeeper_earliest() != INT64_MAX ||
-		signals_are_awaited())
+	uint64_t before = steps();
+	// (asleep) pairs with netpoll_take and idle_carries; the timers are read by loads that
+	// acquire, too
+	if (poller_is_awaited(0) || timekeeper_earliest() != INT64_MAX || signals_are_awaited())
 		return false;
+	chaos_pause();
 	bool carries = false;
 	lock_acquire(&rt.lock);
 	for (struct link *l = rt.machines.next; l != &rt.machines; l = l->next)
@@ -80,7 +92,8 @@ static bool all_are_idle(uint32_t *queued)
 	bool idle = load_relaxed(&rt.idle_processor_count) == rt.in_service;
 	*queued = load_relaxed(&rt.global_count);
 	lock_release(&rt.lock);
-	return idle && !carries && load_relaxed(&rt.spinning) == 0; // stable when nothing runs
+	return idle && !carries && load_relaxed(&rt.spinning) == 0 && // stable when nothing runs
+	       steps() == before;
 }
 
 static bool nothing_can_happen(void)
@@ -153,13 +166,6 @@ void asleep_look(int64_t now)
 	if (now - asleep.since >= TELL_NS)
 		tell(&asleep.told, "tuza: all goroutines are asleep, and other threads of the "
 				   "program have not woken any for 10 s\n");
-}
-
-// Each step of a goroutine that had a stack adds to this at some time: it parks, or ends, after it
-// has started others or not.
-static uint64_t steps(void)
-{
-	return deadlock_count_parks() + goroutine_created_count() * 2 - goroutine_count();
 }
 
 void asleep_look_starved(int64_t now)

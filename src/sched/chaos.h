@@ -23,8 +23,9 @@ static ALWAYS_INLINE void chaos_point(void)
 }
 
 /*
- * Where a machine has just been put among the sleeping ones, and others may hand it a processor
- * before it knows: now and then it stands still, in builds with TUZA_DEBUG_CHECKS.
+ * Where a thread of the runtime may stand still for long, and others change what it looks at: a
+ * machine that has just been put among the sleeping ones, the monitor that looks whether all is
+ * idle. Now and then it does, in builds with TUZA_DEBUG_CHECKS.
  */
 void chaos_stand_still(void);
 static ALWAYS_INLINE void chaos_pause(void)
