@@ -44,21 +44,28 @@ struct conn_kind {
 	void (*forget)(struct conn *c, uint32_t turns);
 };
 
+// What each read uses comes first, a cache line; the turn to write is in the next.
 struct conn {
 	// any thread, atomic
-	uint64_t word;          // conn_word.h
-	uint32_t slot;          // constant
-	struct conn *next_free; // guarded by the table's lock
-
-	// of dropped goroutines, while they are being forgotten
-	uint32_t dropped, dropped_turns; // operations, and the turns that they have
-	struct conn *next_dropped;
+	CACHE_ALIGNED uint64_t word; // conn_word.h
+	uint32_t slot;               // constant
 
 	// constant while it is open
+	int fd; // -1: none
 	const struct conn_kind *kind;
 	struct netpoll *poll;
 	uint32_t generation; // of poll
-	int fd;              // -1: none
+
+	// TCP as tuza sets it up: a read that returns less than was asked for has taken all there
+	// is, and a close does not linger. Any thread, atomic: cleared when the program gets the
+	// descriptor and may do what it likes with it; a listener's is inherited.
+	bool is_plain_tcp;
+	uint64_t drained; // the word of poll before the last read that did; has the turn to read
+
+	// one at a time reads (accepts), and one writes
+	tuza_mutex turn[2];
+
+	// constant while it is open
 	int family, type;
 	char *path;        // a listener's, to be removed; or NULL
 	int in_a_row;      // a listener's: accepted without a wait; has the turn to accept
@@ -70,14 +77,11 @@ struct conn {
 		void (*free)(void *arg);
 		void *arg;
 	} accepts;
-	// TCP as tuza sets it up: a read that returns less than was asked for has taken all there
-	// is, and a close does not linger. Any thread, atomic: cleared when the program gets the
-	// descriptor and may do what it likes with it; a listener's is inherited.
-	bool is_plain_tcp;
-	uint64_t drained; // the word of poll before the last read that did; has the turn to read
 
-	// one at a time reads (accepts), and one writes
-	tuza_mutex turn[2];
+	struct conn *next_free; // guarded by the table's lock
+	// of dropped goroutines, while they are being forgotten
+	uint32_t dropped, dropped_turns; // operations, and the turns that they have
+	struct conn *next_dropped;
 };
 
 enum {

@@ -227,21 +227,28 @@ static ALWAYS_INLINE void note_end(struct goroutine *g, const struct conn *c)
 		note_end_slow(g, c);
 }
 
+static NOINLINE uint32_t *find_note(struct goroutine *g, const struct conn *c)
+{
+	uint32_t i = noted_here(g);
+	if (g->operation_count > i) {
+		struct operation *o = find_more(g, c, false);
+		if (o)
+			return &o->note;
+	}
+	while (i > 0 && !is_note_of(g->operations[i - 1], c))
+		i--;
+	return i > 0 ? &g->operations[i - 1] : NULL;
+}
+
 void conn_note_turn(const struct conn *c, int turn, bool has)
 {
 	struct goroutine *g = goroutine_current_or_null();
 	if (!g || g->flags & GOROUTINE_THREAD)
 		return;
-	uint32_t i = noted_here(g), *note = latest_note(g, c);
-	if (unlikely(!note && g->operation_count > i)) {
-		struct operation *o = find_more(g, c, false);
-		note = o ? &o->note : NULL;
-	}
-	for (; !note && i > 0; i--)
-		if (is_note_of(g->operations[i - 1], c))
-			note = &g->operations[i - 1];
-	if (note)
-		*note = (*note & ~(1u << turn)) | (uint32_t)has << turn;
+	uint32_t *note = latest_note(g, c);
+	if (unlikely(!note) && !(note = find_note(g, c)))
+		return; // begun by another: against the rules
+	*note = (*note & ~(1u << turn)) | (uint32_t)has << turn;
 }
 
 static struct conn *begin(const void *handle, bool closing)

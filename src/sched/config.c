@@ -227,6 +227,7 @@ void config_read(void)
 	config.deadlock = read_check("deadlock", LEAKCHECK_REPORT);
 	config.lockorder = read_switch("lockorder", false);
 	config.gathers = read_switch("gather", true);
+	config.always_gathers = config.gathers && read_switch("gather", false);
 	read_chaos();
 	// Relaxed: nobody runs. The process may have been moved to another group since.
 	if (load_relaxed(&memory_is) == FOUND)

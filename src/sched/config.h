@@ -32,6 +32,7 @@ struct config {
 	enum leakcheck deadlock; // what happens when goroutines wait for each other
 	bool lockorder;          // see debug/lock_order.c
 	bool gathers;            // see net/gather.c
+	bool always_gathers;     // whether that is worth it or not
 	bool chaos;              // see chaos.h
 	uint64_t chaos_seed;     // 0: any
 };

@@ -109,23 +109,25 @@ struct goroutine {
 		struct arch_capture capture; // before the first run
 		struct {
 			struct machine *machine; // the one that runs it, or ran it last
+			// what each wait uses
+			void *waiting;           // its place in a queue, by wait_reason: see drop.c
+			const void *wait_object; // channel, mutex … it waits on: for dumps
+			int64_t wait_since;      // coarse clock, ns
+			uint32_t wait_reason;
+			int saved_errno;
+			uint32_t operation_count;                  // under way on connections
+			uint32_t operations[GOROUTINE_OPERATIONS]; // the first of them: net/
+			uint32_t blocking;                         // nested blocking sections
+
 			tuza_defer_record *defers;
 			struct try_frame *tries;
-			const void *wait_object; // channel, mutex … it waits on: for dumps
-			void *waiting;           // its place in a queue, by wait_reason: see drop.c
-			int64_t wait_since;      // coarse clock, ns
-			int64_t started_at;      // the same; for deadlock.c
-			int64_t trimmed_since;   // the wait_since when deep pages were given back
+			int64_t started_at;    // coarse clock, ns; for deadlock.c
+			int64_t trimmed_since; // the wait_since when deep pages were given back
 			void *asan_fake_stack;
 			void *cxx_globals[2];       // __cxa_eh_globals of the goroutine
 			struct panic_state *panics; // panic/panic.c: panics under way, newest first
-			int saved_errno;
-			uint32_t wait_reason;
-			uint32_t park_word;       // threads: futex, 0 parked, 1 released
-			uint32_t lock_count;      // nested tuza_lock_os_thread
-			uint32_t blocking;        // nested blocking sections
-			uint32_t operation_count; // under way on connections
-			uint32_t operations[GOROUTINE_OPERATIONS]; // the first of them: net/
+			uint32_t park_word;         // threads: futex, 0 parked, 1 released
+			uint32_t lock_count;        // nested tuza_lock_os_thread
 		};
 	};
 };

@@ -109,8 +109,7 @@ void monitor_expect_timer(int64_t when)
 // now may be busy with the answer in a moment.
 static bool needs_poller(void)
 {
-	return load_relaxed(&rt.idle_processor_count) != 0 &&
-	       load_relaxed(&poller.waiters) != 0; // hints
+	return load_relaxed(&rt.idle_processor_count) != 0 && poller_is_awaited(0); // hints
 }
 
 static void look_if_nobody_polls(int64_t now)

@@ -21,7 +21,9 @@
 #include "sched/poll_set.h"
 #include "sched/poller.h"
 #include "sched/visit.h"
+#include "sys/clock.h"
 #include "sys/poller.h"
+#include "sys/sockets.h"
 #include <tuza/error.h>
 
 #include <errno.h>
@@ -36,10 +38,11 @@ struct goroutine *netpoll_take(struct netpoll_waiter *w, int result)
 {
 	list_remove(&w->link);
 	w->result = result;
-	if (w->outside) {
+	if (w->counted != 0) {
 		if (w->g->flags & GOROUTINE_THREAD)
 			sub_relaxed(&poller.thread_waiters, 1); // looked at when nothing runs
-		sub_seq_cst(&poller.waiters, 1);                // (poll-idle)
+		// (poll-idle) and (asleep): all_are_idle
+		sub_seq_cst(&poller.count[w->counted - 1].waiters, 1);
 	}
 	if (result == TUZA_EIOTIMEOUT)
 		w->g->flags |= GOROUTINE_PATIENT;
@@ -100,6 +103,8 @@ int netpoll_open(int fd, struct netpoll **result, uint32_t *generation)
 	n->stays = false;
 	n->fd = fd;
 	n->waits = POLL_SET_SETTLE - POLL_SET_FIRST;
+	n->asks = false;
+	n->cpu = POLL_SET_CPU_UNKNOWN;
 	error = sys_poller_add(kernel_of(n), fd, NETPOLL_READ | NETPOLL_WRITE, tag);
 	if (error == -EEXIST)
 		error = sys_poller_change(kernel_of(n), fd, NETPOLL_READ | NETPOLL_WRITE, tag);
@@ -178,6 +183,10 @@ struct goroutine **netpoll_event(
 		return end;
 	struct goroutine **first = end;
 	lock_acquire(&n->lock);
+	if (unlikely(n->asks)) {
+		n->asks = false;
+		n->cpu = sys_receiving_cpu(n->fd);
+	}
 	// A new generation's waiters are woken for nothing only if the old one ended just now.
 	if (netpoll_generation(n) == generation)
 		end = netpoll_take_all(n, waited, 0, end);
@@ -202,6 +211,12 @@ void netpoll_signal(struct netpoll *n, uint32_t generation, uint32_t directions)
 
 // ---- waiting ----------------------------------------------------------------------------------
 
+// Most deadlines are seconds ahead, which is known without the exact time.
+static ALWAYS_INLINE bool is_over(int64_t deadline)
+{
+	return deadline - sys_clock_coarse() < TUZA_SECOND && deadline <= clock_now();
+}
+
 int netpoll_begin(struct netpoll *n, uint32_t generation, uint32_t direction, uint64_t *seen)
 {
 	uint32_t i = direction >> 1;
@@ -211,7 +226,7 @@ int netpoll_begin(struct netpoll *n, uint32_t generation, uint32_t direction, ui
 		return TUZA_EFDCLOSED;
 	}
 	int64_t deadline = load_relaxed(&n->deadline[i]); // as if just before it was changed
-	if (unlikely(deadline != 0 && deadline <= clock_now()))
+	if (unlikely(deadline != 0 && is_over(deadline)))
 		return TUZA_EIOTIMEOUT;
 	return 0;
 }
@@ -247,11 +262,12 @@ static void enlist_and_park(struct netpoll_waiter *w)
 	struct netpoll *n = w->n;
 	list_push_back(&n->waiters, &w->link);
 	w->g->waiting = w;
-	w->outside = n->outside; // which may change while it waits
-	if (w->outside) {
+	if (n->outside) { // which may change while it waits
+		uint32_t here = processor_index() % POLLER_COUNTS;
+		w->counted = (uint16_t)(here + 1);
 		if (w->g->flags & GOROUTINE_THREAD)
 			add_relaxed(&poller.thread_waiters, 1); // looked at when nothing runs
-		add_seq_cst(&poller.waiters, 1);                // (poll-idle)
+		add_seq_cst(&poller.count[here].waiters, 1);    // (poll-idle)
 	}
 	park(waits_now, &n->lock, WAIT_IO, NULL);
 }
@@ -297,10 +313,18 @@ static int announce_on_fd(struct netpoll *n, int fd, uint32_t directions, struct
 // Before a wait for a descriptor of ours.
 static void settle(struct netpoll *n)
 {
+	uint32_t home = n->home;
+	int cpu = n->cpu;
 	n->waits = 0;
-	if (n->registered && n->always && !n->stays)
-		n->home = (uint16_t)poll_set_settle(
-			n->home, n->fd, n->always, tag_of(n->fd, netpoll_generation(n)));
+	n->cpu = POLL_SET_CPU_UNKNOWN;
+	if (!n->registered || !n->always || n->stays)
+		return;
+	n->home = (uint16_t)poll_set_settle(
+		home, n->fd, n->always, tag_of(n->fd, netpoll_generation(n)), cpu, &n->asks);
+	if (n->asks)
+		n->waits = POLL_SET_SETTLE - 1; // by the next wait it is known
+	else if (cpu != POLL_SET_CPU_UNKNOWN && n->home == home)
+		n->waits = -POLL_SET_RESTS;
 }
 
 // One attempt: 0, an error, or RECKON_ANEW. `seen`: NULL for a descriptor that is not ours, of
@@ -407,6 +431,7 @@ void netpoll_give_way(void)
 }
 
 bool netpoll_gathers(void) { return config.gathers; }
+bool netpoll_always_gathers(void) { return config.always_gathers; }
 
 // ---- the end of the runtime -------------------------------------------------------------------
 

@@ -41,24 +41,28 @@ enum {
 	NETPOLL_ENDED = 4,
 };
 
-// A zeroed one is valid: generation 0 has no user yet.
+// A zeroed one is valid: generation 0 has no user yet. What each wait uses comes first,
+// a cache line.
 struct netpoll {
 	// any thread, atomic; transitions in poll_word.h. [0] of reading, [1] of writing
 	uint64_t word[2];
 	// written under lock, read without it as a hint
 	int64_t deadline[2]; // absolute, clock_now(); 0: none
 	// guarded by lock
+	struct link waiters; // struct netpoll_waiter; next is NULL before the first
 	struct lock lock;    // the rank of a channel's; held over epoll_ctl of this descriptor
 	bool registered;     // the kernel reports its events
 	bool outside;        // its waits end by what is outside the process: no deadlock, somebody
 			     // must ask the kernel
 	bool stays;          // in the common set: whoever looks first shall have it
+	bool asks;           // the next event shall note the CPU that its packet came in on
 	uint16_t home;       // the poller's set that it is in (poll_set.c)
-	uint16_t waits;      // so many since that was last looked at, for a descriptor of ours
+	int16_t waits;       // so many since that was last looked at, for a descriptor of ours
 	int fd;              // of ours
-	uint32_t closing;    // calls of close(fd) under way
-	uint32_t always;     // directions reported whoever waits: both for a descriptor of ours
-	struct link waiters; // struct netpoll_waiter; next is NULL before the first
+
+	uint32_t closing;   // calls of close(fd) under way
+	uint32_t always;    // directions reported whoever waits: both for a descriptor of ours
+	int cpu;            // the one noted; POLL_SET_CPU_UNKNOWN
 	int64_t armed;      // when `timer` fires; 0: not at all. Changed under the heap's lock, too
 	struct timer timer; // of the waiters' deadlines
 };
@@ -153,6 +157,7 @@ void netpoll_give_way(void);
 // Whether sends of several goroutines may be made one system call (net/gather.c): unless
 // TUZA_DEBUG=gather=0.
 bool netpoll_gathers(void);
+bool netpoll_always_gathers(void); // without asking whether it is worth it
 
 // ---- inside sched/ ------------------------------------------------------------------------
 

@@ -14,11 +14,15 @@ enum {
 	CHUNKS = 16384, // 64 million descriptors; a Linux process has a million unless it asks
 };
 
-static struct netpoll *chunks[CHUNKS] APART; // any thread, atomic; a chunk stays once it is there
+struct record {
+	CACHE_ALIGNED struct netpoll n;
+};
 
-static NOINLINE struct netpoll *make_chunk(struct netpoll **at)
+static struct record *chunks[CHUNKS] APART; // any thread, atomic; a chunk stays once it is there
+
+static NOINLINE struct record *make_chunk(struct record **at)
 {
-	struct netpoll *none = NULL, *chunk = sys_pages_alloc(CHUNK * sizeof *chunk);
+	struct record *none = NULL, *chunk = sys_pages_alloc(CHUNK * sizeof *chunk);
 	if (!chunk)
 		return NULL;
 	// (poll-chunk) pairs with netpoll_of_fd.
@@ -32,12 +36,12 @@ struct netpoll *netpoll_of_fd(int fd, bool make)
 {
 	if ((unsigned)fd >= (unsigned)CHUNK * CHUNKS)
 		return NULL;
-	struct netpoll **at = &chunks[(unsigned)fd / CHUNK];
+	struct record **at = &chunks[(unsigned)fd / CHUNK];
 	// (poll-chunk) pairs with make_chunk: its zeros are seen.
-	struct netpoll *chunk = load_acquire(at);
+	struct record *chunk = load_acquire(at);
 	if (!chunk && make)
 		chunk = make_chunk(at);
-	return chunk ? &chunk[(unsigned)fd % CHUNK] : NULL;
+	return chunk ? &chunk[(unsigned)fd % CHUNK].n : NULL;
 }
 
 static struct goroutine **take_threads(struct netpoll *n, struct goroutine **end)
@@ -64,9 +68,9 @@ void netpoll_rouse_threads(void)
 		return;
 	for (int c = 0; c < CHUNKS; c++) {
 		// (poll-chunk) pairs with make_chunk.
-		struct netpoll *chunk = load_acquire(&chunks[c]);
+		struct record *chunk = load_acquire(&chunks[c]);
 		for (int i = 0; chunk && i < CHUNK; i++)
-			end = take_threads(&chunk[i], end);
+			end = take_threads(&chunk[i].n, end);
 	}
 	*end = NULL;
 	if (woken)

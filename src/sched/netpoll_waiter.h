@@ -20,8 +20,8 @@ struct netpoll_waiter {
 	struct netpoll *n;
 	struct goroutine *g;
 	uint32_t directions;
-	bool outside;  // counted in poller.waiters
-	int64_t until; // INT64_MAX: for ever
+	uint16_t counted; // in poller.count[counted - 1]; 0: in none
+	int64_t until;    // INT64_MAX: for ever
 };
 
 // ---- all of these need the record's lock --------------------------------------------------------

@@ -133,10 +133,9 @@ static bool is_attended(uint32_t i, int64_t now)
 	       now - load_relaxed(&poll_sets[i].attended_at) < ATTENDS_NS; // a hint
 }
 
-static uint32_t choose(struct processor *p, uint32_t home, int fd)
+static uint32_t choose(struct processor *p, uint32_t home, int cpu)
 {
 	int64_t now = clock_now();
-	int cpu = sys_receiving_cpu(fd);
 	uint32_t sender = set_on_cpu(cpu);
 	// Nothing is gained for packets that come in elsewhere, as those of other processes do.
 	if (home == POLL_SET_COMMON && sender == POLL_SET_COMMON && cpu != sys_cpu())
@@ -162,8 +161,10 @@ static bool is_crowded(const struct processor *p)
 	       load_relaxed(&rt.idle_processor_count) == 0 && load_relaxed(&rt.spinning) == 0;
 }
 
-NOINLINE uint32_t poll_set_settle(uint32_t home, int fd, uint32_t events, uint64_t tag)
+NOINLINE uint32_t poll_set_settle(
+	uint32_t home, int fd, uint32_t events, uint64_t tag, int cpu, bool *asks)
 {
+	*asks = false;
 	struct machine *m = machine_current();
 	struct processor *p = m ? m->processor : NULL;
 	if (!p || poll_set_of(p) == POLL_SET_COMMON)
@@ -172,5 +173,6 @@ NOINLINE uint32_t poll_set_settle(uint32_t home, int fd, uint32_t events, uint64
 		return poll_set_move(home, poll_set_of(p), fd, events, tag);
 	if (!is_crowded(p))
 		return home;
-	return poll_set_move(home, choose(p, home, fd), fd, events, tag);
+	*asks = cpu == POLL_SET_CPU_UNKNOWN;
+	return *asks ? home : poll_set_move(home, choose(p, home, cpu), fd, events, tag);
 }

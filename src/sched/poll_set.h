@@ -11,8 +11,11 @@ enum {
 	POLL_SETS = 65, // [0] for all; processors with a higher index have none of their own
 	POLL_SET_COMMON = 0,
 	POLL_SET_SETTLE = 16, // a descriptor's waits between two questions where it should be
+	POLL_SET_RESTS = 112, // so many more after one that left it where it was
 	POLL_SET_FIRST = 4,   // waits before the first: shorter connections stay where they began
 };
+
+enum { POLL_SET_CPU_UNKNOWN = -2 };
 
 struct poll_set {
 	CACHE_ALIGNED uint32_t is_open; // atomic: kernel is there, for good
@@ -49,9 +52,14 @@ void poll_set_note(const struct processor *p, uint32_t found);
 
 /*
  * A descriptor of set `home` is about to be waited for: moves it to the set where it should be.
- * Returns that. Needs: the record's lock.
+ *
+ *   cpu   that its last packet with bytes to read came in on (sys_receiving_cpu), as noted when
+ *         they came: answers to what was sent since may have come in elsewhere.
+ *   *asks  gets whether that should be noted, and this called again at the next wait.
+ *
+ * Returns where it is now. Needs: the record's lock.
  */
-uint32_t poll_set_settle(uint32_t home, int fd, uint32_t events, uint64_t tag);
+uint32_t poll_set_settle(uint32_t home, int fd, uint32_t events, uint64_t tag, int cpu, bool *asks);
 
 // Moves a descriptor of set `home`. Returns where it is now; where the kernel refuses that is
 // `home` still. Needs: the record's lock.

@@ -85,9 +85,9 @@ static void is_here(void *frame, size_t bytes)
 
 // Nobody can run what is found, or a machine that waits in the kernel is being woken for it. Hints,
 // all of them: who misses an event by them looks again, or another does.
-static bool is_in_vain(void)
+static bool is_in_vain(const struct processor *p)
 {
-	return load_relaxed(&poller.waiters) == 0 ||
+	return !poller_is_awaited(p ? p->index : 0) ||
 	       (load_relaxed(&poller.machine) && load_relaxed(&rt.idle_processor_count) != 0);
 }
 
@@ -146,7 +146,7 @@ static int64_t common_looked_at(void)
 struct goroutine *poller_look(const struct processor *p)
 {
 	struct goroutine *first = NULL, **end = &first;
-	if (is_in_vain())
+	if (is_in_vain(p))
 		return NULL;
 	if (likely(load_relaxed(&poll_set_count) == 0)) { // a hint
 		look_at_common(p, &end);
@@ -165,7 +165,7 @@ struct goroutine *poller_look(const struct processor *p)
 struct goroutine *poller_look_idle(const struct processor *p, int64_t now, bool common)
 {
 	struct goroutine *first = NULL, **end = &first;
-	if ((!common && load_relaxed(&poll_set_count) == 0) || is_in_vain()) // a hint
+	if ((!common && load_relaxed(&poll_set_count) == 0) || is_in_vain(p)) // a hint
 		return NULL;
 	look_at_own(p, &end);
 	if (common && end == &first)
@@ -227,6 +227,6 @@ bool poller_is_looked_after(const struct processor *but, int64_t now)
 
 bool poller_is_neglected(int64_t now, int64_t ns)
 {
-	return load_relaxed(&poller.waiters) != 0 && !load_relaxed(&poller.machine) && // hints
-	       now - common_looked_at() >= ns;
+	return now - common_looked_at() >= ns && !load_relaxed(&poller.machine) && // hints, all
+	       poller_is_awaited(0);
 }

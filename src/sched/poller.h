@@ -12,22 +12,41 @@
 
 #include "sched/runtime.h"
 
+enum { POLLER_COUNTS = 64 };
+
+/*
+ * How many wait that an event from outside may wake, in parts: one for each processor, where those
+ * are counted that began to wait on it, until they are woken, wherever that is. So no part is ever
+ * less than nothing, who waits is in one of them all the time, and two processors that serve
+ * descriptors share no line for it. Plain threads are in the first one.
+ */
+struct poller_count {
+	CACHE_ALIGNED uint32_t waiters; // any thread, atomic
+};
+
 struct poller {
+	struct poller_count count[POLLER_COUNTS];
 	// any thread, atomic
-	CACHE_ALIGNED uint32_t waiters; // that an event from outside may wake
-	uint32_t thread_waiters;        // of those, plain threads
-	uint32_t looked_by;             // a hint: who last looked at the common set: its index
+	CACHE_ALIGNED uint32_t thread_waiters; // of the waiters, plain threads
+	uint32_t looked_by;      // a hint: who last looked at the common set: its index
 	struct machine *machine; // the one that waits in the kernel, or is about to: set under
 				 // rt.lock
 };
 
 extern struct poller poller;
 
-static ALWAYS_INLINE bool poller_is_wanted(void)
+// Somebody waits. `from` is a processor's index: its own part of the count is looked at first.
+// (poll-idle) Who begins to wait counts itself first, then looks whether somebody polls
+// (netpoll.c); who goes to sleep decides under rt.lock whether to poll, and looks here.
+static ALWAYS_INLINE bool poller_is_awaited(uint32_t from)
 {
-	// (poll-idle) Who begins to wait counts itself first, then looks whether somebody polls
-	// (netpoll.c); who goes to sleep decides under rt.lock whether to poll, and looks here.
-	return load_seq_cst(&poller.waiters) != 0;
+	uint32_t count = processor_count();
+	if (load_seq_cst(&poller.count[from % POLLER_COUNTS].waiters) != 0) // (poll-idle)
+		return true;
+	for (uint32_t i = 0; i == 0 || (i < count && i < POLLER_COUNTS); i++)
+		if (load_seq_cst(&poller.count[i].waiters) != 0) // (poll-idle)
+			return true;
+	return false;
 }
 
 // The kernel's poller, opened on first use. 0 or a negative code.

@@ -262,8 +262,8 @@ void *schedule(struct machine *m)
 			// short one may never become empty, if somebody yields all the time.
 			if (load_relaxed(&rt.global_count) != 0) // hint
 				g = global_queue_take_in_turn(p);
-			if (unlikely(load_relaxed(&poller.waiters) != 0) && // the same
-				runq_length(&p->runq) < GLOBAL_QUEUE_TICK)
+			if (runq_length(&p->runq) < GLOBAL_QUEUE_TICK &&
+				poller_is_awaited(p->index))
 				look_outside(p);
 		}
 		if (runs % TIMER_TICK == 0 && timer_heap_earliest(&p->timers) != INT64_MAX)

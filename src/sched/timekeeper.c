@@ -49,7 +49,7 @@ int64_t timekeeper_become(struct machine *m, bool *polls)
 	if (link_is_linked(&m->idle)) {
 		bool may = load_relaxed(&rt.idle_processor_count) != 0; // changed under rt.lock
 		// (poll-idle) read after the machine stopped looking; changed under rt.lock only
-		bool poll = may && poller_is_wanted() && load_relaxed(&poller.machine) == NULL;
+		bool poll = may && poller_is_awaited(0) && load_relaxed(&poller.machine) == NULL;
 		if (poll || rt.timekeeper == NULL || rt.timekeeper == m) {
 			if (may)
 				until = timekeeper_earliest();

@@ -45,7 +45,7 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 {
 	int at_end = ITS_END, any = A_WAITER;
 
-	if (awaited != NOTHING && load_relaxed(&poller.waiters) != 0)
+	if (awaited != NOTHING && poller_is_awaited(0))
 		atomic_compare_exchange_strong(&awaited, &any, ITS_END);
 	else if (awaited == ITS_END && atomic_compare_exchange_strong(&awaited, &at_end, NOTHING))
 		stand_still();
