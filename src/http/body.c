@@ -29,9 +29,11 @@ static int64_t patience(const tuza_http_request *r)
 // Bytes of the connection, as tuza_conn_read; the end comes too early here.
 static ssize_t read_raw(tuza_http_request *r, void *bytes, size_t count)
 {
-	tuza_conn *conn = r->exchange->connection->conn;
+	struct connection *c = r->exchange->connection;
+	tuza_conn *conn = c->conn;
 	int64_t before = tuza_now();
 	ssize_t n = tuza_conn_set_read_deadline(conn, patience(r));
+	c->until[SIDE_READ] = 0;
 	if (n == 0)
 		n = tuza_conn_read(conn, bytes, count);
 	r->body.waited += tuza_now() - before;

@@ -17,14 +17,42 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
+	TICK_MS = 10,        // what the kernel's clock by ticks is behind, at most
+	LATE_SHARE = 64,     // of a timeout that its deadline may be late; a guess
+	LATE_MS = 100,       // but no more than that
 	LINGER_MS = 500,     // for the client to read an answer before it is cut off: Go's
 	BODY_ROOM = 512,     // behind a head, at least
 	MOST_ROOM = 1 << 24, // of input, where heads are unlimited
 };
 
 int64_t deadline_after(int64_t timeout) { return timeout < 0 ? 0 : tuza_now() + timeout; }
+
+// Of the last tick: some milliseconds ago.
+static int64_t coarse_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (int64_t)t.tv_sec * TUZA_SECOND + t.tv_nsec;
+}
+
+int connection_set_deadline(struct connection *c, enum connection_side side, int64_t timeout)
+{
+	const int64_t tick = TICK_MS * TUZA_MILLISECOND, most = LATE_MS * TUZA_MILLISECOND;
+	int64_t late = timeout / LATE_SHARE < most ? timeout / LATE_SHARE : most,
+		*until = &c->until[side];
+	// Stays, if it is late enough even if the last tick is all but a tick ago.
+	int64_t least = timeout < 0 ? INT64_MAX : coarse_now() + tick + timeout;
+	if (likely(*until >= least && *until - least <= late))
+		return 0;
+	int64_t deadline = timeout < 0 ? 0 : tuza_now() + timeout + late;
+	int error = side == SIDE_READ ? tuza_conn_set_read_deadline(c->conn, deadline)
+				      : tuza_conn_set_write_deadline(c->conn, deadline);
+	*until = error ? 0 : deadline ? deadline : INT64_MAX;
+	return error;
+}
 
 const char *connection_remote(struct connection *c)
 {
@@ -74,11 +102,10 @@ static bool await_request(struct connection *c, bool first)
 {
 	const tuza_http_server_options *options = &c->server->options;
 	give_back_input(c);
-	int64_t timeout = first ? options->read_header_timeout : options->idle_timeout;
-	// Of the first wait a handshake may be part, which writes as well.
-	int64_t deadline = deadline_after(timeout);
-	int error = first ? tuza_conn_set_deadline(c->conn, deadline)
-			  : tuza_conn_set_read_deadline(c->conn, deadline);
+	int error = connection_set_deadline(
+		c, SIDE_READ, first ? options->read_header_timeout : options->idle_timeout);
+	if (first && !error) // of which a handshake may be part, which writes as well
+		error = connection_set_deadline(c, SIDE_WRITE, options->read_header_timeout);
 	if (error)
 		return ends_by(c, error);
 	uint32_t waiting = first ? FRESH : IDLE;
@@ -143,6 +170,7 @@ static int read_head(struct connection *c, struct head_scan *scan)
 			timed = true;
 			int64_t deadline = deadline_after(c->server->options.read_header_timeout);
 			int error = tuza_conn_set_read_deadline(c->conn, deadline);
+			c->until[SIDE_READ] = 0;
 			if (error)
 				return error;
 		}
@@ -300,7 +328,7 @@ static enum outcome answer(struct connection *c)
 		goes_on = ends_by(c, w->error);
 	if (goes_on && !body_skip(r))
 		goes_on = false;
-	(void)add_relaxed(&c->server->requests, 1); // a statistic
+	store_relaxed(&c->requests, c->requests + 1); // only writer; a statistic
 	log_access(c, r->head.method, r->head.target);
 	if (goes_on)
 		return NEXT;
@@ -343,6 +371,8 @@ EXPORT int tuza_http_hijack(
 	request_stop_watching(&x->request);
 	tuza_mutex_lock(&server->lock);
 	list_remove(&c->link);
+	server->requests += c->requests;
+	store_relaxed(&c->requests, 0); // under the lock
 	server->hijacked++;
 	tuza_cond_broadcast(&server->fewer); // a shutdown waits for it no longer
 	tuza_mutex_unlock(&server->lock);
@@ -374,6 +404,7 @@ static void connection_end(struct connection *c)
 		server->hijacked--;
 	else
 		list_remove(&c->link);
+	server->requests += c->requests;
 	server->count--;
 	tuza_cond_broadcast(&server->fewer);
 	tuza_mutex_unlock(&server->lock); // the server may be gone from here on

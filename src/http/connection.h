@@ -47,16 +47,20 @@ struct input {
 };
 
 struct connection {
-	struct link link; // guarded by server->lock
+	// for each request, a cache line
 	tuza_http_server *server;
 	tuza_conn *conn;
 	struct input *input;       // owner only; NULL while it waits
 	struct exchange *exchange; // owner only; NULL unless a head is complete
+	int64_t until[2];          // owner only: as connection_set_deadline set them; 0: not known
+	uint64_t requests;         // answered; written by the owner, atomic
+	uint32_t state;            // any goroutine, atomic
+	bool hijacked;             // owner only: conn is the handler's, and link in no list
+	bool has_remote;
+
+	struct link link; // guarded by server->lock
 	int64_t accepted;
 	uint64_t goroutine; // that serves it
-	uint32_t state;     // any goroutine, atomic
-	bool hijacked;      // owner only: conn is the handler's, and link in no list
-	bool has_remote;
 	char remote[TUZA_ADDRESS_TEXT];
 };
 
@@ -78,15 +82,15 @@ struct tuza_http_server {
 
 	// any goroutine, atomic
 	uint32_t draining; // shut down or closed
-	uint64_t requests;
-	int64_t told; // when memory was short last; 0: never
+	int64_t told;      // when memory was short last; 0: never
 
 	tuza_mutex lock;
 	// guarded by lock
 	struct link connections, listeners;
-	size_t count;    // of connections, those included whose
-	size_t hijacked; // handler has taken them over and goes on
-	tuza_cond fewer; // connections
+	uint64_t requests; // answered on connections that are over
+	size_t count;      // of connections, those included whose
+	size_t hijacked;   // handler has taken them over and goes on
+	tuza_cond fewer;   // connections
 };
 
 // ---- the request -------------------------------------------------------------------------------
@@ -223,5 +227,14 @@ void server_tell_shortage(tuza_http_server *server, const char *what, tuza_conn 
 
 // now + timeout, or 0, none, for a timeout of -1.
 int64_t deadline_after(int64_t timeout);
+
+/*
+ * Sets the deadline for reading or writing to `timeout` from now (-1: none) or a little later: to
+ * let one stand that is late enough by less than that is much cheaper, and so most do. Whoever sets
+ * it otherwise says so by a 0 in c->until.
+ */
+enum connection_side { SIDE_READ, SIDE_WRITE };
+MUST_USE int connection_set_deadline(
+	struct connection *c, enum connection_side side, int64_t timeout);
 
 #endif

@@ -276,8 +276,11 @@ static const struct pattern *find(
 	tuza_http_mux *mux, struct matching *m, const tuza_http_request *r, const char *path)
 {
 	const char *method = r->head.method;
-	size_t length = host_length(r->head.host);
 	const struct pattern *p = NULL;
+	// Sorted: "" comes first, and is alone where no pattern names a host.
+	bool may_name_it = mux->hosts->count > 1 ||
+			   (mux->hosts->count > 0 && mux->hosts->children[0].length > 0);
+	size_t length = may_name_it ? host_length(r->head.host) : 0;
 	if (length > 0)
 		p = match_method(m, find_child(mux->hosts, r->head.host, length), method, path);
 	return p ? p : match_method(m, find_child(mux->hosts, "", 0), method, path);

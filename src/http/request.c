@@ -79,8 +79,10 @@ static void start_watcher(tuza_http_request *r)
 {
 	struct exchange *x = r->exchange;
 	// What has come already is another request: nothing to be seen behind it.
-	if (x->input->next < x->input->end ||
-		tuza_conn_set_read_deadline(x->connection->conn, 0) != 0)
+	if (x->input->next < x->input->end)
+		return;
+	x->connection->until[SIDE_READ] = 0;
+	if (tuza_conn_set_read_deadline(x->connection->conn, 0) != 0)
 		return;
 	r->watcher = tuza_spawn(watch, r); // without memory nobody watches
 }
@@ -131,6 +133,7 @@ void request_stop_watching(tuza_http_request *r)
 	(void)tuza_conn_set_read_deadline(r->exchange->connection->conn, 1); // long past
 	(void)tuza_join(r->watcher);
 	(void)tuza_conn_set_read_deadline(r->exchange->connection->conn, 0);
+	r->exchange->connection->until[SIDE_READ] = 0;
 	r->watcher = NULL;
 }
 

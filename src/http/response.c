@@ -28,8 +28,7 @@ static int send_pieces(tuza_http_writer *w, const struct iovec *pieces, int coun
 		total += pieces[i].iov_len;
 	if (total == 0)
 		return 0;
-	int error = tuza_conn_set_write_deadline(
-		c->conn, deadline_after(c->server->options.write_timeout));
+	int error = connection_set_deadline(c, SIDE_WRITE, c->server->options.write_timeout);
 	if (error)
 		return error;
 	ssize_t n = count == 1 ? tuza_conn_write(c->conn, pieces->iov_base, pieces->iov_len)

@@ -289,5 +289,10 @@ EXPORT size_t tuza_http_server_connections(tuza_http_server *server)
 
 EXPORT uint64_t tuza_http_server_requests(tuza_http_server *server)
 {
-	return load_relaxed(&server->requests); // a statistic
+	tuza_mutex_lock(&server->lock);
+	uint64_t count = server->requests;
+	for (struct link *l = server->connections.next; l != &server->connections; l = l->next)
+		count += load_relaxed(&CONTAINER_OF(l, struct connection, link)->requests);
+	tuza_mutex_unlock(&server->lock);
+	return count;
 }

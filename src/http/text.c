@@ -179,10 +179,24 @@ static uint64_t controls(uint64_t bytes)
 	return (((bytes - each * ' ') & ~bytes) | ((deletes - each) & ~deletes)) & high;
 }
 
+typedef unsigned char sixteen __attribute__((vector_size(16)));
+typedef uint64_t halves __attribute__((vector_size(16)));
+
+// Whether there is a control character among sixteen bytes.
+static ALWAYS_INLINE bool has_controls(const char *bytes)
+{
+	sixteen b;
+	memcpy(&b, bytes, sizeof b);
+	halves found = (halves)((b < ' ') | (b == 0x7f));
+	return (found[0] | found[1]) != 0;
+}
+
 size_t count_plain(const char *bytes, size_t count)
 {
 	size_t i = 0;
 	uint64_t eight, found;
+	while (count - i >= sizeof(sixteen) && !has_controls(bytes + i))
+		i += sizeof(sixteen);
 	for (; count - i >= sizeof eight; i += sizeof eight) {
 		memcpy(&eight, bytes + i, sizeof eight);
 		found = controls(eight);

@@ -62,6 +62,31 @@ TEST(an_idle_connection_is_closed_in_the_end)
 	free(a);
 }
 
+// Its deadline is not set anew for each of them, and is late enough all the same.
+TEST(a_connection_that_is_used_outlives_its_idle_time_and_is_closed_soon_after_it)
+{
+	enum { IDLE_MS = 900, TIMES = 40 };
+	struct answer *a = malloc(sizeof *a);
+	struct site s;
+
+	site_open(&s,
+		&(tuza_http_server_options){.handler = say_hello, .idle_timeout = IDLE_MS * MS});
+	tuza_conn *conn = site_dial(&s);
+	int64_t last = tuza_now();
+	for (int i = 0; i < TIMES; i++) {
+		if (i % 4 == 0) // the others come in a row
+			tuza_sleep(IDLE_MS * 8 / TIMES * MS);
+		last = tuza_now();
+		CHECK(send_text(conn, GET("/")));
+		CHECK_STR(read_answer(conn, a, false), HELLO);
+	}
+	CHECK_STR(read_to_end(conn, a), "");
+	CHECK(tuza_now() - last >= IDLE_MS * MS);
+	CHECK_EQ(tuza_conn_close(conn), 0);
+	site_close(&s);
+	free(a);
+}
+
 static atomic_int body_error;
 
 static void read_body(tuza_http_writer *w, tuza_http_request *r, void *arg)
