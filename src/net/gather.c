@@ -26,6 +26,7 @@
 #include "net/gather.h"
 
 #include "net/gather_account.h"
+#include "net/gather_trial.h"
 #include "sched/lock.h"
 #include "sched/netpoll.h"
 #include "sched/park.h"
@@ -72,6 +73,7 @@ struct place {
 	uint32_t kernel;    // enum kernel_state; written under kernel_lock, read without as a hint
 	struct batch *open; // guarded by lock; read without it as a hint
 	struct gather_account account;
+	struct gather_trial trial;
 	struct lock kernel_lock;
 	struct sys_sends sends; // guarded by kernel_lock
 } CACHE_ALIGNED;
@@ -92,9 +94,12 @@ static struct sys_sends *take_kernel(struct place *p)
 {
 	if (!lock_try(&p->kernel_lock))
 		return NULL;
-	if (unlikely(load_relaxed(&p->kernel) == UNTRIED)) // under the lock
+	if (unlikely(load_relaxed(&p->kernel) == UNTRIED)) { // under the lock
 		store_relaxed(&p->kernel,
 			netpoll_gathers() && sys_sends_open(&p->sends) == 0 ? HERE : NONE);
+		if (netpoll_always_gathers())
+			gather_trial_enter(&p->trial, GATHER_ALWAYS);
+	}
 	if (load_relaxed(&p->kernel) == HERE)
 		return &p->sends;
 	lock_release(&p->kernel_lock);
@@ -159,7 +164,10 @@ static int64_t spent_since(struct gave_way before)
 static void finish(struct place *p, struct batch *b, const struct gathered *mine)
 {
 	gather_account_note(&p->account, b->count, spent_since(b->before));
+	int64_t began = clock_now();
 	send_all(b);
+	if (b->count > 1)
+		gather_trial_note_batch(&p->trial, b->count, clock_now() - began);
 	wake_others(p, b, mine);
 }
 
@@ -199,11 +207,22 @@ static bool join(struct place *p, struct gathered *mine)
 
 // ---- the leader -------------------------------------------------------------------------------
 
+// Where there could have been a batch.
+static ssize_t send_alone(struct place *p, const struct gathered *mine)
+{
+	if (!gather_trial_times(&p->trial))
+		return send_now(mine->fd, mine->bytes, mine->count);
+	int64_t began = clock_now();
+	ssize_t n = send_now(mine->fd, mine->bytes, mine->count);
+	gather_trial_note_alone(&p->trial, clock_now() - began);
+	return n;
+}
+
 static ssize_t lead(struct place *p, struct gathered *mine)
 {
 	struct batch b = {.first = mine, .end = &mine->next, .count = 1};
-	if (!gather_account_allows(&p->account))
-		return send_now(mine->fd, mine->bytes, mine->count);
+	if (!gather_trial_allows(&p->trial) || !gather_account_allows(&p->account))
+		return send_alone(p, mine);
 	b.before = spent_until_now();
 	lock_acquire(&p->lock);
 	bool is_first = !p->open; // processors may share a place
@@ -243,6 +262,8 @@ ssize_t gather_send(int fd, const void *bytes, size_t count)
 	struct place *p = place_here();
 	// Hints, both. An open batch will be done at once, a new one when the others have run.
 	if (load_relaxed(&p->kernel) == NONE || (others < OTHERS && !load_relaxed(&p->open)))
+		return send_now(fd, bytes, count);
+	if (gather_trial_rests(&p->trial) && !load_relaxed(&p->open))
 		return send_now(fd, bytes, count);
 	return gather(p, fd, bytes, count);
 }

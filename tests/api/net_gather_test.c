@@ -8,10 +8,21 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <tuza/chan.h>
 #include <unistd.h>
 
 enum { ENDS = 100 }; // more than a system call takes
+
+// Whether it is worth it here or not.
+__attribute__((constructor)) static void gather_always(void)
+{
+	const char *others = getenv("TUZA_DEBUG");
+	char all[256];
+
+	snprintf(all, sizeof all, "%s%sgather", others ? others : "", others && *others ? "," : "");
+	setenv("TUZA_DEBUG", all, 1);
+}
 
 struct group {
 	tuza_chan *begin; // closed: everybody writes
