@@ -163,6 +163,29 @@ TUZA_MUST_USE ssize_t tuza_conn_peek(tuza_conn *conn, void *bytes, size_t count)
 TUZA_MUST_USE int tuza_conn_wait_readable(tuza_conn *conn);
 
 /*
+ * Both in one: waits until there is something to read, asks for a buffer, and reads into it.
+ *
+ *	static void *room(void *arg, size_t *count)
+ *	{
+ *		struct client *c = arg;
+ *		*count = BUFFER_BYTES;
+ *		return c->buffer = tuza_pool_get(&buffers);
+ *	}
+ *	…
+ *	ssize_t n = tuza_conn_read_into(conn, room, c); // c->buffer may be NULL after an error
+ *
+ *   room  returns the buffer, and in *count its bytes; NULL: there is none. Called once at most, by
+ *         the caller's goroutine. It has to return, and must not read from the connection.
+ *
+ * Returns, Errors  as tuza_conn_read, and -ENOMEM for want of a buffer: nothing was read.
+ * Blocks   parks until there is something. Rarely there is nothing after all, and it goes on
+ *          waiting with the buffer.
+ * Owns/frees  the buffer is the caller's, whatever is returned.
+ */
+TUZA_MUST_USE ssize_t tuza_conn_read_into(
+	tuza_conn *conn, void *(*room)(void *arg, size_t *count), void *arg);
+
+/*
  * Writes all of `count` bytes, waiting whenever the other side is slow.
  *
  * Returns  `count`; less if there was a failure, or the deadline passed, after some were written:

@@ -92,6 +92,18 @@ static void give_back_input(struct connection *c)
 		tuza_pool_put(&c->server->inputs, in);
 }
 
+// When something has come.
+static void *take_input(void *connection, size_t *count)
+{
+	struct connection *c = connection;
+	c->input = tuza_pool_get(&c->server->inputs);
+	if (!c->input)
+		return NULL;
+	c->input->next = c->input->end = 0;
+	*count = c->input->room;
+	return c->input->bytes;
+}
+
 /*
  * Waits until something of a request has come, with nothing but the connection. False: it is over.
  *
@@ -114,20 +126,13 @@ static bool await_request(struct connection *c, bool first)
 	// (http-drain)
 	if (load_seq_cst(&c->server->draining))
 		return false;
-	error = tuza_conn_wait_readable(c->conn);
-	if (error)
-		return ends_by(c, error);
-	c->input = tuza_pool_get(&c->server->inputs);
-	if (!c->input)
-		return ends_by(c, -ENOMEM);
-	struct input *in = c->input;
 	// An event may have been for nothing: only bytes make a request, and until they are here a
 	// shutdown need not wait.
-	ssize_t got = tuza_conn_read(c->conn, in->bytes, in->room);
-	in->next = 0;
-	in->end = got > 0 ? (size_t)got : 0;
+	ssize_t got = tuza_conn_read_into(c->conn, take_input, c);
 	if (got <= 0)
 		return ends_by(c, (int)got);
+	c->input->next = 0;
+	c->input->end = (size_t)got;
 	// (http-drain) a shutdown that came first has it closed
 	if (!cas_seq_cst(&c->state, &waiting, ACTIVE))
 		return false;

@@ -83,6 +83,26 @@ EXPORT ssize_t tuza_conn_peek(tuza_conn *conn, void *bytes, size_t count)
 
 EXPORT int tuza_conn_wait_readable(tuza_conn *conn) { return (int)peek(conn, NULL, 0); }
 
+EXPORT ssize_t tuza_conn_read_into(
+	tuza_conn *conn, void *(*room)(void *arg, size_t *count), void *arg)
+{
+	struct conn *c = conn_begin(conn);
+	if (!c)
+		return TUZA_ECONNCLOSED;
+	conn_take_turn(c, TURN_READ);
+	size_t count = 0;
+	void *bytes = NULL;
+	ssize_t n = c->kind->peek(c, NULL, 0);
+	if (n == 0 && !(bytes = room(arg, &count)))
+		n = -ENOMEM;
+	if (n == 0 && count > 0)
+		n = c->kind->read(c, bytes, count < IO_MOST ? count : IO_MOST, NULL);
+	conn_pass_turn(c, TURN_READ);
+	if (n > 0)
+		io_has_read(bytes, (size_t)n);
+	return end_transfer(c, n);
+}
+
 EXPORT ssize_t tuza_conn_read_from(tuza_conn *conn, void *bytes, size_t count, tuza_address *from)
 {
 	struct conn *c = conn_begin(conn);

@@ -75,6 +75,79 @@ TEST(peek_leaves_what_it_shows)
 	}
 }
 
+struct late_buffer {
+	int asked;
+	size_t room;
+	char *given, bytes[8]; // given: what room returns
+};
+
+static void *give_room(void *arg, size_t *count)
+{
+	struct late_buffer *b = arg;
+
+	b->asked++;
+	*count = b->room;
+	return b->given;
+}
+
+struct late_read {
+	tuza_conn *conn;
+	struct late_buffer *buffer;
+	ssize_t result;
+	atomic_int done;
+};
+
+static void read_late(struct late_read *r)
+{
+	r->result = tuza_conn_read_into(r->conn, give_room, r->buffer);
+	atomic_store(&r->done, 1);
+}
+
+TEST(a_read_asks_for_its_buffer_when_there_is_something_to_read)
+{
+	FOR_EACH_PAIR(p)
+	{
+		struct late_buffer b = {.room = sizeof b.bytes, .given = b.bytes};
+		struct late_read late = {.conn = p.b, .buffer = &b};
+		struct call write = {.conn = p.a, .bytes = "hello!", .count = 6};
+
+		TUZA_GO(read_late, &late);
+		for (int i = 0; i < 10; i++)
+			tuza_yield();
+		CHECK_EQ(late.done, 0);
+		TUZA_GO(write_now, &write);
+		WAIT_UNTIL(late.done);
+		CHECK_EQ(late.result, 6);
+		CHECK_EQ(b.asked, 1);
+		CHECK(memcmp(b.bytes, "hello!", 6) == 0);
+		WAIT_UNTIL(write.done);
+
+		write.done = 0;
+		TUZA_GO(write_now, &write);
+		b.given = NULL;
+		CHECK_EQ(tuza_conn_read_into(p.b, give_room, &b), -ENOMEM);
+		b.given = b.bytes;
+		b.room = 2; // the rest is left
+		CHECK_EQ(tuza_conn_read_into(p.b, give_room, &b), 2);
+		b.room = 0;
+		CHECK_EQ(tuza_conn_read_into(p.b, give_room, &b), 0);
+		b.room = 4;
+		CHECK_EQ(tuza_conn_read_into(p.b, give_room, &b), 4);
+		CHECK(memcmp(b.bytes, "llo!", 4) == 0);
+		WAIT_UNTIL(write.done);
+
+		b.asked = 0;
+		CHECK_EQ(tuza_conn_set_read_deadline(p.b, tuza_now() + TUZA_MILLISECOND), 0);
+		CHECK_EQ(tuza_conn_read_into(p.b, give_room, &b), TUZA_EIOTIMEOUT);
+		CHECK_EQ(b.asked, 0);
+		CHECK_EQ(tuza_conn_set_read_deadline(p.b, 0), 0);
+		CHECK_EQ(tuza_conn_close(p.a), 0);
+		CHECK_EQ(tuza_conn_read_into(p.b, give_room, &b), 0);
+		CHECK_EQ(tuza_conn_close(p.b), 0);
+		CHECK_EQ(tuza_conn_read_into(p.b, give_room, &b), TUZA_ECONNCLOSED);
+	}
+}
+
 // T9.6, Go: PingPong.
 TEST(two_ends_answer_each_other)
 {
