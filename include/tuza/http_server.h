@@ -426,7 +426,8 @@ int tuza_http_server_shutdown(tuza_http_server *server, tuza_context *ctx);
 // waited for. Go: Server.Close
 void tuza_http_server_close(tuza_http_server *server);
 
-// How many connections are open, and how many requests were answered so far. Go has ConnState.
+// How many connections are open, and how many requests were answered so far: added up from those of
+// all connections, under the server's lock. Go has ConnState.
 size_t tuza_http_server_connections(tuza_http_server *server);
 uint64_t tuza_http_server_requests(tuza_http_server *server);
 

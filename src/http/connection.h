@@ -47,7 +47,7 @@ struct input {
 };
 
 struct connection {
-	// for each request, a cache line
+	// for each request: together, 64 bytes
 	tuza_http_server *server;
 	tuza_conn *conn;
 	struct input *input;       // owner only; NULL while it waits

@@ -44,7 +44,7 @@ struct conn_kind {
 	void (*forget)(struct conn *c, uint32_t turns);
 };
 
-// What each read uses comes first, a cache line; the turn to write is in the next.
+// What each read and write uses comes first: a cache line.
 struct conn {
 	// any thread, atomic
 	CACHE_ALIGNED uint64_t word; // conn_word.h

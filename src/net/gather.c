@@ -94,12 +94,9 @@ static struct sys_sends *take_kernel(struct place *p)
 {
 	if (!lock_try(&p->kernel_lock))
 		return NULL;
-	if (unlikely(load_relaxed(&p->kernel) == UNTRIED)) { // under the lock
+	if (unlikely(load_relaxed(&p->kernel) == UNTRIED)) // under the lock
 		store_relaxed(&p->kernel,
 			netpoll_gathers() && sys_sends_open(&p->sends) == 0 ? HERE : NONE);
-		if (netpoll_always_gathers())
-			gather_trial_enter(&p->trial, GATHER_ALWAYS);
-	}
 	if (load_relaxed(&p->kernel) == HERE)
 		return &p->sends;
 	lock_release(&p->kernel_lock);
@@ -110,6 +107,7 @@ static void send_all(struct batch *b)
 {
 	struct place *p = place_here(); // it may be another than before the yield
 	struct sys_sends *s = b->count > 1 ? take_kernel(p) : NULL;
+	int64_t began = clock_now();
 	if (!s) {
 		for (struct gathered *one = b->first; one; one = one->next)
 			one->result = send_now(one->fd, one->bytes, one->count);
@@ -119,6 +117,7 @@ static void send_all(struct batch *b)
 		sys_sends_add(s, one->fd, one->bytes, one->count, &one->result);
 	sys_sends_submit(s);
 	lock_release(&p->kernel_lock);
+	gather_trial_note_batch(&p->trial, b->count, clock_now() - began);
 }
 
 // All that wait but `mine`, the caller's own. The leader may not wait yet.
@@ -164,10 +163,7 @@ static int64_t spent_since(struct gave_way before)
 static void finish(struct place *p, struct batch *b, const struct gathered *mine)
 {
 	gather_account_note(&p->account, b->count, spent_since(b->before));
-	int64_t began = clock_now();
 	send_all(b);
-	if (b->count > 1)
-		gather_trial_note_batch(&p->trial, b->count, clock_now() - began);
 	wake_others(p, b, mine);
 }
 
@@ -221,7 +217,8 @@ static ssize_t send_alone(struct place *p, const struct gathered *mine)
 static ssize_t lead(struct place *p, struct gathered *mine)
 {
 	struct batch b = {.first = mine, .end = &mine->next, .count = 1};
-	if (!gather_trial_allows(&p->trial) || !gather_account_allows(&p->account))
+	bool worth = netpoll_always_gathers() || gather_trial_allows(&p->trial);
+	if (!worth || !gather_account_allows(&p->account))
 		return send_alone(p, mine);
 	b.before = spent_until_now();
 	lock_acquire(&p->lock);
@@ -263,7 +260,7 @@ ssize_t gather_send(int fd, const void *bytes, size_t count)
 	// Hints, both. An open batch will be done at once, a new one when the others have run.
 	if (load_relaxed(&p->kernel) == NONE || (others < OTHERS && !load_relaxed(&p->open)))
 		return send_now(fd, bytes, count);
-	if (gather_trial_rests(&p->trial) && !load_relaxed(&p->open))
+	if (gather_trial_rests(&p->trial) && !load_relaxed(&p->open) && !netpoll_always_gathers())
 		return send_now(fd, bytes, count);
 	return gather(p, fd, bytes, count);
 }

@@ -158,7 +158,8 @@ void goroutine_free(struct processor *p, struct goroutine *g)
 {
 	g->stack = NULL;
 	store_release(&g->state, GOROUTINE_DEAD); // (dead) pairs with the load in inspect.c
-	store_relaxed(&p->ended, p->ended + 1);   // statistic, only writer
+	// (asleep) pairs with goroutine_ended_count: what it has left behind is seen. Only writer.
+	store_release(&p->ended, p->ended + 1);
 	g->next = p->free;
 	p->free = g;
 	if (unlikely(++p->free_count > GOROUTINE_CACHE))
@@ -182,14 +183,20 @@ uint64_t goroutine_created_count(void)
 	return n;
 }
 
+uint64_t goroutine_ended_count(void)
+{
+	uint64_t n = rt.foreign_ended; // statistic
+	uint32_t count = processor_count();
+	for (uint32_t i = 0; i < count; i++)
+		n += load_acquire(&processor_at(i)->ended); // (asleep) pairs with goroutine_free
+	return n;
+}
+
 uint64_t goroutine_count(void)
 {
 	// Ended first: a goroutine that starts and ends in between must not make the number
 	// negative.
-	uint64_t ended = rt.foreign_ended;
-	uint32_t count = processor_count();
-	for (uint32_t i = 0; i < count; i++)
-		ended += load_relaxed(&processor_at(i)->ended); // statistic
+	uint64_t ended = goroutine_ended_count();
 	return goroutine_created_count() - ended;
 }
 

@@ -35,8 +35,9 @@ void goroutine_init_thread(struct goroutine *g);
 
 // How many goroutines live: created and not ended. Plain threads are not counted.
 uint64_t goroutine_count(void);
-// How many were ever created.
+// How many were ever created, and how many of those have ended.
 uint64_t goroutine_created_count(void);
+uint64_t goroutine_ended_count(void);
 
 // Initialises the half of the descriptor that held the arguments: g is about to run on m for the
 // first time.

@@ -183,7 +183,7 @@ struct goroutine **netpoll_event(
 		return end;
 	struct goroutine **first = end;
 	lock_acquire(&n->lock);
-	if (unlikely(n->asks)) {
+	if (unlikely(n->asks) && waited & NETPOLL_READ) {
 		n->asks = false;
 		n->cpu = sys_receiving_cpu(n->fd);
 	}
@@ -214,7 +214,7 @@ void netpoll_signal(struct netpoll *n, uint32_t generation, uint32_t directions)
 // Most deadlines are seconds ahead, which is known without the exact time.
 static ALWAYS_INLINE bool is_over(int64_t deadline)
 {
-	return deadline - sys_clock_coarse() < TUZA_SECOND && deadline <= clock_now();
+	return deadline < sys_clock_coarse() + TUZA_SECOND && deadline <= clock_now();
 }
 
 int netpoll_begin(struct netpoll *n, uint32_t generation, uint32_t direction, uint64_t *seen)
@@ -313,18 +313,13 @@ static int announce_on_fd(struct netpoll *n, int fd, uint32_t directions, struct
 // Before a wait for a descriptor of ours.
 static void settle(struct netpoll *n)
 {
-	uint32_t home = n->home;
-	int cpu = n->cpu;
-	n->waits = 0;
+	int next = POLL_SET_SETTLE, cpu = n->cpu;
 	n->cpu = POLL_SET_CPU_UNKNOWN;
-	if (!n->registered || !n->always || n->stays)
-		return;
-	n->home = (uint16_t)poll_set_settle(
-		home, n->fd, n->always, tag_of(n->fd, netpoll_generation(n)), cpu, &n->asks);
-	if (n->asks)
-		n->waits = POLL_SET_SETTLE - 1; // by the next wait it is known
-	else if (cpu != POLL_SET_CPU_UNKNOWN && n->home == home)
-		n->waits = -POLL_SET_RESTS;
+	if (n->registered && n->always && !n->stays)
+		n->home = (uint16_t)poll_set_settle(n->home, n->fd, n->always,
+			tag_of(n->fd, netpoll_generation(n)), cpu, &next);
+	n->asks = next == POLL_SET_ASKS;
+	n->waits = (int16_t)(POLL_SET_SETTLE - next);
 }
 
 // One attempt: 0, an error, or RECKON_ANEW. `seen`: NULL for a descriptor that is not ours, of

@@ -41,8 +41,8 @@ enum {
 	NETPOLL_ENDED = 4,
 };
 
-// A zeroed one is valid: generation 0 has no user yet. What each wait uses comes first,
-// a cache line.
+// A zeroed one is valid: generation 0 has no user yet. What each wait uses comes first:
+// a cache line, and `armed` and `timer` where there is a deadline.
 struct netpoll {
 	// any thread, atomic; transitions in poll_word.h. [0] of reading, [1] of writing
 	uint64_t word[2];
@@ -57,7 +57,7 @@ struct netpoll {
 	bool stays;          // in the common set: whoever looks first shall have it
 	bool asks;           // the next event shall note the CPU that its packet came in on
 	uint16_t home;       // the poller's set that it is in (poll_set.c)
-	int16_t waits;       // so many since that was last looked at, for a descriptor of ours
+	int16_t waits;       // POLL_SET_SETTLE of them, and that is looked at: of ours only
 	int fd;              // of ours
 
 	uint32_t closing;   // calls of close(fd) under way

@@ -162,17 +162,23 @@ static bool is_crowded(const struct processor *p)
 }
 
 NOINLINE uint32_t poll_set_settle(
-	uint32_t home, int fd, uint32_t events, uint64_t tag, int cpu, bool *asks)
+	uint32_t home, int fd, uint32_t events, uint64_t tag, int cpu, int *next)
 {
-	*asks = false;
 	struct machine *m = machine_current();
 	struct processor *p = m ? m->processor : NULL;
+	*next = POLL_SET_SETTLE;
 	if (!p || poll_set_of(p) == POLL_SET_COMMON)
 		return home;
 	if (home != POLL_SET_COMMON && status_of_owner(home) == PROCESSOR_OFF)
 		return poll_set_move(home, poll_set_of(p), fd, events, tag);
 	if (!is_crowded(p))
 		return home;
-	*asks = cpu == POLL_SET_CPU_UNKNOWN;
-	return *asks ? home : poll_set_move(home, choose(p, home, cpu), fd, events, tag);
+	if (cpu == POLL_SET_CPU_UNKNOWN) {
+		*next = POLL_SET_ASKS;
+		return home;
+	}
+	uint32_t to = choose(p, home, cpu);
+	if (to == home)
+		*next = POLL_SET_STAYS;
+	return poll_set_move(home, to, fd, events, tag);
 }

@@ -11,7 +11,8 @@ enum {
 	POLL_SETS = 65, // [0] for all; processors with a higher index have none of their own
 	POLL_SET_COMMON = 0,
 	POLL_SET_SETTLE = 16, // a descriptor's waits between two questions where it should be
-	POLL_SET_RESTS = 112, // so many more after one that left it where it was
+	POLL_SET_STAYS = 128, // the same after one whose answer was that it is there
+	POLL_SET_ASKS = 1,    // the same until the CPU is known
 	POLL_SET_FIRST = 4,   // waits before the first: shorter connections stay where they began
 };
 
@@ -55,11 +56,11 @@ void poll_set_note(const struct processor *p, uint32_t found);
  *
  *   cpu   that its last packet with bytes to read came in on (sys_receiving_cpu), as noted when
  *         they came: answers to what was sent since may have come in elsewhere.
- *   *asks  gets whether that should be noted, and this called again at the next wait.
+ *   *next  gets after how many waits to ask again. POLL_SET_ASKS: by then the CPU should be noted.
  *
  * Returns where it is now. Needs: the record's lock.
  */
-uint32_t poll_set_settle(uint32_t home, int fd, uint32_t events, uint64_t tag, int cpu, bool *asks);
+uint32_t poll_set_settle(uint32_t home, int fd, uint32_t events, uint64_t tag, int cpu, int *next);
 
 // Moves a descriptor of set `home`. Returns where it is now; where the kernel refuses that is
 // `home` still. Needs: the record's lock.
