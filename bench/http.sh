@@ -12,7 +12,8 @@
 #   --connections L   numbers of connections, default "64"
 #   --path /16k       an answer of 16 KiB
 #   --pace N          each connection asks N times a second; default 0: as soon as it is answered
-#   --realtime        servers and clients by SCHED_FIFO: nothing else has their CPUs meanwhile. Needs root
+#   --realtime        servers and clients by SCHED_FIFO: nothing else has their CPUs meanwhile, not even
+#                     the 50 ms of each second that the kernel keeps for others. Needs root
 #   --slow N          instead: tuza and Go with and without N clients that send their heads slowly
 #   --idle N          instead: what N idle connections take of each server's memory
 #   --requests N      instead: requests per second of tuza's client and Go's, N of them by as many
@@ -86,6 +87,13 @@ stop() {
 	pids=
 }
 trap stop EXIT
+if [ -n "$first" ]; then
+	limit=/proc/sys/kernel/sched_rt_runtime_us
+	before=$(cat $limit)
+	trap 'stop; echo "$before" >$limit' EXIT
+	trap 'exit 1' INT TERM
+	echo -1 >$limit
+fi
 
 configure_nginx() { # port workers
 	head -c 16384 /dev/zero | tr '\0' x >"$out/16k"
