@@ -101,6 +101,7 @@ TEST(second_lock_by_the_same_goroutine_waits)
 	CHECK(blocks(lock_mutex, &m));
 	CHECK(wait_parked("sync.Mutex.Lock", 1));
 	tuza_mutex_unlock(&m);
+	WAIT_UNTIL(test_probes_pending() == 0);
 }
 
 struct hog {

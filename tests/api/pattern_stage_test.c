@@ -119,10 +119,12 @@ TEST(stage_has_let_go_of_everything_when_its_output_is_closed)
 	WAIT_UNTIL(owned_now == 0);
 }
 
+// The context's end closes the last output, perhaps before the stages before it have returned.
 TEST(cancel_ends_every_stage_of_an_endless_pipeline)
 {
+	static int one = 1;
 	tuza_context *ctx = tuza_context_with_cancel(background);
-	int one = 1, v;
+	int v;
 	tuza_chan *c = numbers(ctx, -1, 2);
 
 	for (int i = 0; i < 10; i++)
@@ -206,10 +208,12 @@ static int fail_at(tuza_context *ctx, const void *in, void *out, void *arg)
 	return n == *(const int *)arg ? -EBADMSG : 0;
 }
 
+// As above, stages may still run when the last output is closed.
 TEST(failure_ends_the_context_with_its_code_and_the_pipeline_with_it)
 {
+	static int one = 1, at = 50;
 	tuza_context *ctx = tuza_context_with_cancel(background);
-	int one = 1, at = 50, v, n = 0;
+	int v, n = 0;
 	tuza_chan *c = numbers(ctx, -1, 0);
 
 	c = tuza_pipeline_stage(ctx, c, sizeof(int), plus, &one);

@@ -155,9 +155,11 @@ struct cancelling {
 
 static void cancel_when_asked(struct cancelling *c)
 {
+	tuza_context *ctx = c->ctx;
+
 	WAIT_UNTIL(c->server->requests >= c->requests);
-	tuza_context_cancel(c->ctx);
-	tuza_context_release(c->ctx);
+	tuza_context_cancel(ctx); // the test may return from here on
+	tuza_context_release(ctx);
 }
 
 // X16
