@@ -34,8 +34,12 @@ bool wait_parked(const char *reason, int n);
 bool test_is_on_valgrind(void);
 
 // Descriptors open now, without those that no program sees (epoll, eventfd, io_uring: the
-// runtime's).
+// runtime's), and those of the control groups.
 int test_count_fds(void);
+
+// Whether what a descriptor leads to is a file of the control groups: the monitor opens such files
+// now and then, to see the CPU's limit.
+bool test_is_of_cgroups(const char *path);
 
 // Threads of the process, as the kernel counts them.
 int test_count_threads(void);

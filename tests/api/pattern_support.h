@@ -78,8 +78,8 @@ TEST_UNUSED_ static int owned_free(int *p)
 // For tuza_chan_on_drop.
 TEST_UNUSED_ static void owned_drop(void *elem)
 {
+	owned_dropped++; // first: tests wait until no value is left
 	owned_free(*(int **)elem);
-	owned_dropped++;
 }
 
 // A closed channel of 0 to n - 1, owned, that drops what is left in it.
