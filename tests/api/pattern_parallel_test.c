@@ -98,8 +98,11 @@ static int fail_at(tuza_context *ctx, size_t i, void *arg)
 	struct loop *l = arg;
 
 	l->begun++;
-	if ((int)i == l->fail_at)
+	if ((int)i == l->fail_at) {
+		WAIT_UNTIL(
+			l->begun > l->fail_at); // an earlier index may be taken, but not called yet
 		return 42;
+	}
 	if ((int)i > l->fail_at)
 		return 0;
 	tuza_recv(tuza_context_done(ctx), (int *)NULL); // until the failure

@@ -116,6 +116,7 @@ TEST(large_request_does_not_starve)
 	tuza_semaphore_init(&s, 3);
 	tuza_semaphore_wait(&s, 2);
 	CHECK(blocks(acquire_three, &s));
+	CHECK(wait_parked("semacquire", 1));
 	CHECK(!tuza_semaphore_try_acquire(&s, 1));
 	CHECK(blocks(acquire_one, &s));
 	CHECK(wait_parked("semacquire", 2));
