@@ -174,13 +174,15 @@ TUZA_MUST_USE int tuza_conn_wait_readable(tuza_conn *conn);
  *	…
  *	ssize_t n = tuza_conn_read_into(conn, room, c); // c->buffer may be NULL after an error
  *
- *   room  returns the buffer, and in *count its bytes; NULL: there is none. Called once at most, by
- *         the caller's goroutine. It has to return, and must not read from the connection.
+ *   room  returns the buffer, and in *count its bytes, one at least; NULL: there is none. Called
+ *         once at most, by the caller's goroutine, at the end of the connection, too. It has to
+ *         return, and must not read from the connection.
  *
  * Returns, Errors  as tuza_conn_read, and -ENOMEM for want of a buffer: nothing was read.
  * Blocks   parks until there is something. Rarely there is nothing after all, and it goes on
  *          waiting with the buffer.
  * Owns/frees  the buffer is the caller's, whatever is returned.
+ * Go       RawConn.Read   (N7)
  */
 TUZA_MUST_USE ssize_t tuza_conn_read_into(
 	tuza_conn *conn, void *(*room)(void *arg, size_t *count), void *arg);

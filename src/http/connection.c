@@ -28,8 +28,6 @@ enum {
 	MOST_ROOM = 1 << 24, // of input, where heads are unlimited
 };
 
-int64_t deadline_after(int64_t timeout) { return timeout < 0 ? 0 : tuza_now() + timeout; }
-
 // Of the last tick: some milliseconds ago.
 static int64_t coarse_now(void)
 {
@@ -173,8 +171,9 @@ static int read_head(struct connection *c, struct head_scan *scan)
 		if (in->end > 0 && !timed) {
 			// The idle time is over, and the one for a head begins.
 			timed = true;
-			int64_t deadline = deadline_after(c->server->options.read_header_timeout);
-			int error = tuza_conn_set_read_deadline(c->conn, deadline);
+			int64_t timeout = c->server->options.read_header_timeout;
+			int error = tuza_conn_set_read_deadline(
+				c->conn, timeout < 0 ? 0 : tuza_now() + timeout);
 			c->until[SIDE_READ] = 0;
 			if (error)
 				return error;

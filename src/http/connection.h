@@ -225,9 +225,6 @@ void server_log(tuza_http_server *server, const char *format, ...) PRINTF(2, 3);
 // else it meets. Allocates nothing.
 void server_tell_shortage(tuza_http_server *server, const char *what, tuza_conn *conn);
 
-// now + timeout, or 0, none, for a timeout of -1.
-int64_t deadline_after(int64_t timeout);
-
 /*
  * Sets the deadline for reading or writing to `timeout` from now (-1: none) or a little later: to
  * let one stand that is late enough by less than that is much cheaper, and so most do. Whoever sets
