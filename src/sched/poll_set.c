@@ -169,6 +169,8 @@ NOINLINE uint32_t poll_set_settle(
 	*next = POLL_SET_SETTLE;
 	if (!p || poll_set_of(p) == POLL_SET_COMMON)
 		return home;
+	// As in poll_set_first: the two ends of a connection must not ask at once.
+	*next += (int)random_below(&p->random, POLL_SET_SETTLE);
 	if (home != POLL_SET_COMMON && status_of_owner(home) == PROCESSOR_OFF)
 		return poll_set_move(home, poll_set_of(p), fd, events, tag);
 	if (!is_crowded(p))

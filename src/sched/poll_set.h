@@ -10,7 +10,8 @@
 enum {
 	POLL_SETS = 65, // [0] for all; processors with a higher index have none of their own
 	POLL_SET_COMMON = 0,
-	POLL_SET_SETTLE = 16, // a descriptor's waits between two questions where it should be
+	POLL_SET_SETTLE =
+		8, // a descriptor's waits from one question where it should be to the next
 	POLL_SET_STAYS = 128, // the same after one whose answer was that it is there
 	POLL_SET_ASKS = 1,    // the same until the CPU is known
 	POLL_SET_FIRST = 4,   // waits before the first: shorter connections stay where they began
@@ -46,6 +47,14 @@ static ALWAYS_INLINE bool poll_set_is_open(uint32_t i)
 static ALWAYS_INLINE const struct sys_poller *poll_set_kernel(uint32_t i)
 {
 	return &poll_sets[i].kernel;
+}
+
+// How many waits of a new descriptor's come before the first question: POLL_SET_FIRST and some, as
+// between the next ones. If both ends of a connection asked at once they would only change places.
+static ALWAYS_INLINE int poll_set_first(int fd)
+{
+	uint32_t scattered = (uint32_t)fd * 0x9E3779B9u; // Fibonacci hashing
+	return POLL_SET_FIRST + (int)(scattered >> 16) % POLL_SET_FIRST;
 }
 
 // The owner, p, has looked and found so many. Hints, for poll_set_settle.

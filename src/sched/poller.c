@@ -23,13 +23,13 @@
 #include <tuza/error.h>
 
 enum {
-	LOOKS_AGAIN_NS = 10000,  // half of what a looker spends: a guess
-	ROUNDS_MOST = 64,        // of a look that finds little but ends: some ms
-	COMMON_EVERY_NS = 50000, // a busy processor asks for new connections, too: a guess
-	NEGLECTED_NS = 500000,   // then a busy one looks at another's set as well: the same
+	LOOKS_AGAIN_NS = 10000,     // half of what a looker spends: a guess
+	ROUNDS_MOST = 64,           // of a look that finds little but ends: some ms
+	COMMON_EVERY_NS = 50000,    // a busy processor asks for new connections, too: a guess
+	NEGLECTED_NS = 500000,      // then a busy one looks at another's set as well: the same
 	KEPT_WAITING_NS = 10000000, // the same if its owner has more to run first: a time slice
-	ELSEWHERE_NS = 100000,   // one that looks for work does: by then most owners come back
-	AT_ONCE = 1,             // a deadline that is over, of somebody who has waited
+	ELSEWHERE_NS = 100000,      // one that looks for work does: by then most owners come back
+	AT_ONCE = 1,                // a deadline that is over, of somebody who has waited
 };
 
 struct poller poller;
