@@ -159,7 +159,7 @@ func some(n int) int {
 
 // Dialling would be most of it: not counted.
 func many() float64 {
-	n, took := echoes(1000, scaled(60000, 2000))
+	n, took := echoes(1000, scaled(240000, 2000))
 	noteTimes()
 	return float64(took) / float64(n)
 }
