@@ -102,7 +102,7 @@ int netpoll_open(int fd, struct netpoll **result, uint32_t *generation)
 	n->home = POLL_SET_COMMON;
 	n->stays = false;
 	n->fd = fd;
-	n->waits = (int16_t)(POLL_SET_SETTLE - poll_set_first(fd));
+	n->waits = (int16_t)(POLL_SET_SETTLE - poll_set_first());
 	n->asks = false;
 	n->cpu = POLL_SET_CPU_UNKNOWN;
 	error = sys_poller_add(kernel_of(n), fd, NETPOLL_READ | NETPOLL_WRITE, tag);

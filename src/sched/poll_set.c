@@ -27,6 +27,7 @@
  */
 #include "sched/poll_set.h"
 
+#include "sched/park.h"
 #include "sched/poller.h"
 #include "sys/sockets.h"
 
@@ -34,6 +35,7 @@ enum {
 	FULL = SYS_POLL_BATCH * 12, // of a load: more events may be waiting than are found
 	EVENT = 16,                 // one in a load
 	ATTENDS_NS = 10000000,      // more between two looks has a hog, or a ring of thousands
+	NEGLECTED_NS = 500000,      // without a look of anybody, and a busy one looks: a guess
 };
 
 struct poll_set poll_sets[POLL_SETS];
@@ -120,9 +122,14 @@ static uint32_t set_on_cpu(int cpu)
 	return POLL_SET_COMMON;
 }
 
+static const struct processor *owner_of(uint32_t i)
+{
+	return i <= processor_count() ? processor_at(i - 1) : NULL;
+}
+
 static uint32_t status_of_owner(uint32_t i)
 {
-	const struct processor *owner = i <= processor_count() ? processor_at(i - 1) : NULL;
+	const struct processor *owner = owner_of(i);
 	return owner ? load_relaxed(&owner->status) : PROCESSOR_OFF; // a hint
 }
 
@@ -131,6 +138,14 @@ static bool is_attended(uint32_t i, int64_t now)
 {
 	return status_of_owner(i) == PROCESSOR_RUNNING &&
 	       now - load_relaxed(&poll_sets[i].attended_at) < ATTENDS_NS; // a hint
+}
+
+bool poll_set_is_neglected(uint32_t i, int64_t now)
+{
+	if (now - load_relaxed(&poll_sets[i].looked_at) < NEGLECTED_NS) // a hint
+		return false;
+	const struct processor *owner = owner_of(i);
+	return !owner || !is_attended(i, now) || runq_length(&owner->runq) == 0;
 }
 
 static uint32_t choose(struct processor *p, uint32_t home, int cpu)
@@ -161,16 +176,20 @@ static bool is_crowded(const struct processor *p)
 	       load_relaxed(&rt.idle_processor_count) == 0 && load_relaxed(&rt.spinning) == 0;
 }
 
+// If both ends of a connection asked after as many waits, each would move to where the other one
+// was, and so on.
+static int scattered(int waits) { return waits + (int)park_random_below(POLL_SET_SETTLE); }
+
+int poll_set_first(void) { return scattered(POLL_SET_FIRST); }
+
 NOINLINE uint32_t poll_set_settle(
 	uint32_t home, int fd, uint32_t events, uint64_t tag, int cpu, int *next)
 {
 	struct machine *m = machine_current();
 	struct processor *p = m ? m->processor : NULL;
-	*next = POLL_SET_SETTLE;
+	*next = scattered(POLL_SET_SETTLE);
 	if (!p || poll_set_of(p) == POLL_SET_COMMON)
 		return home;
-	// As in poll_set_first: the two ends of a connection must not ask at once.
-	*next += (int)random_below(&p->random, POLL_SET_SETTLE);
 	if (home != POLL_SET_COMMON && status_of_owner(home) == PROCESSOR_OFF)
 		return poll_set_move(home, poll_set_of(p), fd, events, tag);
 	if (!is_crowded(p))
@@ -181,6 +200,6 @@ NOINLINE uint32_t poll_set_settle(
 	}
 	uint32_t to = choose(p, home, cpu);
 	if (to == home)
-		*next = POLL_SET_STAYS;
+		*next = scattered(POLL_SET_STAYS);
 	return poll_set_move(home, to, fd, events, tag);
 }

@@ -10,11 +10,12 @@
 enum {
 	POLL_SETS = 65, // [0] for all; processors with a higher index have none of their own
 	POLL_SET_COMMON = 0,
-	POLL_SET_SETTLE =
-		8, // a descriptor's waits from one question where it should be to the next
+	// A descriptor's waits, and by chance some more (poll_set.c):
+	POLL_SET_SETTLE = 8,  // from one question where it should be to the next
 	POLL_SET_STAYS = 128, // the same after one whose answer was that it is there
-	POLL_SET_ASKS = 1,    // the same until the CPU is known
-	POLL_SET_FIRST = 4,   // waits before the first: shorter connections stay where they began
+	POLL_SET_FIRST = 4,   // before the first: shorter connections stay where they began
+	// Without:
+	POLL_SET_ASKS = 1, // until the CPU is known
 };
 
 enum { POLL_SET_CPU_UNKNOWN = -2 };
@@ -49,16 +50,16 @@ static ALWAYS_INLINE const struct sys_poller *poll_set_kernel(uint32_t i)
 	return &poll_sets[i].kernel;
 }
 
-// How many waits of a new descriptor's come before the first question: POLL_SET_FIRST and some, as
-// between the next ones. If both ends of a connection asked at once they would only change places.
-static ALWAYS_INLINE int poll_set_first(int fd)
-{
-	uint32_t scattered = (uint32_t)fd * 0x9E3779B9u; // Fibonacci hashing
-	return POLL_SET_FIRST + (int)(scattered >> 16) % POLL_SET_FIRST;
-}
-
 // The owner, p, has looked and found so many. Hints, for poll_set_settle.
 void poll_set_note(const struct processor *p, uint32_t found);
+
+// Of a processor's set: whether a busy one shall look at it, since its owner does not come, or has
+// only one goroutine, which it runs. Who takes events from an owner that has more to run, and looks
+// then, answers from elsewhere, and the ends of connections part.
+bool poll_set_is_neglected(uint32_t i, int64_t now);
+
+// After how many waits to ask for the first time where a new descriptor should be.
+int poll_set_first(void);
 
 /*
  * A descriptor of set `home` is about to be waited for: moves it to the set where it should be.

@@ -23,13 +23,11 @@
 #include <tuza/error.h>
 
 enum {
-	LOOKS_AGAIN_NS = 10000,     // half of what a looker spends: a guess
-	ROUNDS_MOST = 64,           // of a look that finds little but ends: some ms
-	COMMON_EVERY_NS = 50000,    // a busy processor asks for new connections, too: a guess
-	NEGLECTED_NS = 500000,      // then a busy one looks at another's set as well: the same
-	KEPT_WAITING_NS = 10000000, // the same if its owner has more to run first: a time slice
-	ELSEWHERE_NS = 100000,      // one that looks for work does: by then most owners come back
-	AT_ONCE = 1,                // a deadline that is over, of somebody who has waited
+	LOOKS_AGAIN_NS = 10000,  // half of what a looker spends: a guess
+	ROUNDS_MOST = 64,        // of a look that finds little but ends: some ms
+	COMMON_EVERY_NS = 50000, // a busy processor asks for new connections, too: a guess
+	ELSEWHERE_NS = 100000,   // one without work looks at others' sets: most owners come back
+	AT_ONCE = 1,             // a deadline that is over, of somebody who has waited
 };
 
 struct poller poller;
@@ -128,24 +126,12 @@ static void look_at_own(const struct processor *p, struct goroutine ***end)
 		poll_set_note(p, found);
 }
 
-static bool is_older(uint32_t i, int64_t now, int64_t ns)
+static bool is_free(uint32_t i, int64_t now)
 {
-	return now - load_relaxed(&poll_sets[i].looked_at) >= ns; // a hint
+	return now - load_relaxed(&poll_sets[i].looked_at) >= ELSEWHERE_NS; // a hint
 }
 
-// For a busy processor. What an owner finds at once takes it a while, and what is in its set then
-// would have to wait behind that anyway: taking it would only part connections' ends.
-static bool is_neglected(uint32_t i, int64_t now)
-{
-	if (!is_older(i, now, NEGLECTED_NS))
-		return false;
-	const struct processor *owner = processor_at(i - 1);
-	return !owner || runq_length(&owner->runq) == 0 || is_older(i, now, KEPT_WAITING_NS);
-}
-
-static bool is_left(uint32_t i, int64_t now) { return is_older(i, now, ELSEWHERE_NS); }
-
-// At those of others of which `which` says so.
+// At those of other processors that `which` picks.
 static void look_at_others(const struct processor *p, int64_t now,
 	bool (*which)(uint32_t i, int64_t now), struct goroutine ***end)
 {
@@ -172,7 +158,7 @@ struct goroutine *poller_look(const struct processor *p)
 		int64_t now = clock_now();
 		if (end == &first || now - common_looked_at() >= COMMON_EVERY_NS) {
 			look_at_common(p, &end);
-			look_at_others(p, now, is_neglected, &end);
+			look_at_others(p, now, p ? poll_set_is_neglected : is_free, &end);
 		}
 	}
 	*end = NULL;
@@ -188,7 +174,7 @@ struct goroutine *poller_look_idle(const struct processor *p, int64_t now, bool 
 	if (common && end == &first)
 		look_at_common(p, &end);
 	if (end == &first)
-		look_at_others(p, now, is_left, &end);
+		look_at_others(p, now, is_free, &end);
 	*end = NULL;
 	return first;
 }

@@ -173,6 +173,39 @@ static void *put_byte_soon(void *end)
 	return NULL;
 }
 
+static atomic_bool over;
+
+static void keep_yielding(void)
+{
+	while (!over)
+		tuza_yield();
+	atomic_fetch_sub(&left, 1);
+}
+
+// With so many that run, the owner of the set does not come to look, nor does anybody else.
+TEST(an_event_is_found_although_all_processors_have_long_rings)
+{
+	enum { YIELDERS = 400 };
+
+	tuza_gomaxprocs(2);
+	make_pair(ends[0]);
+	atomic_store(&left, YIELDERS);
+	for (int i = 0; i < YIELDERS; i++)
+		TUZA_GO(keep_yielding);
+	for (int turn = 0; turn < 4; turn++) {
+		pthread_t thread;
+
+		move(&ends[0][1], (uint32_t)(1 + turn % 2));
+		CHECK_EQ(pthread_create(&thread, NULL, put_byte_soon, &ends[0][0]), 0);
+		take_byte(&ends[0][1]);
+		CHECK_EQ(pthread_join(thread, NULL), 0);
+	}
+	over = true;
+	WAIT_UNTIL(left == 0);
+	close_end(&ends[0][0]);
+	close_end(&ends[0][1]);
+}
+
 // No timer is there to wake anybody.
 static int read_without_the_call(void *arg)
 {
