@@ -11,11 +11,12 @@
  *
  * A descriptor begins in the common set. When it has been waited for some times, while all
  * processors are busy, it moves to the set of the processor on whose CPU its last packet came in:
- * there the kernel has just touched its socket. If none of ours runs there it stays. Now and
- * then that is looked at anew, and one whose processor has more to do than another may move there;
- * of the two ends of a connection within the process the other one follows. From a set whose owner
- * does not come to look, or is out of service, it moves to whoever runs it. Which processor that
- * is are hints and chance, all of it; where nothing is known descriptors stay where they are.
+ * there the kernel has just touched its socket. If none of ours runs there, as with packets of
+ * other processes, it moves to that of whoever runs it. Now and then that is looked at anew, and
+ * one whose processor has more to do than another may move there; of the two ends of a
+ * connection within the process the other one follows. From a set whose owner does not come to
+ * look, or is out of service, it moves to whoever runs it. Which processor that is are hints and
+ * chance, all of it; where nothing is known descriptors stay where they are.
  *
  * A set is its owner's only as long as that looks: whoever finds no work looks at all that have not
  * been looked at for a while, the machine that sleeps waits for all, and a busy one looks at one
@@ -152,8 +153,9 @@ static uint32_t choose(struct processor *p, uint32_t home, int cpu)
 {
 	int64_t now = clock_now();
 	uint32_t sender = set_on_cpu(cpu);
-	// Nothing is gained for packets that come in elsewhere, as those of other processes do.
-	if (home == POLL_SET_COMMON && sender == POLL_SET_COMMON && cpu != sys_cpu())
+	// Of those without packets nothing is known, and both ends in sets by chance are worse than
+	// in none.
+	if (home == POLL_SET_COMMON && cpu < 0)
 		return home;
 	bool stays = home != POLL_SET_COMMON && is_attended(home, now);
 	uint32_t base = stays ? home : poll_set_of(p);
