@@ -35,11 +35,10 @@
 enum {
 	FULL = SYS_POLL_BATCH * 12, // of a load: more events may be waiting than are found
 	EVENT = 16,                 // one in a load
-	ATTENDS_NS = 10000000,      // more between two looks has a hog, or a ring of thousands
 	NEGLECTED_NS = 500000,      // without a look of anybody, and a busy one looks: a guess
-	// Or of its owner, which may have more to run. With 500 connections it comes each ms; with
-	// 10 ms, and more threads than CPUs, some connections had a third of the others' turns.
-	OWNER_COMES_NS = 2000000,
+	// An owner of 500 connections looks each ms. With 10 ms, and more threads than CPUs, some
+	// connections had a third of the others' turns.
+	ATTENDS_NS = 2000000,
 };
 
 struct poll_set poll_sets[POLL_SETS];
@@ -137,23 +136,19 @@ static uint32_t status_of_owner(uint32_t i)
 	return owner ? load_relaxed(&owner->status) : PROCESSOR_OFF; // a hint
 }
 
-// Its owner runs goroutines and comes to look.
-static bool is_attended_within(uint32_t i, int64_t now, int64_t ns)
+// Its owner runs goroutines and comes to look. The load of another set tells nothing.
+static bool is_attended(uint32_t i, int64_t now)
 {
 	return status_of_owner(i) == PROCESSOR_RUNNING &&
-	       now - load_relaxed(&poll_sets[i].attended_at) < ns; // a hint
+	       now - load_relaxed(&poll_sets[i].attended_at) < ATTENDS_NS; // a hint
 }
-
-// The load of another set tells nothing.
-static bool is_attended(uint32_t i, int64_t now) { return is_attended_within(i, now, ATTENDS_NS); }
 
 bool poll_set_is_neglected(uint32_t i, int64_t now)
 {
 	if (now - load_relaxed(&poll_sets[i].looked_at) < NEGLECTED_NS) // a hint
 		return false;
 	const struct processor *owner = owner_of(i);
-	return !owner || !is_attended_within(i, now, OWNER_COMES_NS) ||
-	       runq_length(&owner->runq) == 0;
+	return !owner || !is_attended(i, now) || runq_length(&owner->runq) == 0;
 }
 
 static uint32_t choose(struct processor *p, uint32_t home, int cpu)

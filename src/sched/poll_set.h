@@ -14,7 +14,7 @@ enum {
 	POLL_SET_SETTLE = 8,  // from one question where it should be to the next
 	POLL_SET_STAYS = 128, // the same after one whose answer was that it is there
 	POLL_SET_FIRST = 4,   // before the first: shorter connections stay where they began
-	// Without:
+	// And no more than that:
 	POLL_SET_ASKS = 1, // until the CPU is known
 };
 
@@ -53,9 +53,9 @@ static ALWAYS_INLINE const struct sys_poller *poll_set_kernel(uint32_t i)
 // The owner, p, has looked and found so many. Hints, for poll_set_settle.
 void poll_set_note(const struct processor *p, uint32_t found);
 
-// Of a processor's set: whether a busy one shall look at it, since its owner does not come, or has
-// only one goroutine, which it runs. Who takes events from an owner that has more to run, and looks
-// then, answers from elsewhere, and the ends of connections part.
+// Of a processor's set that nobody has looked at for a while: whether a busy one shall look, since
+// its owner does not come, or has only the goroutine that it runs. Who takes events from an owner
+// that has more to run, and looks then, answers from elsewhere, and the ends of connections part.
 bool poll_set_is_neglected(uint32_t i, int64_t now);
 
 // After how many waits to ask for the first time where a new descriptor should be.

@@ -26,7 +26,7 @@ enum {
 	LOOKS_AGAIN_NS = 10000,  // half of what a looker spends: a guess
 	ROUNDS_MOST = 64,        // of a look that finds little but ends: some ms
 	COMMON_EVERY_NS = 50000, // a busy processor asks for new connections, too: a guess
-	ELSEWHERE_NS = 100000,   // one without work looks at others' sets: most owners come back
+	ELSEWHERE_NS = 100000,   // without work, at others' sets: by then most owners have looked
 	AT_ONCE = 1,             // a deadline that is over, of somebody who has waited
 };
 
@@ -126,7 +126,8 @@ static void look_at_own(const struct processor *p, struct goroutine ***end)
 		poll_set_note(p, found);
 }
 
-static bool is_free(uint32_t i, int64_t now)
+// For whoever has nothing else to do.
+static bool is_unwatched(uint32_t i, int64_t now)
 {
 	return now - load_relaxed(&poll_sets[i].looked_at) >= ELSEWHERE_NS; // a hint
 }
@@ -158,7 +159,7 @@ struct goroutine *poller_look(const struct processor *p)
 		int64_t now = clock_now();
 		if (end == &first || now - common_looked_at() >= COMMON_EVERY_NS) {
 			look_at_common(p, &end);
-			look_at_others(p, now, p ? poll_set_is_neglected : is_free, &end);
+			look_at_others(p, now, p ? poll_set_is_neglected : is_unwatched, &end);
 		}
 	}
 	*end = NULL;
@@ -174,7 +175,7 @@ struct goroutine *poller_look_idle(const struct processor *p, int64_t now, bool 
 	if (common && end == &first)
 		look_at_common(p, &end);
 	if (end == &first)
-		look_at_others(p, now, is_free, &end);
+		look_at_others(p, now, is_unwatched, &end);
 	*end = NULL;
 	return first;
 }
