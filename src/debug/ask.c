@@ -25,6 +25,7 @@
 #include "debug/unwind.h"
 #include "sched/timer.h"
 #include "sched/goroutine_extra.h"
+#include "sys/clock.h"
 #include "sys/profile.h"
 #include "sys/sys.h"
 #include "sys/valgrind.h"
@@ -123,14 +124,14 @@ static uint32_t put_question(const struct inspected *i, int thread)
 // Whether there is an answer. The question is over then, or else nobody is asked any more.
 static bool wait_for_answer(uint32_t base, int64_t limit)
 {
-	int64_t deadline = clock_now() + limit;
+	int64_t deadline = sys_clock_now() + limit;
 	uint32_t seen;
 
 	// (ask) pairs with the store in handle.
 	while ((seen = load_acquire(&ask.word)) != base + ANSWERED) {
 		uint32_t asked = base + ASKED;
 
-		if (clock_now() < deadline) {
+		if (sys_clock_now() < deadline) {
 			sys_futex_wait(&ask.word, seen, deadline);
 		} else if (seen == base + ANSWERING) {
 			if (limit == ANSWERING_LIMIT) {
@@ -138,7 +139,7 @@ static bool wait_for_answer(uint32_t base, int64_t limit)
 				return false;
 			}
 			limit = ANSWERING_LIMIT;
-			deadline = clock_now() + limit;
+			deadline = sys_clock_now() + limit;
 		} else if (cas_relaxed(&ask.word, &asked, base + IDLE)) { // nothing to hand over
 			return false;
 		}
@@ -150,13 +151,13 @@ static bool wait_for_answer(uint32_t base, int64_t limit)
 static bool ask_thread(const struct inspected *i, int thread, struct ask_patience *p)
 {
 	uint32_t base = put_question(i, thread);
-	int64_t began = clock_now();
+	int64_t began = sys_clock_now();
 	bool is_answered =
 		sys_thread_ask(thread, &ask_signal) && wait_for_answer(base, ANSWER_LIMIT);
 
 	if (is_answered)
 		return ask.is_there;
-	p->spent += clock_now() - began;
+	p->spent += sys_clock_now() - began;
 	if (load_relaxed(&ask.word) == base + ASKED)   // there is no such thread
 		store_relaxed(&ask.word, base + IDLE); // no signal is under way
 	return false;

@@ -20,6 +20,7 @@
 #include "sched/blocking.h"
 #include "sched/current.h"
 #include "sched/timer.h"
+#include "sys/clock.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -75,17 +76,17 @@ static void unlock_word(void)
 // Until it is its turn, or taken from a holder that will find another mark.
 static void lock_fatal(void)
 {
-	int64_t most = clock_now() + FATAL_PATIENCE_MOST;
+	int64_t most = sys_clock_now() + FATAL_PATIENCE_MOST;
 
 	// Who misses it is waited for.
 	store_relaxed(&report_closed, 1);
 	uint32_t seen, now = load_relaxed(&writer_flushes); // a hint, as the others here
 	do {
-		if (lock_word(clock_now() + FATAL_PATIENCE))
+		if (lock_word(sys_clock_now() + FATAL_PATIENCE))
 			break;
 		seen = now;
 		now = load_relaxed(&writer_flushes);
-	} while (clock_now() < most &&
+	} while (sys_clock_now() < most &&
 		 (now != seen || !sys_thread_sleeps(load_relaxed(&report_thread))));
 	report_reopens = true;
 }
@@ -206,7 +207,7 @@ static void report_start(struct report *r)
 	writer_to_fd(&r->w, r->fd, report_buffer, sizeof(report_buffer));
 	r->has_predecessor = r->flags & REPORT_CONTINUES;
 	if (!(r->flags & REPORT_FATAL))
-		report_chaos(&r->w);
+		report_seed(&r->w);
 }
 
 static void report_all_fatal(struct report *r)

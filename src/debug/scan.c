@@ -34,6 +34,7 @@
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sched/waitqueue.h"
+#include "sys/clock.h"
 #include "sys/sys.h"
 #include "sys/valgrind.h"
 
@@ -273,7 +274,7 @@ NOINLINE static int look_once(struct scan_leaked *l, const struct arch_saved *ca
 			.self = me && !(me->flags & GOROUTINE_THREAD) ? me : NULL,
 			.on_valgrind = RUNNING_ON_VALGRIND,
 			.skips_giants = race_is_on() || __asan_init};
-		int64_t begin = clock_now();
+		int64_t begin = sys_clock_now();
 
 		if (i > 0)
 			sys_sleep(PAUSE);
@@ -282,7 +283,7 @@ NOINLINE static int look_once(struct scan_leaked *l, const struct arch_saved *ca
 			return s.thread_count;
 		error = look(&s, l, i >= HEAP_TRIES);
 		sys_threads_resume();
-		l->stopped_ns = clock_now() - begin;
+		l->stopped_ns = sys_clock_now() - begin;
 		*deaf = s.deaf;
 		destroy(&s);
 	}

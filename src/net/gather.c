@@ -107,7 +107,7 @@ static void send_all(struct batch *b)
 {
 	struct place *p = place_here(); // it may be another than before the yield
 	struct sys_sends *s = b->count > 1 ? take_kernel(p) : NULL;
-	int64_t began = clock_now();
+	int64_t began = sys_clock_now();
 	if (!s) {
 		for (struct gathered *one = b->first; one; one = one->next)
 			one->result = send_now(one->fd, one->bytes, one->count);
@@ -117,7 +117,7 @@ static void send_all(struct batch *b)
 		sys_sends_add(s, one->fd, one->bytes, one->count, &one->result);
 	sys_sends_submit(s);
 	lock_release(&p->kernel_lock);
-	gather_trial_note_batch(&p->trial, b->count, clock_now() - began);
+	gather_trial_note_batch(&p->trial, b->count, sys_clock_now() - began);
 }
 
 // All that wait but `mine`, the caller's own. The leader may not wait yet.
@@ -208,9 +208,9 @@ static ssize_t send_alone(struct place *p, const struct gathered *mine)
 {
 	if (!gather_trial_times(&p->trial))
 		return send_now(mine->fd, mine->bytes, mine->count);
-	int64_t began = clock_now();
+	int64_t began = sys_clock_now();
 	ssize_t n = send_now(mine->fd, mine->bytes, mine->count);
-	gather_trial_note_alone(&p->trial, clock_now() - began);
+	gather_trial_note_alone(&p->trial, sys_clock_now() - began);
 	return n;
 }
 

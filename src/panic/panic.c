@@ -27,6 +27,7 @@
 #include "sched/schedule.h"
 #include "sched/timer.h"
 #include "sched/upcalls.h"
+#include "sys/clock.h"
 #include "sys/sys.h"
 
 #include <signal.h>
@@ -290,7 +291,7 @@ void panic_settle(void)
 
 	// Relaxed: a hint; a panic that begins later is too late in Go as well.
 	while (load_relaxed(&goroutines_panicking) != 0) {
-		int64_t now = clock_now();
+		int64_t now = sys_clock_now();
 
 		if (deadline == 0)
 			deadline = now + SETTLE_LIMIT;

@@ -22,6 +22,7 @@
 #include "sched/current.h"
 #include "sched/goroutine_extra.h"
 #include "sched/timer.h"
+#include "sys/clock.h"
 #include "sys/memory.h"
 #include "sys/profile.h"
 #include "sys/sys.h"
@@ -157,7 +158,7 @@ static void *count_samples(void *samples)
 	while (load_acquire(&cpu.stop_word) == 0) {
 		sampler_scan(&cpu.sampler);
 		sys_unwind_refresh();
-		sys_futex_wait(&cpu.stop_word, 0, clock_now() + DRAIN_EVERY);
+		sys_futex_wait(&cpu.stop_word, 0, sys_clock_now() + DRAIN_EVERY);
 		drain(samples);
 	}
 	// (cpu-ended) pairs with the load in stop: what was counted is seen.
@@ -193,7 +194,7 @@ static int start(int fd)
 	store_relaxed(&cpu.stop_word, 0);  // the thread is not there yet
 	store_relaxed(&cpu.ended_word, 0); // as above
 	sys_unwind_refresh();
-	cpu.began = clock_now();
+	cpu.began = sys_clock_now();
 	store_seq_cst(&cpu.samples, samples); // (cpu-handlers)
 	sampler_scan(&cpu.sampler);
 	error = cpu.sampler.count == 0 ? cpu.sampler.error : 0;
@@ -248,7 +249,7 @@ static int stop(void)
 	take_ring_from_handlers();
 	drain(samples);
 	sys_pages_free(samples, sizeof(*samples));
-	cpu.profile.duration = clock_now() - cpu.began;
+	cpu.profile.duration = sys_clock_now() - cpu.began;
 	pprof_look_up(make_cpu_profile, &out);
 	profile_destroy(&cpu.profile);
 	result = bytes_write(&out, cpu.fd);

@@ -19,6 +19,7 @@
 #include "debug/unwind_entry.h"
 #include "sched/current.h"
 #include "sched/timer.h"
+#include "sys/clock.h"
 #include "sys/valgrind.h"
 
 #include <stdlib.h>
@@ -398,7 +399,7 @@ void groups_look(struct groups *g, groups_visit *visit, void *arg)
 {
 	struct looking l = {.groups = g, .visit = visit, .arg = arg};
 
-	*g = (struct groups){.now = clock_now()};
+	*g = (struct groups){.now = sys_clock_now()};
 	known.look++;
 	forget_stale();
 	inspect_each(look, &l);

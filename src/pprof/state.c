@@ -18,6 +18,7 @@
 #include "pprof/watch.h"
 #include "sched/latency.h"
 #include "sched/timer.h"
+#include "sys/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -246,7 +247,7 @@ static void look_again(void)
 {
 	struct bytes *b = &latest.text;
 	struct groups all;
-	int64_t began = clock_now();
+	int64_t began = sys_clock_now();
 
 	b->length = 0;
 	bytes_text(b, "{");
@@ -257,7 +258,7 @@ static void look_again(void)
 	memcpy(latest.running, all.running, sizeof(latest.running));
 	latest.running_count = all.running_count;
 	groups_end(&all);
-	latest.time = clock_now();
+	latest.time = sys_clock_now();
 	json_uint(b, "took_ns", (uint64_t)(latest.time - began));
 	bytes_text(b, "}");
 	if (b->failed) {
@@ -326,7 +327,7 @@ static void put_state(const struct arch_saved *caller, void *arg)
 	(void)caller;
 	snprintf(version, sizeof(version), "%d.%d.%d", TUZA_VERSION_MAJOR, TUZA_VERSION_MINOR,
 		TUZA_VERSION_PATCH);
-	if (latest.time == 0 || clock_now() - latest.time > FRESH)
+	if (latest.time == 0 || sys_clock_now() - latest.time > FRESH)
 		look_again();
 	bytes_text(b, "{");
 	json_member(b, "program", program_invocation_short_name, 100);

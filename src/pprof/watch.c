@@ -14,6 +14,7 @@
 #include "pprof/json.h"
 #include "sched/processor.h"
 #include "sched/timer.h"
+#include "sys/clock.h"
 #include "sys/sys.h"
 
 #include <string.h>
@@ -48,10 +49,10 @@ void watch_run(struct watch *w, int64_t ns)
 	const int64_t every = WATCH_EVERY_MS * TUZA_MILLISECOND;
 
 	w->samples = w->processors = 0;
-	w->began = clock_now();
+	w->began = sys_clock_now();
 	if (add_relaxed(&watchers, 1) < WATCHERS_MAX) // only a limit
 		for (int64_t next = w->began; !runtime_ends(); next += every) {
-			int64_t now = clock_now();
+			int64_t now = sys_clock_now();
 
 			sample(w);
 			if (w->samples == WATCH_SAMPLES || now + every > w->began + ns)
@@ -62,7 +63,7 @@ void watch_run(struct watch *w, int64_t ns)
 				next = now; // it was late: no haste
 		}
 	sub_relaxed(&watchers, 1); // only a limit
-	w->ended = clock_now();
+	w->ended = sys_clock_now();
 }
 
 // ---- as JSON -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include "sched/contention.h"
 
 #include "sched/events.h"
+#include "sys/clock.h"
 
 contention_told *contention_mutexes;
 static contention_told *blocked; // any thread, atomic; set before events are
@@ -50,14 +51,14 @@ bool contention_is_reason(enum wait_reason reason)
 
 int64_t contention_begin(const struct goroutine *g)
 {
-	return contention_is_reason((enum wait_reason)g->wait_reason) ? clock_now() : 0;
+	return contention_is_reason((enum wait_reason)g->wait_reason) ? sys_clock_now() : 0;
 }
 
 // The beginning of the wait is known to contention_begin's caller: here its end takes its place.
 void contention_readied(struct goroutine *g)
 {
-	if (g->flags & GOROUTINE_STARTED)                   // others wait for a stack
-		store_relaxed(&g->wait_since, clock_now()); // dumps may look
+	if (g->flags & GOROUTINE_STARTED)                       // others wait for a stack
+		store_relaxed(&g->wait_since, sys_clock_now()); // dumps may look
 }
 
 void contention_end(const struct goroutine *g, int64_t since)
@@ -67,7 +68,7 @@ void contention_end(const struct goroutine *g, int64_t since)
 
 	// Not set by contention_readied: a plain thread, or nobody wanted to know at that moment.
 	if (until <= since)
-		until = clock_now();
+		until = sys_clock_now();
 	if (told && events_are_for(EVENTS_FOR_BLOCK))
 		told(until - since);
 }

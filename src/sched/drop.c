@@ -32,6 +32,7 @@
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sched/waitqueue.h"
+#include "sys/clock.h"
 
 #include <stdlib.h>
 
@@ -70,7 +71,7 @@ static bool await_waker(struct goroutine *g, int64_t until)
 
 	// (woken-late) pairs with submit_from_outside: the waker is done with g
 	while (load_acquire(&g->state) == GOROUTINE_WAITING) {
-		if (clock_now() >= until)
+		if (sys_clock_now() >= until)
 			return !cas_acq_rel(&g->state, &waiting, GOROUTINE_DEAD); // (woken-late)
 		sys_yield();
 	}

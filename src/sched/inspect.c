@@ -16,6 +16,7 @@
 #include "sched/runtime.h"
 #include "sched/stack.h"
 #include "sched/visit.h"
+#include "sys/clock.h"
 
 // What a goroutine that has not started will run, in the eyes of whoever started it.
 static void (*function_of(const struct goroutine *g))(void)
@@ -51,7 +52,7 @@ static void fill(struct inspected *i, struct goroutine *g, bool held)
 	if (state == GOROUTINE_WAITING) {
 		i->reason = g->wait_reason;
 		i->wait_object = g->wait_object;
-		int64_t now = clock_now();
+		int64_t now = sys_clock_now();
 		int64_t since = load_relaxed(&g->wait_since); // it may be made ready now
 		if (since != 0 && now > since)
 			i->waiting_ns = now - since;

@@ -13,6 +13,7 @@
 #include "sched/events.h"
 #include "sched/runtime.h"
 #include "sched/visit.h"
+#include "sys/clock.h"
 
 enum { SAMPLE = 8 };
 
@@ -60,12 +61,12 @@ static bool waits_for_lock(const struct goroutine *g)
 // Until it is runnable, runnable_since is the negative time when it parked.
 void latency_parks(struct processor *p, struct goroutine *g)
 {
-	g->runnable_since = waits_for_lock(g) && is_sampled(p) ? -clock_now() : 0;
+	g->runnable_since = waits_for_lock(g) && is_sampled(p) ? -sys_clock_now() : 0;
 }
 
 static void add_mutex_wait(struct processor *p, int64_t parked_at)
 {
-	int64_t waited = clock_now() - parked_at;
+	int64_t waited = sys_clock_now() - parked_at;
 	uint64_t ns = (uint64_t)waited * SAMPLE;
 
 	// Clocks of virtual machines have gone back. measured_since is constant by now.
@@ -81,7 +82,7 @@ void latency_begin(struct processor *p, struct goroutine *g)
 {
 	if (g->flags & GOROUTINE_STARTED && g->runnable_since < 0)
 		add_mutex_wait(p, -g->runnable_since);
-	g->runnable_since = !p || is_sampled(p) ? clock_now() : 0;
+	g->runnable_since = !p || is_sampled(p) ? sys_clock_now() : 0;
 }
 
 void latency_end(struct processor *p, struct goroutine *g)
@@ -94,7 +95,7 @@ void latency_end(struct processor *p, struct goroutine *g)
 	// What is of a descriptor's life before the measuring does not count: constant by now.
 	if (since < load_relaxed(&measured_since))
 		return;
-	int64_t ns = clock_now() - since;
+	int64_t ns = sys_clock_now() - since;
 	uint64_t *count = &p->latencies[latency_bucket(ns)];
 
 	store_relaxed(count, *count + 1); // statistic, only writer
@@ -109,7 +110,7 @@ void latency_measure(void)
 {
 	int64_t never = 0;
 
-	if (cas_relaxed(&measured_since, &never, clock_now())) // nothing else hangs on it
+	if (cas_relaxed(&measured_since, &never, sys_clock_now())) // nothing else hangs on it
 		events_begin(EVENTS_FOR_LATENCY);
 }
 

@@ -30,6 +30,7 @@
 
 #include "sched/park.h"
 #include "sched/poller.h"
+#include "sys/clock.h"
 #include "sys/sockets.h"
 
 enum {
@@ -153,7 +154,7 @@ bool poll_set_is_neglected(uint32_t i, int64_t now)
 
 static uint32_t choose(struct processor *p, uint32_t home, int cpu)
 {
-	int64_t now = clock_now();
+	int64_t now = sys_clock_now();
 	uint32_t sender = set_on_cpu(cpu);
 	// Of those without packets nothing is known, and both ends in sets by chance are worse than
 	// in none.

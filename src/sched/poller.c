@@ -18,6 +18,7 @@
 #include "sched/netpoll.h"
 #include "sched/poll_set.h"
 #include "sched/visit.h"
+#include "sys/clock.h"
 #include "sys/poller.h"
 #include "sys/valgrind.h"
 #include <tuza/error.h>
@@ -107,8 +108,8 @@ static bool look_at(uint32_t i, struct goroutine ***end, uint32_t *found)
 		*end = deliver(events, count, *end, &urgent);
 		*found += (uint32_t)count;
 	} while (count == SYS_POLL_BATCH && urgent < SYS_POLL_BATCH / 2 && ++rounds < ROUNDS_MOST);
-	store_relaxed(&set->looked_at, clock_now()); // a hint
-	store_relaxed(&set->looking, 0);             // nothing is ordered by it
+	store_relaxed(&set->looked_at, sys_clock_now()); // a hint
+	store_relaxed(&set->looking, 0);                 // nothing is ordered by it
 	return true;
 }
 
@@ -156,7 +157,7 @@ struct goroutine *poller_look(const struct processor *p)
 		look_at_common(p, &end);
 	} else {
 		look_at_own(p, &end);
-		int64_t now = clock_now();
+		int64_t now = sys_clock_now();
 		if (end == &first || now - common_looked_at() >= COMMON_EVERY_NS) {
 			look_at_common(p, &end);
 			look_at_others(p, now, p ? poll_set_is_neglected : is_unwatched, &end);
@@ -212,7 +213,7 @@ struct goroutine *poller_wait(struct machine *m, int64_t until)
 		until = AT_ONCE;
 	}
 	int urgent = 0, count = sys_poller_wait(poll_set_kernel(POLL_SET_COMMON), events, until);
-	store_relaxed(&poll_sets[POLL_SET_COMMON].looked_at, clock_now()); // a hint
+	store_relaxed(&poll_sets[POLL_SET_COMMON].looked_at, sys_clock_now()); // a hint
 	idle_carries(m, true);
 	*deliver(events, count, end, &urgent) = NULL;
 	return first;

@@ -48,7 +48,7 @@ enum step_kind {
 struct step {
 	enum step_kind kind;
 	enum history_state state;
-	int64_t time;           // ns of clock_now(); never less than that of the step before
+	int64_t time;           // ns of sys_clock_now(); never less than that of the step before
 	uint32_t thread, from;  // indices
 	uint32_t processor;     // TRACE_NO_PROCESSOR
 	uint64_t goroutine, by; // by: 0: none
@@ -62,7 +62,7 @@ struct step {
 
 struct history {
 	struct record record;
-	int64_t begin, end; // ns of clock_now()
+	int64_t begin, end; // ns of sys_clock_now()
 	// the kernel's ids of threads, by index
 	uint32_t *threads;
 	uint32_t thread_count;
@@ -72,8 +72,8 @@ struct history {
 };
 
 /*
- * Takes all that is noted, from `since` (ns of clock_now()) on. history_free lets it go. `ends`:
- * for whom this is the last. `is_fatal`: the process ends. 0 or -ENOMEM.
+ * Takes all that is noted, from `since` (ns of sys_clock_now()) on. history_free lets it go.
+ * `ends`: for whom this is the last. `is_fatal`: the process ends. 0 or -ENOMEM.
  */
 MUST_USE int history_take(struct history *h, int64_t since, enum trace_user ends, bool is_fatal);
 void history_free(struct history *h);

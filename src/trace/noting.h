@@ -7,6 +7,7 @@
 
 #include "arch/arch.h"
 #include "sched/timer.h"
+#include "sys/clock.h"
 #include "trace/record.h"
 
 // What is looked at for each event, without the lock.
@@ -21,7 +22,7 @@ extern HIDDEN struct record_now {
 // The clock of the events.
 static ALWAYS_INLINE uint64_t record_ticks(void)
 {
-	return record_now.by_ticks ? arch_ticks() : (uint64_t)clock_now();
+	return record_now.by_ticks ? arch_ticks() : (uint64_t)sys_clock_now();
 }
 
 // Gives the machine what it notes into. NULL: no memory.

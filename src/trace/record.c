@@ -187,7 +187,7 @@ int record_begin(enum trace_user user, size_t bytes)
 		store_relaxed(&record_now.epoch, record_now.epoch + 1); // under the lock
 		record.since = 0;
 		record.ticks_at_begin = record_ticks();
-		record.time_at_begin = clock_now();
+		record.time_at_begin = sys_clock_now();
 	}
 	record.wants[user] = chunks;
 	if (chunks > record.wanted)
@@ -278,7 +278,8 @@ static bool lock_for(bool is_fatal)
 		lock_acquire(&record.lock);
 		return true;
 	}
-	for (int64_t until = clock_now() + 100 * TUZA_MILLISECOND; clock_now() < until; sys_yield())
+	for (int64_t until = sys_clock_now() + 100 * TUZA_MILLISECOND; sys_clock_now() < until;
+		sys_yield())
 		if (lock_try(&record.lock))
 			return true;
 	return false;
@@ -346,7 +347,7 @@ int record_freeze(struct record *r, bool is_fatal)
 	r->ticks_at_begin = record.ticks_at_begin;
 	r->time_at_begin = record.time_at_begin;
 	r->ticks_now = record_ticks();
-	r->time_now = clock_now();
+	r->time_now = sys_clock_now();
 	if (is_locked)
 		lock_release(&record.lock);
 	return r->parts ? 0 : -ENOMEM;

@@ -116,10 +116,10 @@ struct record {
 	size_t count, bytes;
 	uint64_t since; // ticks: before that some are missing
 	uint64_t ticks_at_begin, ticks_now;
-	int64_t time_at_begin, time_now; // the same moments by clock_now()
+	int64_t time_at_begin, time_now; // the same moments by sys_clock_now()
 };
 
-// What clock_now() was when the ticks were read.
+// What sys_clock_now() was when the ticks were read.
 int64_t record_time(const struct record *r, uint64_t ticks);
 
 /*

@@ -21,6 +21,7 @@
 #include "sched/timer.h"
 #include "sched/upcalls.h"
 #include "sched/visit.h"
+#include "sys/clock.h"
 #include "sys/files.h"
 #include "sys/sys.h"
 #include "trace/output.h"
@@ -155,7 +156,7 @@ EXPORT int tuza_trace_start_with(int fd, const tuza_trace_options *options)
 	if (!error) {
 		trace.fd = fd;
 		trace.format = options->format;
-		trace.since = clock_now();
+		trace.since = sys_clock_now();
 	}
 	section_end(s);
 	return error;
@@ -187,7 +188,7 @@ EXPORT bool tuza_trace_is_on(void) { return events_are_for(EVENTS_FOR_TRACE); }
 
 static int64_t recorder_since(const struct recorder *r)
 {
-	return r->options.age > 0 ? clock_now() - r->options.age : 0;
+	return r->options.age > 0 ? sys_clock_now() - r->options.age : 0;
 }
 
 static int start_recorder(
@@ -312,12 +313,12 @@ static void write_by_environment(bool at_exit)
 
 	if (record_is_on(TRACE_FOR_ENVIRONMENT) &&
 		(at_exit || ends++ < ENDS_WRITTEN ||
-			clock_now() - written_at >= PAUSE_AFTER_THOSE)) {
+			sys_clock_now() - written_at >= PAUSE_AFTER_THOSE)) {
 		report_lock(0);
 		write_file(&by_environment,
 			(struct writing){.ends = at_exit ? TRACE_FOR_ENVIRONMENT : 0}, true);
 		report_unlock();
-		written_at = clock_now();
+		written_at = sys_clock_now();
 	}
 	if (at_exit) {
 		by_environment_is_over = true;
