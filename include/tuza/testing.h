@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * For tests: has the code under test left goroutines behind?
+ * For tests: has the code under test left goroutines behind? And, at the end of this file, runs in
+ * simulated time, whose schedule follows from a number.
  *
  *	static void fetches_all(void)           // a test
  *	{
@@ -163,6 +164,49 @@ int tuza_leak_scan(int fd);
  */
 void tuza_leak_root_add(const void *address);
 void tuza_leak_root_remove(const void *address);
+
+// ---- simulated runs -----------------------------------------------------------------------------
+
+/*
+ * tuza_run with a schedule and a clock of its own. The order in which goroutines run follows from
+ * the seed: another seed, another order; the same seed, the same order again. Time stands still
+ * while any goroutine can run, and jumps to what the next one waits for when none can. So a test
+ * tries orders that hardly ever occur, what it waits for takes no time, and a failure can be
+ * repeated:
+ *
+ *	for (uint64_t seed = 1; seed <= 1000; seed++)
+ *		tuza_sim_run(seed, test, NULL);
+ *
+ * A panic, a dump and the report of a deadlock tell the seed.
+ *
+ *   seed  any number.
+ *   fn, arg  as in tuza_run.
+ *
+ * In such a run
+ *   - goroutines run one at a time, and tuza_gomaxprocs has no effect. Each may lose its turn, and
+ *     get it back much later, at each call that sends, receives, selects, locks, unlocks, waits,
+ *     starts a goroutine or yields. (Lock calls of an optimised program are inlined and seldom
+ *     looked at: compile it with -DTUZA_WATCH_LOCKS=1.)
+ *   - tuza_now begins at one hour. A loop that asks it until some time has come never ends, unless
+ *     it sleeps. After tuza_sleep(1) every other goroutine waits for something, or for a time that
+ *     is still to come.
+ *   - blocking sections and file calls keep the others waiting, and take no time; one that lasts
+ *     longer than a second of real time lets them run.
+ *   - descriptors, plain threads, processes and signals are real: what they do is not repeated, and
+ *     while a goroutine waits for a descriptor time goes on as it really does. Connections of
+ *     tuza_pipe are simulated.
+ *   - whatever asks the system for time or random numbers gets what there is. Timers, tickers and
+ *     contexts that were made before do not fire, and those made in it do not fire afterwards.
+ *
+ * Returns  what fn returned.
+ * Errors   as tuza_run.
+ * Panics   "tuza_sim_run: already running" in another run; "tuza_sim_run: goroutines are running"
+ *          when there are some that plain threads have started, or a plain thread waits that may
+ *          wait for a timer.
+ * Blocks, Callable from, Orders   as tuza_run.
+ * Go       testing/synctest.Test, with a seed
+ */
+int tuza_sim_run(uint64_t seed, int (*fn)(void *), void *arg);
 
 // ---- how TUZA_LEAK_CHECK works: private ------------------------------------------------------
 

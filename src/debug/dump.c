@@ -10,6 +10,7 @@
 #include "debug/symbol.h"
 #include "sched/chaos.h"
 #include "sched/current.h"
+#include "sched/simulation.h"
 
 static const char *state_text(const struct inspected *i)
 {
@@ -142,12 +143,13 @@ static void write_frames(struct writer *w, const struct backtrace *b, unsigned f
 	}
 }
 
-void report_chaos(struct writer *w)
+void report_seed(struct writer *w)
 {
-	if (chaos_seed() == 0)
+	bool simulated = simulation_is_on();
+	if (!simulated && chaos_seed() == 0)
 		return;
-	writer_text(w, "TUZA_DEBUG=chaos=");
-	writer_number(w, chaos_seed());
+	writer_text(w, simulated ? "tuza_sim_run: seed " : "TUZA_DEBUG=chaos=");
+	writer_number(w, simulated ? simulation_seed() : chaos_seed());
 	writer_text(w, "\n\n");
 }
 

@@ -35,8 +35,8 @@ enum report_flags {
 void report_lock(unsigned flags);
 void report_unlock(void);
 
-// In chaos: a line that says what to start the program with for the same dice, and a blank one.
-void report_chaos(struct writer *w);
+// In chaos and in simulated runs: a line that says what makes the same dice, and a blank one.
+void report_seed(struct writer *w);
 
 // One goroutine: header, frames, creation site. `b` is its stack, NULL when that cannot be had.
 void report_goroutine(

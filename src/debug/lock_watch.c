@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
  * What lock calls are in programs compiled without optimisation or with -DTUZA_WATCH_LOCKS: the
- * same, and with TUZA_DEBUG=lockorder their order is watched (lock_order.c).
+ * same, and with TUZA_DEBUG=lockorder their order is watched (lock_order.c); in chaos, and in
+ * simulated runs, each is a place to give way.
  */
 #include "base/atomic.h"
 #include "debug/lock_order.h"
+#include "sched/chaos.h"
 #include "sched/config.h"
 
 #include <tuza/context.h>
 #include <tuza/sync.h>
 
-static bool is_on(void) { return unlikely(config.lockorder); }
+static bool begins(void)
+{
+	chaos_point();
+	return unlikely(config.lockorder);
+}
 
 EXPORT void tuza_mutex_lock_watched_(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
 {
-	bool watches = is_on();
+	bool watches = begins();
 	struct held h;
 
 	if (watches)
@@ -26,7 +32,7 @@ EXPORT void tuza_mutex_lock_watched_(tuza_mutex *m) TUZA_TSA_(no_thread_safety_a
 
 EXPORT bool tuza_mutex_try_lock_watched_(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
 {
-	bool watches = is_on();
+	bool watches = begins();
 	struct held h;
 
 	if (watches)
@@ -40,7 +46,7 @@ EXPORT bool tuza_mutex_try_lock_watched_(tuza_mutex *m) TUZA_TSA_(no_thread_safe
 
 EXPORT void tuza_mutex_unlock_watched_(tuza_mutex *m) TUZA_TSA_(no_thread_safety_analysis)
 {
-	if (is_on())
+	if (begins())
 		tuza_mutex_unlock_leaving_(m, lock_order_forget(m));
 	else
 		tuza_mutex_unlock(m);
@@ -56,7 +62,7 @@ static void number_stays(tuza_rwmutex *rw, const struct held *h)
 
 EXPORT void tuza_rwmutex_lock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	bool watches = is_on();
+	bool watches = begins();
 	struct held h;
 
 	if (watches)
@@ -68,7 +74,7 @@ EXPORT void tuza_rwmutex_lock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_saf
 
 EXPORT bool tuza_rwmutex_try_lock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	bool watches = is_on();
+	bool watches = begins();
 	struct held h;
 
 	if (watches)
@@ -82,14 +88,14 @@ EXPORT bool tuza_rwmutex_try_lock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread
 
 EXPORT void tuza_rwmutex_unlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	if (is_on())
+	if (begins())
 		(void)lock_order_forget(rw);
 	tuza_rwmutex_unlock(rw);
 }
 
 EXPORT void tuza_rwmutex_rlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	bool watches = is_on();
+	bool watches = begins();
 	struct held h;
 
 	if (watches)
@@ -101,7 +107,7 @@ EXPORT void tuza_rwmutex_rlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_sa
 
 EXPORT bool tuza_rwmutex_try_rlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	bool watches = is_on();
+	bool watches = begins();
 	struct held h;
 
 	if (watches)
@@ -115,7 +121,7 @@ EXPORT bool tuza_rwmutex_try_rlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_threa
 
 EXPORT void tuza_rwmutex_runlock_watched_(tuza_rwmutex *rw) TUZA_TSA_(no_thread_safety_analysis)
 {
-	if (is_on())
+	if (begins())
 		(void)lock_order_forget(rw);
 	tuza_rwmutex_runlock(rw);
 }
@@ -128,7 +134,7 @@ static bool waits_for_ever(tuza_context *ctx) { return tuza_context_done(ctx) ==
 EXPORT int tuza_mutex_lock_ctx_watched_(tuza_mutex *m, tuza_context *ctx)
 	TUZA_TSA_(no_thread_safety_analysis)
 {
-	bool watches = is_on();
+	bool watches = begins();
 	struct held h;
 
 	if (watches)
@@ -142,7 +148,7 @@ EXPORT int tuza_mutex_lock_ctx_watched_(tuza_mutex *m, tuza_context *ctx)
 EXPORT int tuza_rwmutex_lock_ctx_watched_(tuza_rwmutex *rw, tuza_context *ctx)
 	TUZA_TSA_(no_thread_safety_analysis)
 {
-	bool watches = is_on();
+	bool watches = begins();
 	struct held h;
 
 	if (watches)
@@ -156,7 +162,7 @@ EXPORT int tuza_rwmutex_lock_ctx_watched_(tuza_rwmutex *rw, tuza_context *ctx)
 EXPORT int tuza_rwmutex_rlock_ctx_watched_(tuza_rwmutex *rw, tuza_context *ctx)
 	TUZA_TSA_(no_thread_safety_analysis)
 {
-	bool watches = is_on();
+	bool watches = begins();
 	struct held h;
 
 	if (watches)

@@ -167,7 +167,7 @@ void die_with_stacks(bool all, unsigned report_flags)
 	report_flags |= REPORT_FATAL;
 	if (dying_depth == 1) {
 		die_writer(&w);
-		report_chaos(&w);
+		report_seed(&w);
 		writer_flush(&w);
 	}
 	if (level == TRACEBACK_NONE) {

@@ -15,6 +15,7 @@
 #include "sched/processor.h"
 #include "sched/runtime.h"
 #include "sched/schedule.h"
+#include "sched/simulation.h"
 #include "sched/start.h"
 
 bool blocking_is_inside(void)
@@ -38,11 +39,13 @@ EXPORT void tuza_blocking_begin(void)
 	m->blocked_processor = p;
 	m->processor = NULL;
 	store_relaxed(&m->in_blocking, 1); // for the monitor
-	bool work = runq_length(&p->runq) != 0 || timer_heap_earliest(&p->timers) != INT64_MAX;
+	bool work = !simulation_is_on() && // there what comes next is not for the kernel to say
+		    (runq_length(&p->runq) != 0 || timer_heap_earliest(&p->timers) != INT64_MAX ||
+			    load_relaxed(&rt.global_count) != 0); // hint
 	// (blocked) pairs with the swap of whoever takes the processor: all that we did with it is
 	// seen.
 	store_release(&p->status, PROCESSOR_BLOCKED);
-	if (work || load_relaxed(&rt.global_count) != 0) { // hint
+	if (work) {
 		uint32_t blocked = PROCESSOR_BLOCKED;
 		// (blocked) Work is here: hand it on now rather than when the monitor looks.
 		if (cas_acq_rel(&p->status, &blocked, PROCESSOR_RUNNING))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Chaos: the schedule is made by dice, so that orders which hardly ever occur do. On with
- * TUZA_DEBUG=chaos, off it costs nothing: what happens at each scheduling hangs on
- * processor.attention, which is looked at anyway, and the yields at other places are compiled into
- * builds with TUZA_DEBUG_CHECKS only.
+ * TUZA_DEBUG=chaos, and in simulated runs, whose dice are in simulation.c. Off it costs next to
+ * nothing: what happens at each scheduling hangs on processor.attention, which is looked at anyway,
+ * and at other places a look at a constant.
  *
  * At each scheduling, by chance: what was to run next, or what has waited longest, goes to the end
  * of the queue, or to the global queue; or the machine lets others get ahead. At a preempt_check,
@@ -23,6 +23,8 @@
 #include "sched/machine.h"
 #include "sched/park.h"
 #include "sched/schedule.h"
+#include "sched/simulation.h"
+#include "sys/clock.h"
 
 bool chaos_on;
 static uint64_t seed;       // constant while the runtime runs
@@ -34,14 +36,14 @@ enum { YIELD_SHARE = 4 };
 
 void chaos_start(void)
 {
-	chaos_on = config.chaos;
-	seed = config.chaos_seed;
-	if (chaos_on && seed == 0)
+	chaos_on = config.chaos || simulation_is_on();
+	seed = simulation_is_on() ? simulation_seed() : config.chaos_seed;
+	if (config.chaos && seed == 0 && !simulation_is_on())
 		seed = sys_random_seed() >> 32 | 1; // short enough to be typed
 	store_relaxed(&preempt_wanted, chaos_on);   // before there is a monitor, whose it is then
 }
 
-uint64_t chaos_seed(void) { return chaos_on ? seed : 0; }
+uint64_t chaos_seed(void) { return chaos_on && !simulation_is_on() ? seed : 0; }
 
 bool chaos_decides(void)
 {
@@ -66,11 +68,11 @@ static void dawdle(struct processor *p)
 
 static void let_others_ahead(void)
 {
-	int64_t begun = clock_now();
+	int64_t begun = sys_clock_now();
 	if (begun < load_relaxed(&yields_from)) // a hint
 		return;
 	sys_yield();
-	int64_t ended = clock_now();
+	int64_t ended = sys_clock_now();
 	store_relaxed(&yields_from, ended + (ended - begun) * YIELD_SHARE); // the same
 }
 
@@ -78,6 +80,10 @@ void chaos_shuffle(struct processor *p)
 {
 	struct goroutine *g = NULL;
 
+	if (simulation_is_on()) {
+		simulation_choose(p);
+		return;
+	}
 	switch (random_below(&p->random, 16)) {
 	case 0:
 	case 1:
@@ -125,6 +131,9 @@ NOINLINE void chaos_yield(void)
 {
 	struct machine *m = machine_current();
 
-	if (m && m->processor && m->current && random_below(&m->processor->random, 4) == 0)
+	if (!m || !m->processor || !m->current)
+		return;
+	if (simulation_is_on() ? simulation_preempts(m->current)
+			       : random_below(&m->processor->random, 4) == 0)
 		yield_to_others();
 }

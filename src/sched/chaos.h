@@ -9,16 +9,16 @@
 
 struct processor;
 
-extern bool chaos_on; // constant while the runtime runs
+extern HIDDEN bool chaos_on; // constant while the runtime runs
 
 /*
- * Where a goroutine may yield, in builds with TUZA_DEBUG_CHECKS. Not while it holds a lock, of the
- * runtime's or the program's: it may be dropped here when tuza_run ends.
+ * Where a goroutine may yield. Not while it holds a lock, of the runtime's or the program's: it may
+ * be dropped here when tuza_run ends.
  */
 void chaos_yield(void);
 static ALWAYS_INLINE void chaos_point(void)
 {
-	if (TUZA_DEBUG_CHECKS && unlikely(chaos_on))
+	if (unlikely(chaos_on))
 		chaos_yield();
 }
 
@@ -34,7 +34,7 @@ static ALWAYS_INLINE void chaos_pause(void)
 		chaos_stand_still();
 }
 
-// The seed, 0 when it is off. Any thread.
+// The seed; 0 when it is off, or the run is simulated. Any thread.
 uint64_t chaos_seed(void);
 
 // ---- inside sched/ ------------------------------------------------------------------------

@@ -21,10 +21,12 @@
 #include "sched/processor.h"
 #include "sched/runtime.h"
 #include "sched/schedule.h"
+#include "sched/simulation.h"
 
 enum {
-	SLICE_NS = 10000000, // Go: forcePreemptNS
-	HEAR_NS = 500000,    // of CPU time, to come to a call that looks whether it was asked
+	SLICE_NS = 10000000,   // Go: forcePreemptNS
+	HEAR_NS = 500000,      // of CPU time, to come to a call that looks whether it was asked
+	STUCK_NS = 1000000000, // a blocking section in a simulated run: a guess
 };
 
 CACHE_ALIGNED uint32_t preempt_wanted;
@@ -174,13 +176,15 @@ bool hogs_look(int64_t now)
 	for (uint32_t i = 0; i < count; i++) {
 		struct processor *p = processor_at(i);
 		uint32_t status = load_relaxed(&p->status); // hint
-		if (status == PROCESSOR_RUNNING) {
+		if (status == PROCESSOR_RUNNING && !simulation_is_on()) {
 			busy |= look_at_running(p, now);
 			wanted |= (load_relaxed(&p->attention) & ATTENTION_ASKED) != 0; // a request
 		} else if (status == PROCESSOR_BLOCKED) {
 			uint32_t tick = load_relaxed(&p->tick); // statistic
 			// Seen in the same section at the last look, at least 20 us ago.
-			if (p->seen_status == PROCESSOR_BLOCKED && p->seen_tick == tick) {
+			if (p->seen_status != PROCESSOR_BLOCKED || p->seen_tick != tick) {
+				p->blocked_since = now;
+			} else if (!simulation_is_on() || now - p->blocked_since >= STUCK_NS) {
 				take_blocked(p);
 				busy = true;
 			}

@@ -37,8 +37,10 @@
 #include "sched/poller.h"
 #include "sched/processor.h"
 #include "sched/schedule.h"
+#include "sched/simulation.h"
 #include "sched/start.h"
 #include "sched/timekeeper.h"
+#include "sys/clock.h"
 
 #include <errno.h>
 
@@ -194,7 +196,7 @@ NOINLINE void idle_submitted(struct processor *p, bool soft)
 		if (p->soft_skip++ < SOFT_LOOK)
 			return;
 		p->soft_skip = 0;
-		if (clock_now() < load_relaxed(&rt.soft_wake_after)) // hint
+		if (sys_clock_now() < load_relaxed(&rt.soft_wake_after)) // hint
 			return;
 	}
 	idle_wake();
@@ -215,8 +217,8 @@ static void soft_wake_was(bool useful)
 		backoff = SOFT_BACKOFF_FIRST;
 	if (backoff > SOFT_BACKOFF_MOST)
 		backoff = SOFT_BACKOFF_MOST;
-	store_relaxed(&rt.soft_backoff, backoff);                  // hint
-	store_relaxed(&rt.soft_wake_after, clock_now() + backoff); // hint
+	store_relaxed(&rt.soft_backoff, backoff);                      // hint
+	store_relaxed(&rt.soft_wake_after, sys_clock_now() + backoff); // hint
 }
 
 void idle_stop_spinning(struct machine *m)
@@ -352,15 +354,19 @@ static void sleep_until_handed(struct machine *m)
 		int64_t until = timekeeper_become(m, &polls);
 		bool keeps_time = polls || until != INT64_MAX;
 		if (!keeps_time)
-			until = clock_now() + REAP_AFTER_NS;
+			until = sys_clock_now() + REAP_AFTER_NS;
+		bool simulates = keeps_time && simulation_is_on();
+		int64_t wakes_at = simulates ? simulation_sleeps_until(until, polls) : until;
 		struct goroutine *list = NULL;
 		int r = 0;
 		if (polls)
-			list = sleep_in_poller(m, until);
+			list = sleep_in_poller(m, wakes_at);
 		// (machine-wake) pairs with idle_wake_machine
 		while (!polls && load_acquire(&m->wake_word) == 0 && r == 0)
-			r = sys_futex_wait(&m->wake_word, 0, until);
+			r = sys_futex_wait(&m->wake_word, 0, wakes_at);
 		update_coarse_now();
+		if (simulates) // (machine-wake) as above
+			simulation_slept(until, polls, list || load_acquire(&m->wake_word) != 0);
 		// (machine-wake) decided under the lock; pairs with idle_wake_machine
 		if (load_acquire(&m->wake_word) != 0) {
 			bool accepted = machine_accept(m);
@@ -409,7 +415,7 @@ struct goroutine *idle_find(struct machine *m)
 		int64_t now = clock_now();
 		if (look_at_timers(p, p->index, count, now)) {
 			idle_share(p);
-			return schedule_get_local(p);
+			return simulation_is_on() ? NULL : schedule_get_local(p);
 		}
 	}
 	// Then the global queue: with many busy descriptors there is always more to come from

@@ -28,10 +28,12 @@
 #include "sched/runtime.h"
 #include "sched/sanitizer.h"
 #include "sched/schedule.h"
+#include "sched/simulation.h"
 #include "sched/stack.h"
 #include "sched/start.h"
 #include "sched/timekeeper.h"
 #include "sched/upcalls.h"
+#include "sys/clock.h"
 #include "sys/memory.h"
 
 #include <pthread.h>
@@ -77,7 +79,7 @@ static struct {
 // Nobody keeps time while all processors are busy, nor just after one was taken for a timer.
 static int64_t shortened_for_timers(int64_t delay)
 {
-	if (timekeeper_is_there())
+	if (timekeeper_is_there() || simulation_is_on())
 		return delay;
 	/*
 	 * (monitor-timer) the monitor sleeps            somebody starts a timer
@@ -85,7 +87,7 @@ static int64_t shortened_for_timers(int64_t delay)
 	 *   2. load earliest of each  (seq_cst)           2. load monitor_until    (seq_cst)
 	 * Not both may miss, or a timer that is started while all are busy fires 10 ms late.
 	 */
-	int64_t now = clock_now();
+	int64_t now = sys_clock_now();
 	store_seq_cst(&rt.monitor_until, now + delay);
 	int64_t left = clock_after(timekeeper_earliest(), LATE_TIMER_NS) - now;
 	if (left < LATE_TIMER_NS)
@@ -99,7 +101,7 @@ static int64_t shortened_for_timers(int64_t delay)
 void monitor_expect_timer(int64_t when)
 {
 	int64_t until = load_seq_cst(&rt.monitor_until); // (monitor-timer)
-	if (until > clock_after(when, 2 * LATE_TIMER_NS))
+	if (!simulation_is_on() && until > clock_after(when, 2 * LATE_TIMER_NS))
 		monitor_rouse();
 }
 
@@ -254,7 +256,7 @@ void monitor_wake(void)
 
 static void sleep_for(int64_t ns)
 {
-	int64_t until = ns == INT64_MAX ? INT64_MAX : clock_now() + ns;
+	int64_t until = ns == INT64_MAX ? INT64_MAX : sys_clock_now() + ns;
 	// (monitor) pairs with monitor_wake and monitor_stop
 	while (load_acquire(&rt.monitor_word) == 0)
 		if (sys_futex_wait(&rt.monitor_word, 0, until) != 0)
@@ -281,8 +283,8 @@ static bool sleep_while_idle(int64_t until)
 	// Once more when a deadlock may have to be reported, and as long as there is memory to give
 	// back.
 	int64_t ns = stack_scavenge(SCAVENGE_STACKS) ? LOOK_MOST_NS : asleep_until_told();
-	if (until != INT64_MAX && until - clock_now() < ns)
-		ns = until - clock_now();
+	if (until != INT64_MAX && until - sys_clock_now() < ns)
+		ns = until - sys_clock_now();
 	sleep_for(ns);
 	store_relaxed(&rt.monitor_asleep, 0); // a wake-up too many does no harm
 	return true;
@@ -306,13 +308,13 @@ void monitor_run(const uint32_t *until)
 	uint32_t quiet = 0, idle_looks = 0;
 	while (!load_relaxed(until)) { // written before the word that wakes us
 		sleep_for(delay);
-		int64_t now = clock_now();
+		int64_t now = sys_clock_now();
 		update_coarse_now();
 		signals_deliver();
 		bool busy = hogs_look(now);
-		bool fires = now - timekeeper_earliest() > LATE_TIMER_NS;
+		bool fires = clock_now() - timekeeper_earliest() > LATE_TIMER_NS;
 		if (fires)
-			timekeeper_fire(now);
+			timekeeper_fire(clock_now());
 		look_if_nobody_polls(now);
 		// A thread that could not be started when the work came may be had now.
 		if (load_relaxed(&rt.global_count) != 0 &&

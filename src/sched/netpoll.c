@@ -21,7 +21,6 @@
 #include "sched/poll_set.h"
 #include "sched/poller.h"
 #include "sched/visit.h"
-#include "sys/clock.h"
 #include "sys/poller.h"
 #include "sys/sockets.h"
 #include <tuza/error.h>
@@ -214,7 +213,7 @@ void netpoll_signal(struct netpoll *n, uint32_t generation, uint32_t directions)
 // Most deadlines are seconds ahead, which is known without the exact time.
 static ALWAYS_INLINE bool is_over(int64_t deadline)
 {
-	return deadline < sys_clock_coarse() + TUZA_SECOND && deadline <= clock_now();
+	return deadline < clock_coarse() + TUZA_SECOND && deadline <= clock_now();
 }
 
 int netpoll_begin(struct netpoll *n, uint32_t generation, uint32_t direction, uint64_t *seen)

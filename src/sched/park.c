@@ -15,9 +15,11 @@
 #include "sched/patient.h"
 #include "sched/runtime.h"
 #include "sched/schedule.h"
+#include "sched/simulation.h"
 #include "sched/start.h"
 #include "sched/timer.h"
 #include "sched/visit.h"
+#include "sys/clock.h"
 
 // ---- plain threads ------------------------------------------------------------------------
 
@@ -86,7 +88,7 @@ static NOINLINE void park_without_processor(struct machine *m, park_commit *comm
 	refuse(g, reason);
 	g->wait_reason = reason;
 	g->wait_object = object;
-	g->wait_since = clock_now();
+	g->wait_since = sys_clock_now();
 	park_thread(g, commit, arg);
 	if (events_are_for(EVENTS_FOR_BLOCK) && contention_begin(g) != 0)
 		contention_end(g, g->wait_since);
@@ -262,7 +264,13 @@ void yield_to_others(void)
 		sys_yield();
 }
 
-EXPORT void tuza_yield(void) { yield_to_others(); }
+EXPORT void tuza_yield(void)
+{
+	const struct machine *m = machine_current();
+	if (simulation_is_on() && m && m->processor)
+		simulation_gave_way(m->current);
+	yield_to_others();
+}
 
 void preempt_check(void)
 {
@@ -311,7 +319,7 @@ uint32_t processor_index(void)
 
 void update_coarse_now(void)
 {
-	int64_t now = clock_now(), seen = load_relaxed(&rt.coarse_now); // any writer, a hint
+	int64_t now = sys_clock_now(), seen = load_relaxed(&rt.coarse_now); // any writer, a hint
 	// It never goes back, so that what comes later is not dated earlier.
 	while (now > seen && !cas_relaxed(&rt.coarse_now, &seen, now))
 		;

@@ -18,6 +18,7 @@
 #include "sched/machine.h"
 #include "sched/park.h"
 #include "sched/schedule.h"
+#include "sched/simulation.h"
 #include "sched/stack.h"
 #include "sched/start.h"
 #include "sched/timekeeper.h"
@@ -231,7 +232,7 @@ EXPORT int tuza_gomaxprocs(int n)
 {
 	enum visit visit = visit_begin();
 	uint32_t old = load_relaxed(&rt.target); // a snapshot
-	if (n >= 1) {
+	if (n >= 1 && !simulation_is_on()) {
 		// Relaxed: the monitor may be about to adjust it once more, as if just before.
 		store_relaxed(&rt.target_set, 1);
 		old = processor_set_target(n > PROCESSORS_MAX ? PROCESSORS_MAX : (uint32_t)n);

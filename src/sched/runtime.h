@@ -94,8 +94,9 @@ struct processor {
 	// monitor only
 	CACHE_ALIGNED uint32_t seen_tick;
 	uint32_t seen_status;
-	int64_t seen_since; // when tick was seen to change
-	int64_t seen_cpu;   // CPU time of the machine then
+	int64_t seen_since;    // when tick was seen to change
+	int64_t blocked_since; // when it was first seen in a blocking section
+	int64_t seen_cpu;      // CPU time of the machine then
 	uint32_t seen_runs;
 	struct machine *seen_machine;
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The runtime's beginning and end, and tuza_run.
+ * The runtime's beginning and end.
  *
- * There is one runtime in a process. It starts with tuza_run or with the first use by a plain
- * thread, and can start again after it has ended. At the end machines leave at their next entry; if
- * one does not within a second (endless user code), what it may still touch is left as it is,
- * reachable from `abandoned`.
+ * There is one runtime in a process. It starts with tuza_run (run.c) or with the first use by a
+ * plain thread, and can start again after it has ended. At the end machines leave at their next
+ * entry; if one does not within a second (endless user code), what it may still touch is left as it
+ * is, reachable from `abandoned`.
  *
  * The lock of visit.c guards starting and ending. Go: src/runtime/proc.go, schedinit, main.
  */
@@ -26,9 +26,11 @@
 #include "sched/processor.h"
 #include "sched/sanitizer.h"
 #include "sched/schedule.h"
+#include "sched/simulation.h"
 #include "sched/stack.h"
 #include "sched/upcalls.h"
 #include "sched/visit.h"
+#include "sys/clock.h"
 #include <tuza/panic.h>
 
 #include <errno.h>
@@ -87,11 +89,14 @@ static void once_per_process(void)
 		store_relaxed(&inspect_active, 1);
 }
 
-// `monitored`: the caller will be the monitor. Needs: the lock
-static void start_locked(bool monitored)
+void runtime_start_locked(bool monitored)
 {
 	once_per_process();
 	config_read();
+	if (simulation_is_on()) {
+		config.maxprocs = 1;
+		config.maxprocs_set = true;
+	}
 	chaos_start();
 	store_relaxed(&rt.epoch, rt.epoch + 1); // for stragglers, which only compare it
 	rt.in_run = false;
@@ -108,7 +113,8 @@ static void start_locked(bool monitored)
 	update_coarse_now();
 	if (processor_create(config.maxprocs) != 0)
 		fatal("tuza: out of memory for the scheduler");
-	timer_heap_begin(&rt.processors[0]->timers);
+	if (!simulation_is_on()) // those of real time
+		timer_heap_begin(&rt.processors[0]->timers);
 	for (uint32_t i = config.maxprocs; i-- > 0;) {
 		rt.in_service++;
 		store_relaxed(&rt.processors[i]->status, PROCESSOR_OFF);
@@ -117,7 +123,7 @@ static void start_locked(bool monitored)
 	faults_install();
 	// A program of a few microseconds needs no second thread: the first soft work does not ask
 	// for one (idle.c).
-	rt.soft_wake_after = clock_now() + SOFT_START_NS;
+	rt.soft_wake_after = sys_clock_now() + SOFT_START_NS;
 	trace_start_of_run();
 	if (!monitored && monitor_start() != 0)
 		fatal("tuza: cannot start a thread: %s",
@@ -133,7 +139,7 @@ void runtime_start(void)
 	refuse_after_fork();
 	visit_lock_out();
 	if (!load_relaxed(&rt.started)) // guarded by the lock
-		start_locked(false);
+		runtime_start_locked(false);
 	visit_let_in();
 }
 
@@ -166,9 +172,9 @@ static void abandon(void)
 	stack_abandon_all();
 }
 
-// Joins the threads that have left. They have ended by now, most likely; but what the program has
-// them do at their end (pthread_key_create) may use tuza, and wait. Needs: not the lock
-static void join_ended(void)
+// They have ended by now, most likely; but what the program has them do at their end
+// (pthread_key_create) may use tuza, and wait.
+void runtime_join_ended(void)
 {
 	for (;;) {
 		lock_acquire(&rt.lock);
@@ -232,7 +238,7 @@ static bool set_stragglers_apart(void)
 // False: some have not left in time.
 static bool await_machines(void)
 {
-	int64_t until = clock_now() + STOP_WAIT_NS;
+	int64_t until = sys_clock_now() + STOP_WAIT_NS;
 	uint32_t left;
 	bool all = true;
 	// (machine-count) pairs with the end of thread_main: what the machines did is done.
@@ -267,9 +273,7 @@ static void forget_queues(bool has_stragglers)
 		timer_heap_end(&rt.processors[i]->timers, has_stragglers);
 }
 
-// Ends the runtime; but if plain threads wait for a timer, perhaps, it is started again for them.
-// Needs: the lock; not called by a goroutine.
-static void stop_locked(void)
+void runtime_stop_locked(void)
 {
 	tell_all_to_leave();
 	visit_await_all();
@@ -279,7 +283,7 @@ static void stop_locked(void)
 	store_relaxed(&preempt_wanted, 1); // a hint, as attention above; the monitor's until now
 	bool all = await_machines();
 	trace_end_of_run();
-	if (!goroutine_unlink_all(clock_now() + STOP_WAIT_NS))
+	if (!goroutine_unlink_all(sys_clock_now() + STOP_WAIT_NS))
 		all = false; // as with stragglers: goroutines are still being looked at
 	context_forget_waits();
 	net_forget_sends();
@@ -287,6 +291,7 @@ static void stop_locked(void)
 	net_forget_lookups(load_relaxed(&rt.stragglers.next) == &rt.stragglers);
 	faults_uninstall();
 	forget_queues(!all);
+	simulation_end();
 	if (all) {
 		goroutine_release_all();
 		sanitizer_stacks_forget();
@@ -299,7 +304,7 @@ static void stop_locked(void)
 	store_seq_cst(&rt.started, 0); // (started) (timers-kept)
 	netpoll_rouse_threads();
 	if (timer_some_are_kept() && plain_thread_waits()) // for one of them, perhaps
-		start_locked(false);
+		runtime_start_locked(false);
 }
 
 // By a plain thread, perhaps.
@@ -311,6 +316,8 @@ static bool timer_is_awaited(void)
 	return any && plain_thread_waits();
 }
 
+bool runtime_is_busy(void) { return rt.in_run || goroutine_count() != 0 || timer_is_awaited(); }
+
 EXPORT int tuza_shutdown(void)
 {
 	struct machine *m = machine_current();
@@ -320,153 +327,12 @@ EXPORT int tuza_shutdown(void)
 		return -EBUSY; // a goroutine
 	visit_lock_out();
 	bool runs = load_relaxed(&rt.started); // guarded by the lock
-	bool busy = runs && (rt.in_run || goroutine_count() != 0 || timer_is_awaited());
+	bool busy = runs && runtime_is_busy();
 	bool ends = runs && !busy;
 	if (ends)
-		stop_locked();
+		runtime_stop_locked();
 	visit_let_in();
 	if (ends)
-		join_ended();
+		runtime_join_ended();
 	return busy ? -EBUSY : 0;
-}
-
-// ---- tuza_run -----------------------------------------------------------------------------
-
-struct main_call {
-	int (*fn)(void *);
-	void *arg;
-	int result;
-	bool is_failed; // goroutines are left, and TUZA_DEBUG says leakcheck=fatal
-};
-
-static void main_ends(void *call)
-{
-	struct main_call *c = call;
-	refuse_after_fork(); // who waits for the result is the parent
-	if (config.leakscan != LEAKCHECK_OFF && leak_scan_at_end() > 0)
-		c->is_failed = config.leakscan == LEAKCHECK_FATAL;
-	if (config.leakcheck != LEAKCHECK_OFF && leak_check_at_end() > 0)
-		c->is_failed |= config.leakcheck == LEAKCHECK_FATAL;
-	// A panic that is being printed elsewhere must win over this end.
-	panic_settle();
-	race_release(c);
-	store_release(&rt.main_done, 1); // (main-done) pairs with tuza_run: the result is written
-	// This thread need not be told that the end has come: it leaves at its next entry, while
-	// the other one wakes up.
-	struct machine *m = machine_here();
-	if (m->processor)
-		store_relaxed(&m->processor->attention, ATTENTION_ASKED); // its own
-	sys_futex_wake(&rt.main_done, 1);
-	monitor_rouse();
-}
-
-// Destructors of local values may still park. One that calls tuza_goexit, see handle.c.
-static NOINLINE void main_ends_with_locals(struct main_call *c, struct goroutine *g)
-{
-	TUZA_DEFER(main_ends, c);
-	TUZA_DEFER(goroutine_extra_end, g);
-	goroutine_extra_end(g);
-}
-
-static void main_goroutine(void *call)
-{
-	struct main_call *c = call;
-	c->result = c->fn(c->arg);
-	struct goroutine *g = goroutine_current();
-	if (unlikely(g->extra != NULL))
-		main_ends_with_locals(c, g);
-	else
-		main_ends(c);
-}
-
-static uint32_t main_stack_class(void)
-{
-	struct rlimit limit;
-	size_t bytes = (size_t)8 << 20;
-	if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-		bytes = limit.rlim_cur;
-	if (bytes < stack_slot_bytes(STACK_CLASS_DEFAULT))
-		bytes = stack_slot_bytes(STACK_CLASS_DEFAULT);
-	uint32_t class = stack_class_of(bytes);
-	return class ? class : STACK_CLASS_MAX;
-}
-
-// There is a machine, or it has come and gone already: main was short, or took it along.
-static bool a_machine_came(void)
-{
-	// (machine-count) pairs with the end of thread_main: that it ran is seen, then.
-	// Relaxed: they say nothing else here.
-	return load_acquire(&rt.machine_count) != 0 || load_relaxed(&rt.main_done) != 0 ||
-	       load_relaxed(&rt.some_ran) != 0; // the same
-}
-
-// Work was submitted: this thread has started a machine, or could not, or a plain thread that
-// submitted some as well is about to.
-static bool some_machine_runs(void)
-{
-	for (;;) {
-		// Relaxed: an attempt is counted in one of them from its beginning to its end.
-		bool tried = load_relaxed(&rt.spinning) != 0;
-		if (a_machine_came())
-			return true;
-		if (!tried) {
-			idle_wake();
-			if (load_relaxed(&rt.spinning) == 0) // as above
-				return a_machine_came();
-		}
-		sys_yield();
-	}
-}
-
-EXPORT int tuza_run(int (*fn)(void *), void *arg)
-{
-	refuse_after_fork();
-	struct machine *m = machine_here();
-	bool is_goroutine = m->scheduler_top != NULL;
-	visit_lock_out();
-	if (is_goroutine || rt.in_run) {
-		visit_let_in();
-		tuza_panic("tuza_run: already running");
-	}
-	bool monitors = !load_relaxed(&rt.started); // guarded by the lock
-	if (monitors)
-		start_locked(true);
-	rt.in_run = true;
-	rt.run_thread = m->thread.id;
-	store_relaxed(&rt.main_done, 0); // before the goroutine exists
-	visit_let_in();
-
-	struct main_call call = {.fn = fn, .arg = arg};
-	struct goroutine *g = goroutine_new(main_goroutine, &call, 0);
-	if (!g)
-		fatal("tuza: out of memory for the main goroutine");
-	g->id = 1;
-	g->creator_id = 0;
-	g->stack_class = main_stack_class();
-	add_seq_cst(&rt.spinning, 1); // (idle-wake) as if somebody looked: nobody is woken
-	ready(g);
-	store_release(&rt.main_is_there, 1); // (asleep) pairs with is_in_run: it is in the queue
-	idle_start_first();
-	sub_seq_cst(&rt.spinning, 1);           // (idle-wake)
-	if (load_seq_cst(&rt.global_count) > 1) // (idle-wake) plain threads' work, too: look now
-		idle_wake();
-	if (!some_machine_runs())
-		fatal("tuza: cannot start a thread: the limit of threads or memory is reached");
-	if (monitors)
-		monitor_run(&rt.main_done);
-	// (main-done) pairs with main_goroutine
-	while (load_acquire(&rt.main_done) == 0)
-		sys_futex_wait(&rt.main_done, 0, INT64_MAX);
-	race_acquire(&call);
-
-	visit_lock_out();
-	store_relaxed(&rt.main_is_there, 0); // before the next one sets it again
-	rt.in_run = false;                   // one that is started for others' sake is none
-	stop_locked();
-	visit_let_in();
-	join_ended();
-	// The program has come to its end: unlike other fatal errors this one runs what atexit has.
-	if (call.is_failed)
-		exit(2);
-	return call.result;
 }

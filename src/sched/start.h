@@ -17,6 +17,19 @@ static ALWAYS_INLINE void runtime_ensure_started(void)
 		runtime_start();
 }
 
+// ---- for run.c: all of these need the lock of visit.c, and are not for goroutines ---------------
+
+// `monitored`: the caller will be the monitor.
+void runtime_start_locked(bool monitored);
+// In a run, or goroutines live, or a plain thread waits for a timer, perhaps.
+bool runtime_is_busy(void);
+// Ends the runtime; but if plain threads wait for a timer, perhaps, it is started again for them.
+void runtime_stop_locked(void);
+// Joins the threads that have left. Needs: not the lock
+void runtime_join_ended(void);
+
+// ---- the monitor --------------------------------------------------------------------------------
+
 // monitor.c: a thread of its own, for a runtime that a plain thread started.
 MUST_USE int monitor_start(void);
 void monitor_stop(void);

@@ -30,8 +30,11 @@ struct timer {
 	struct timer_heap *heap; // where it was started last; NULL: never yet
 };
 
-// Absolute monotonic time in ns, CLOCK_MONOTONIC.
+// The program's time: absolute, monotonic, in ns. CLOCK_MONOTONIC but in a simulated run. What the
+// library measures for itself is real: sys_clock_now().
 int64_t clock_now(void);
+// The same as of the last tick, some milliseconds ago: half the cost.
+int64_t clock_coarse(void);
 
 // now + d, saturated to INT64_MAX; d <= 0 gives now.
 int64_t clock_after(int64_t now, int64_t d);

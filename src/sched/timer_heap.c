@@ -17,6 +17,7 @@
 #include "sched/timer_heap.h"
 
 #include "base/race_hooks.h"
+#include "sched/simulation.h"
 #include "sched/timer_slots.h"
 #include "sys/sys.h"
 
@@ -160,9 +161,9 @@ void timer_heap_end(struct timer_heap *h, bool dies)
 {
 	struct timer_slot *unused = NULL;
 	uint32_t unused_capacity = 0;
-	bool has_room = true;
+	bool has_room = true, keeps = !simulation_is_on(); // its time ends with it
 
-	while (has_room && h->count > kept.capacity - kept.count) // nobody else adds any
+	while (has_room && keeps && h->count > kept.capacity - kept.count) // nobody else adds any
 		has_room = timer_heap_grow(&kept, kept.capacity) == 0;
 	lock_acquire(&h->lock);
 	lock_acquire(&kept.lock);
@@ -170,7 +171,7 @@ void timer_heap_end(struct timer_heap *h, bool dies)
 		struct timer *t = timer_slot_timer(h->slots[i]);
 		if (h->slots[i].timer & TIMER_SLOT_FINAL)
 			continue;
-		if (t->outlives && kept.count < kept.capacity) {
+		if (keeps && t->outlives && kept.count < kept.capacity) {
 			store_relaxed(&t->heap, &kept); // under the lock of both
 			timer_sift_up(&kept, kept.count++, timer_slot_of(t, h->slots[i].when));
 		} else {
@@ -191,6 +192,8 @@ void timer_heap_end(struct timer_heap *h, bool dies)
 
 void timer_keep(struct timer *t, int64_t when)
 {
+	if (simulation_is_on()) // its time ends
+		return;
 	// Without memory it is dropped, as in timer_heap_end. Nobody else adds any.
 	if (kept.count == kept.capacity && timer_heap_grow(&kept, kept.capacity) != 0)
 		return;

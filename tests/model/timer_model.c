@@ -184,7 +184,9 @@ static void model_step_at(const void *p)
 
 // ---- what they ask of others ------------------------------------------------------------------
 
+int64_t simulated_now;
 int64_t sys_clock_now(void) { return 0; }
+int64_t sys_clock_coarse(void) { return 0; }
 void *sys_pages_alloc(size_t bytes) { return malloc(bytes); }
 
 void sys_pages_free(void *base, size_t bytes)
