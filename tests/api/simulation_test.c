@@ -335,6 +335,25 @@ TEST_PLAIN(one_that_waits_very_long_for_its_turn_is_found)
 	CHECK(early < SEEDS);
 }
 
+static void set(atomic_bool *flag) { atomic_store(flag, true); }
+
+static int wait_in_a_loop(void *unused)
+{
+	atomic_bool flag = false;
+
+	(void)unused;
+	TUZA_GO(set, &flag);
+	while (!atomic_load(&flag))
+		tuza_yield();
+	return 0;
+}
+
+TEST_PLAIN(who_yields_in_a_loop_lets_others_run)
+{
+	for (uint64_t seed = 0; seed < 50; seed++)
+		CHECK_EQ(tuza_sim_run(seed, wait_in_a_loop, NULL), 0);
+}
+
 // More than the queue of a processor has room for.
 static void count(atomic_int *n, tuza_waitgroup *wg)
 {
@@ -371,6 +390,24 @@ static int look_at_processors(void *unused)
 }
 
 TEST_PLAIN(there_is_one_processor) { CHECK_EQ(tuza_sim_run(1, look_at_processors, NULL), 1); }
+
+static int hog(void *unused)
+{
+	atomic_bool flag = false;
+
+	(void)unused;
+	TUZA_GO(set, &flag);
+	bool before = atomic_load(&flag);
+	for (int64_t begun = real_now(); real_now() - begun < 60 * TUZA_MILLISECOND;)
+		CHECK_EQ(atomic_load(&flag), before);
+	return 0;
+}
+
+TEST_PLAIN(who_computes_for_long_keeps_its_turn)
+{
+	for (uint64_t seed = 0; seed < 10; seed++)
+		CHECK_EQ(tuza_sim_run(seed, hog, NULL), 0);
+}
 
 // ---- blocking sections --------------------------------------------------------------------------
 
