@@ -22,13 +22,15 @@
  *	TUZA_EIOTIMEOUT         one of the client's own time limits
  *	-ECONNREFUSED …         the kernel's; TUZA_ECONNTIMEOUT: nobody answers there
  *	TUZA_ENOHOST            there is no such name
- *	TUZA_EURL               not an http: or https: URL, or a method, header or trailer that is
- *	                        none
+ *	TUZA_EURL               not an http: or https: URL, also as what a redirect leads to; or a
+ *	                        method, header, trailer or user agent that is none
  *	TUZA_ECERTIFICATE       the server is not who it says; TUZA_ETLS: other failures of TLS
  *	TUZA_EREDIRECTS         one redirect after another
- *	TUZA_EOF                the connection ended before a response
+ *	TUZA_EOF                the connection ended before a response; perhaps the request was
+ *	                        carried out
  *	TUZA_EUNEXPECTEDEOF     … and before the end of its body
- *	TUZA_EHTTP              what came is not HTTP, or more than a MiB of headers
+ *	TUZA_EHTTP              what came is not HTTP, such as lengths that differ, or a protocol
+ *	                        that nobody asked for (101); or more than a MiB of headers
  *	-ENOMEM, -EMFILE …
  *
  * A library of its own, libtuza-http: -ltuza-http (pkg-config tuza-http, CMake tuza::http).
@@ -116,8 +118,8 @@ void tuza_http_client_close_idle(tuza_http_client *client);
 
 // One request. Zeroed, with a URL, it is a GET. Everything is copied by the call.
 typedef struct tuza_http_call {
-	const char *method; // NULL: POST with a body, else GET
-	const char *url;
+	const char *method;         // NULL: POST with a body, else GET
+	const char *url;            // UTF-8; hosts beyond ASCII are asked for in punycode
 	const char *const *headers; // "Name: value" each, NULL at the end; NULL: none. The value
 				    // may be empty
 	// The body: bytes …
@@ -151,7 +153,13 @@ typedef struct tuza_http_call {
  *
  * Redirects are followed as in Go: 301, 302 and 303 by a GET (a HEAD stays one), 307 and 308 by the
  * same request, unless its body came from body_read: then the redirect is the response. Headers
- * "Authorization" and "Cookie" stay with the first host, and do not go from https to http.
+ * "Authorization" and "Cookie" stay with the first host, and do not go from https to http; "Host"
+ * stays with redirects that name no server.
+ *
+ * A kept connection may end as the request is sent: then GET, HEAD, OPTIONS and TRACE, and whatever
+ * has a header "Idempotency-Key", are sent once more, by another connection. Others have failed
+ * with TUZA_EOF, as has what has a body from body_read: only the caller knows whether twice is as
+ * good as once.
  *
  * Returns  0 when there is a response, of whatever status; else a code, see above.
  * Panics   "nil context"; "nil HTTP client".

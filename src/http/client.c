@@ -13,6 +13,7 @@
 #include <tuza/goroutine.h>
 #include <tuza/panic.h>
 
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -72,12 +73,14 @@ static bool copy_options(tuza_http_client_options *to, const tuza_http_client_op
 // ---- making and freeing -----------------------------------------------------------------------
 
 static tuza_once global_once;
+locale_t client_locale;
 
 // Reads files: not for a processor.
 static void init_curl(void *unused)
 {
 	(void)unused;
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
+	client_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 }
 
 static void init_curl_once(void *unused) { tuza_blocking(init_curl, unused); }

@@ -34,6 +34,7 @@
 #include <tuza/time.h>
 
 #include <curl/curl.h>
+#include <locale.h>
 
 enum {
 	CLIENT_BODY_MOST = 256 * 1024,   // a guess: what a response holds before it is read
@@ -69,6 +70,8 @@ void headers_free(struct headers *h);
 MUST_USE bool headers_add_line(struct headers *h, const char *line, size_t count);
 const char *headers_get(const struct headers *h, const char *name);
 bool headers_at(const struct headers *h, size_t i, const char **name, const char **value);
+// The one number that all Content-Length headers agree on; -1: there is none, -2: they do not.
+int64_t headers_length(const struct headers *h);
 
 // What a transfer tells the driver: bits.
 enum { TELL_START = 1, TELL_ABORT = 2, TELL_READ = 4, TELL_BODY = 8 };
@@ -114,6 +117,7 @@ struct tuza_http_response {
 	bool over;        // has ended: the list alone holds it
 	bool no_body;     // a redirect has dropped it
 	bool plain;       // a GET without a body: its handle is as good as new
+	bool asked;       // libcurl has begun to send it: the next time is a repetition
 	int failure;      // of our own, in a callback; 0: none
 	int socket_error; // of the last socket that it could not have; 0: it had it
 	struct tuza_http_response *next_dirty;
@@ -176,7 +180,9 @@ struct tuza_http_client {
 	tuza_waitgroup responses; // not freed yet
 };
 
-// client.c: hands the driver a message; starts it if need be. An error ends the transfer.
+// client.c
+extern locale_t client_locale; // for libcurl, which reads names of hosts as text; 0: not to be had
+// Hands the driver a message; starts it if need be. An error ends the transfer.
 void client_tell(struct tuza_http_response *t, unsigned what);
 unsigned client_take_message(struct tuza_http_response *t); // what was told; it may be told more
 struct tuza_http_response *client_take_queue(struct driver *d); // needs d->mutex
@@ -188,6 +194,7 @@ bool client_keeps_too_many(const tuza_http_client *client);
 MUST_USE int driver_start(struct driver *d); // needs d->mutex
 void driver_mark_dirty(struct tuza_http_response *t);
 void driver_close_connections(struct driver *d);
+void driver_act(struct driver *d, curl_socket_t fd, int events); // libcurl, on what has happened
 
 // client_socket.c: for the driver
 void sockets_set_up(struct driver *d); // tells the multi handle
@@ -207,6 +214,7 @@ size_t transfer_on_header(char *line, size_t one, size_t count, void *arg);
 size_t transfer_on_body(char *from, size_t one, size_t count, void *arg);
 size_t transfer_on_read(char *to, size_t one, size_t count, void *arg);
 int transfer_on_trailer(struct curl_slist **list, void *arg);
+int transfer_on_request(void *arg, char *to, char *from, int to_port, int from_port);
 
 // client_handle.c: for the driver
 CURL *handle_take(struct driver *d);               // NULL: out of memory
@@ -220,7 +228,7 @@ MUST_USE int call_copy(struct tuza_http_response *t, const tuza_http_call *call)
 MUST_USE int trailers_copy(struct curl_slist **to, const char *const *lines);
 MUST_USE int transfer_set_up(struct tuza_http_response *t); // the easy handle, for the URL of now
 MUST_USE bool transfer_may_redirect(const struct tuza_http_response *t, int status);
-MUST_USE int transfer_redirect(struct tuza_http_response *t, const char *to);
+MUST_USE int transfer_redirect(struct tuza_http_response *t);
 
 // client_error.c
 int client_error_code(const struct tuza_http_response *t, CURLcode result);

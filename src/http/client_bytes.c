@@ -4,6 +4,7 @@
  */
 #include "http/client.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -166,4 +167,38 @@ const char *headers_get(const struct headers *h, const char *name)
 		at = value + strlen(value) + 1;
 	}
 	return NULL;
+}
+
+// Adds the numbers of one header's value, which may be a list of them, to what is agreed on.
+static int64_t agree(int64_t length, const char *value)
+{
+	for (;;) {
+		char *end;
+		value += strspn(value, " \t");
+		if (*value < '0' || *value > '9')
+			return -2;
+		errno = 0;
+		long long n = strtoll(value, &end, 10);
+		if (errno || (length >= 0 && n != length))
+			return -2;
+		length = n;
+		value = end + strspn(end, " \t");
+		if (*value == '\0')
+			return length;
+		if (*value++ != ',')
+			return -2;
+	}
+}
+
+int64_t headers_length(const struct headers *h)
+{
+	const char *at = h->text.at;
+	int64_t length = -1;
+	for (size_t i = 0; i < h->count && length != -2; i++) {
+		const char *value = at + strlen(at) + 1;
+		if (strcasecmp(at, "Content-Length") == 0)
+			length = agree(length, value);
+		at = value + strlen(value) + 1;
+	}
+	return length;
 }

@@ -56,6 +56,16 @@ void driver_close_connections(struct driver *d)
 	d->timer = INT64_MAX;
 }
 
+// URLs are UTF-8, as in Go, whatever the locale is: by that libcurl would read the name of a host
+// that is not all ASCII. Nobody parks in between, so the thread stays the same.
+void driver_act(struct driver *d, curl_socket_t fd, int events)
+{
+	int running;
+	locale_t before = uselocale(client_locale);
+	curl_multi_socket_action(d->multi, fd, events, &running);
+	uselocale(before);
+}
+
 // ---- the list of what changed -----------------------------------------------------------------
 
 void driver_mark_dirty(struct tuza_http_response *t)
@@ -128,11 +138,10 @@ static void handle_events(struct driver *d)
 
 static void handle_timer(struct driver *d)
 {
-	int running;
 	if (d->timer > tuza_now())
 		return;
 	d->timer = INT64_MAX; // libcurl sets it anew
-	curl_multi_socket_action(d->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	driver_act(d, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void handle_ends(struct driver *d)

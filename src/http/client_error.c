@@ -70,6 +70,7 @@ int client_error_code(const struct tuza_http_response *t, CURLcode result)
 	case CURLE_OPERATION_TIMEDOUT:
 		return TUZA_EIOTIMEOUT;
 	case CURLE_GOT_NOTHING:
+	case CURLE_SEND_FAIL_REWIND: // that, and the body cannot be sent again
 		return TUZA_EOF;
 	case CURLE_PARTIAL_FILE:
 	case CURLE_HTTP2_STREAM:

@@ -105,6 +105,11 @@ static int copy_words(struct tuza_http_response *t, const char *const *headers)
 		snprintf(t->words, sizeof t->words, "invalid method");
 		return TUZA_EURL;
 	}
+	const char *agent = t->client->options.user_agent;
+	if (agent && has_controls(agent, strlen(agent))) {
+		snprintf(t->words, sizeof t->words, "invalid user agent");
+		return TUZA_EURL;
+	}
 	// libcurl takes "Name:" for "without it" and "Name;" for "with it, empty".
 	int error = copy_lines(&t->request_headers, headers, ";", &wrong);
 	if (error == TUZA_EURL) { // its value may be a secret
@@ -187,6 +192,19 @@ static bool drop_defaults(struct tuza_http_response *t)
 	       add_header(t, "Transfer-Encoding: chunked");
 }
 
+// Whether nothing is lost if the server does it twice, by what it is or by what the caller says.
+// A body that was read is gone.
+static bool may_repeat(const struct tuza_http_response *t)
+{
+	static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE"};
+	if (has_body(t) && t->body_read)
+		return false;
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+		if (strcmp(t->method, methods[i]) == 0)
+			return true;
+	return has_header(t, "Idempotency-Key") || has_header(t, "X-Idempotency-Key");
+}
+
 static void set_method(struct tuza_http_response *t)
 {
 	CURL *easy = t->easy;
@@ -225,6 +243,10 @@ int transfer_set_up(struct tuza_http_response *t)
 	if (curl_easy_setopt(t->easy, CURLOPT_URL, t->url) != CURLE_OK || !drop_defaults(t))
 		return -ENOMEM;
 	set_method(t);
+	if (!may_repeat(t)) {
+		curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, transfer_on_request);
+		curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t);
+	}
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->request_headers);
 	return 0;
 }
@@ -292,17 +314,63 @@ static void drop_header(struct tuza_http_response *t, const char *name)
 	}
 }
 
-// The next request is for `to`. TUZA_EREDIRECTS leaves its words in t->words.
-int transfer_redirect(struct tuza_http_response *t, const char *to)
+// Whether it names the server anew.
+static bool names_host(const char *location)
 {
+	const char *end = location + strcspn(location, ":/?#");
+	return *end == ':' || strncmp(location, "//", 2) == 0;
+}
+
+// What the Location means where it was said. TUZA_EURL leaves the words in t->words.
+static int resolve(struct tuza_http_response *t, const char *location, char **url)
+{
+	const char *wrong = NULL;
+	CURLUcode code = CURLUE_OUT_OF_MEMORY;
+	CURLU *u = curl_url();
+	if (strncmp(location, "//", 2) == 0)
+		wrong = strcspn(location + 2, "/?#") == 0 ? "no host in the URL" : NULL;
+	else if (names_host(location))
+		wrong = wrong_with_url(location);
+	*url = NULL;
+	if (u && !wrong)
+		code = curl_url_set(u, CURLUPART_URL, t->url, CURLU_URLENCODE);
+	if (code == CURLUE_OK)
+		code = curl_url_set(
+			u, CURLUPART_URL, location, CURLU_URLENCODE | CURLU_ALLOW_SPACE);
+	if (code == CURLUE_OK)
+		code = curl_url_get(u, CURLUPART_URL, url, 0);
+	bool no_memory = !u || (!wrong && code == CURLUE_OUT_OF_MEMORY);
+	curl_url_cleanup(u);
+	if (no_memory)
+		return -ENOMEM;
+	if (!wrong && code == CURLUE_OK)
+		return 0;
+	snprintf(t->words, sizeof t->words, "%s", wrong ? wrong : curl_url_strerror(code));
+	return TUZA_EURL;
+}
+
+// The next request is for what the Location says. Failures may leave words in t->words.
+int transfer_redirect(struct tuza_http_response *t)
+{
+	const char *location = headers_get(&t->incoming, "Location");
 	int most = t->client->options.max_redirects, status = t->incoming.status;
 	if (t->redirects++ >= most) {
 		snprintf(t->words, sizeof t->words, "stopped after %d redirects", most);
 		return TUZA_EREDIRECTS;
 	}
-	char *url = strdup(to);
+	char *to, *url;
+	int error = resolve(t, location, &to);
+	url = error == -ENOMEM ? NULL : strdup(error ? location : to);
+	curl_free(to);
 	if (!url)
 		return -ENOMEM;
+	if (error) { // the words are about this one
+		free(t->url);
+		t->url = url;
+		return error;
+	}
+	if (names_host(location))
+		drop_header(t, "Host");
 	if (!is_same_host(t->url, url)) {
 		drop_header(t, "Authorization");
 		drop_header(t, "Cookie");

@@ -177,7 +177,7 @@ void sockets_try_again(struct driver *d)
 void sockets_ready(struct driver *d, int fd, uint32_t events)
 {
 	unsigned char *watch = watch_of(d, fd);
-	int running, mask = 0;
+	int mask = 0;
 	if (watch && !(*watch & WATCH_WANTED)) {
 		// Nothing is known of one that was closed because of an event before this one: the
 		// number may be somebody else's by now.
@@ -192,7 +192,7 @@ void sockets_ready(struct driver *d, int fd, uint32_t events)
 		mask |= CURL_CSELECT_OUT;
 	if (events & (EPOLLERR | EPOLLHUP))
 		mask |= CURL_CSELECT_ERR;
-	curl_multi_socket_action(d->multi, fd, mask, &running);
+	driver_act(d, fd, mask);
 }
 
 void sockets_forget(struct driver *d)

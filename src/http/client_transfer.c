@@ -20,6 +20,40 @@
 
 enum { HEADER_BYTES_MOST = 1 << 20 }; // a guess; Go allows 10 MB
 
+// What its framing says is not for libcurl to guess: it takes the number that a length begins with,
+// and the last one of several. -1: that is in the chunks, or there is none.
+static int64_t body_length(const struct tuza_http_response *t)
+{
+	int status = t->incoming.status;
+	bool has_none = strcmp(t->method, "HEAD") == 0 || status == 204 || status == 304;
+	if (has_none || headers_get(&t->incoming, "Transfer-Encoding"))
+		return -1;
+	return headers_length(&t->incoming);
+}
+
+// All headers of a response are there. False: it goes no further.
+static bool on_head(struct tuza_http_response *t)
+{
+	int status = t->incoming.status;
+	if (status < 200 && status != 101)
+		return true; // 100, 103: others come
+	int64_t length = body_length(t);
+	if (length == -2 || status == 101) { // another protocol is nothing that was asked for
+		t->failure = TUZA_EHTTP;
+		return false;
+	}
+	const char *location = headers_get(&t->incoming, "Location");
+	if (location && *location && transfer_may_redirect(t, status)) {
+		t->following = true;
+		if (length > CLIENT_SWALLOW_MOST)
+			t->swallowed = CLIENT_SWALLOW_MOST + 1; // does not wait for it
+		return t->swallowed == 0;
+	}
+	t->final = true;
+	driver_mark_dirty(t);
+	return true;
+}
+
 size_t transfer_on_header(char *line, size_t one, size_t count, void *arg)
 {
 	struct tuza_http_response *t = arg;
@@ -44,17 +78,7 @@ size_t transfer_on_header(char *line, size_t one, size_t count, void *arg)
 		t->failure = -ENOMEM;
 		return 0;
 	}
-	int status = t->incoming.status;
-	if (status < 200)
-		return count; // 100, 103: others come
-	const char *location = headers_get(&t->incoming, "Location");
-	if (location && *location && transfer_may_redirect(t, status)) {
-		t->following = true;
-	} else {
-		t->final = true;
-		driver_mark_dirty(t);
-	}
-	return count;
+	return on_head(t) ? count : 0;
 }
 
 size_t transfer_on_body(char *from, size_t one, size_t count, void *arg)
@@ -96,6 +120,23 @@ int transfer_on_trailer(struct curl_slist **list, void *arg)
 	return CURL_TRAILERFUNC_OK;
 }
 
+// Before each sending. libcurl repeats a request when a kept connection ends before anything has
+// come back: the server may have closed it before. It may as well have done what it was asked, so
+// only what has had no effect if so is repeated, and what has not been sent at all.
+int transfer_on_request(void *arg, char *to, char *from, int to_port, int from_port)
+{
+	struct tuza_http_response *t = arg;
+	long sent = 0;
+	(void)to, (void)from, (void)to_port, (void)from_port;
+	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+	bool is_repetition = t->asked && sent > 0 && t->header_bytes == 0;
+	t->asked = true;
+	if (!is_repetition)
+		return CURL_PREREQFUNC_OK;
+	t->failure = TUZA_EOF;
+	return CURL_PREREQFUNC_ABORT;
+}
+
 // ---- starting and ending ----------------------------------------------------------------------
 
 // Gives the handle to libcurl, for the URL and method of now.
@@ -106,6 +147,7 @@ static int enter(struct tuza_http_response *t)
 	t->receive_paused = t->send_paused = false;
 	t->swallowed = 0;
 	t->header_bytes = 0;
+	t->asked = false;
 	int error = transfer_set_up(t);
 	if (error)
 		return error;
@@ -163,20 +205,15 @@ void transfer_start(struct tuza_http_response *t)
 
 static void follow(struct tuza_http_response *t)
 {
-	char *to = NULL, *copy;
-	curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to);
-	copy = to ? strdup(to) : NULL;
 	(void)curl_multi_remove_handle(t->driver->multi, t->easy);
-	int error = copy ? transfer_redirect(t, copy) : to ? -ENOMEM : TUZA_EHTTP;
+	t->words[0] = '\0';
+	int error = transfer_redirect(t);
 	if (!error) {
 		handle_restore(t->driver, t->easy);
 		error = enter(t);
 	}
-	free(copy);
-	if (error == TUZA_EREDIRECTS)
-		end(t, error, t->words);
-	else if (error)
-		end(t, error, NULL);
+	if (error)
+		end(t, error, t->words[0] ? t->words : NULL);
 }
 
 void transfer_done(struct tuza_http_response *t, CURLcode result)

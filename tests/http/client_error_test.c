@@ -98,6 +98,10 @@ TEST(what_is_no_request_is_not_sent_and_the_reason_is_told)
 	}
 	CHECK_STR(tuza_http_response_error(NULL), "out of memory");
 	tuza_http_client_free(client);
+	client = client_with((tuza_http_client_options){.user_agent = "me\r\nX: y"});
+	check_refused(client, (tuza_http_call){.url = "http://127.0.0.1:1/"},
+		"GET http://127.0.0.1:1/: invalid user agent");
+	tuza_http_client_free(client);
 }
 
 TEST(passwords_are_not_in_the_words)

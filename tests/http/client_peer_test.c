@@ -25,7 +25,8 @@ struct bad {
 };
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
-#define CHUNKED OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"
+#define CHUNKED_AND OK_HEAD "Transfer-Encoding: chunked\r\n"
+#define CHUNKED CHUNKED_AND "\r\n"
 
 static const struct bad bad[] = {
 	{"nothing at all", "", "", CLOSES, TUZA_EOF, 0, NULL, 0},
@@ -42,6 +43,24 @@ static const struct bad bad[] = {
 	{"a version that is none", "HTTP/7.3 200 OK\r\n\r\n", "", CLOSES, TUZA_EHTTP, 0, NULL, 0},
 	{"a length that is none", OK_HEAD "Content-Length: -5\r\n\r\nhello", "", CLOSES, TUZA_EHTTP,
 		0, NULL, 0},
+	{"a length with a sign", OK_HEAD "Content-Length: +5\r\n\r\nhello", "", CLOSES, TUZA_EHTTP,
+		0, NULL, 0},
+	{"a length in other digits", OK_HEAD "Content-Length: 0x5\r\n\r\nhello", "", CLOSES,
+		TUZA_EHTTP, 0, NULL, 0},
+	{"a length that is empty", OK_HEAD "Content-Length:\r\n\r\nhello", "", CLOSES, TUZA_EHTTP,
+		0, NULL, 0},
+	{"a length beyond all numbers", OK_HEAD "Content-Length: 99999999999999999999\r\n\r\n", "",
+		CLOSES, TUZA_EHTTP, 0, NULL, 0},
+	{"two lengths", OK_HEAD "Content-Length: 5\r\nContent-Length: 4\r\n\r\nhello", "", CLOSES,
+		TUZA_EHTTP, 0, NULL, 0},
+	{"two lengths in one", OK_HEAD "Content-Length: 5, 4\r\n\r\nhello", "", CLOSES, TUZA_EHTTP,
+		0, NULL, 0},
+	{"one length, twice", OK_HEAD "Content-Length: 5, 5\r\nContent-Length: 5\r\n\r\nhello", "",
+		CLOSES, 0, 0, "hello", 0},
+	{"chunks and a length", CHUNKED_AND "Content-Length: +3\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "",
+		CLOSES, 0, 0, "hello", 0},
+	{"another protocol, unasked", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "",
+		STAYS, TUZA_EHTTP, 0, NULL, 0},
 	{"a NUL in the head", OK_HEAD "A: b\r\nB: %00\r\n\r\n", "", CLOSES, TUZA_EHTTP, 0, NULL, 0},
 	{"headers without end", OK_HEAD, "Name: some value\r\n", FOR_EVER, TUZA_EHTTP, 0, NULL, 0},
 	// libcurl's word for a line that it has no room for.

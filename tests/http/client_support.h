@@ -166,9 +166,11 @@ TEST_UNUSED_ static bool answer_large(struct peer *p, size_t bytes)
 	return ok;
 }
 
-TEST_UNUSED_ static bool answer_redirect(struct peer *p, const char *path)
+TEST_UNUSED_ static bool answer_redirect(struct peer *p, const struct request *r, const char *path)
 {
 	char text[512];
+	size_t bytes;
+	free(peer_body(p, r, &bytes));
 	int status = atoi(path);
 	snprintf(text, sizeof(text),
 		"HTTP/1.1 %d Elsewhere\r\nLocation: %s\r\nContent-Length: 5\r\n\r\nmoved", status,
@@ -211,6 +213,8 @@ TEST_UNUSED_ static bool answer(struct peer *p, const struct request *r)
 				   "x-two:   2 2  \r\nX-One: again\r\n\r\nhello");
 	if (strcmp(path, "http://nobody.invalid/proxied") == 0)
 		return peer_say(p, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nby proxy");
+	if (strcmp(path, "http://xn--bcher-kva.invalid/proxied") == 0)
+		return peer_say(p, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nin punycode");
 	if (strcmp(path, "/missing") == 0)
 		return peer_say(p, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
 	if (strcmp(path, "/no-content") == 0)
@@ -231,7 +235,7 @@ TEST_UNUSED_ static bool answer(struct peer *p, const struct request *r)
 	if (strncmp(path, "/large/", 7) == 0)
 		return answer_large(p, (size_t)atoll(path + 7));
 	if (strncmp(path, "/go/", 4) == 0)
-		return answer_redirect(p, path + 4);
+		return answer_redirect(p, r, path + 4);
 	if (strcmp(path, "/echo") == 0)
 		return answer_echo(p, r);
 	if (strcmp(path, "/gzip") == 0)
@@ -248,7 +252,20 @@ TEST_UNUSED_ static bool answer(struct peer *p, const struct request *r)
 	}
 	if (strcmp(path, "/drip") == 0)
 		peer_say(p, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789");
-	if (strcmp(path, "/drip") == 0 || strcmp(path, "/hang") == 0)
+	if (strcmp(path, "/take") == 0) { // all of it, and says nothing
+		size_t bytes;
+		free(peer_body(p, r, &bytes));
+	}
+	if (strcmp(path, "/go-large") == 0)
+		peer_say(p, "HTTP/1.1 302 Elsewhere\r\nLocation: /hello\r\n"
+			    "Content-Length: 1000000\r\n\r\n");
+	if (strcmp(path, "/go-without-end") == 0) {
+		bool there = peer_say(p, "HTTP/1.1 302 Elsewhere\r\nLocation: /hello\r\n\r\n");
+		while (there)
+			there = peer_say(p, "and so on, and so on, and so on");
+	}
+	if (strcmp(path, "/drip") == 0 || strcmp(path, "/hang") == 0 ||
+		strcmp(path, "/go-large") == 0)
 		peer_wait_gone(p);
 	return false; // and /empty
 }
