@@ -13,18 +13,26 @@
 
 static const tuza_duration FIRST_PAUSE = 100 * TUZA_MILLISECOND;
 static const tuza_duration LONGEST_PAUSE = 10 * TUZA_SECOND;
+static const tuza_duration LONGEST_ASKED_FOR = 60 * TUZA_SECOND; // no server holds up the run
 
 // ---- jobs -------------------------------------------------------------------------------------
 
+// A NUL becomes the control character "substitute", which no URL has either: what is before it must
+// not be taken for all.
 struct job *job_new(const char *url, size_t length)
 {
 	struct job *j = calloc(1, sizeof *j);
 	if (j)
-		j->url = strndup(url, length);
+		j->url = malloc(length + 1);
 	if (j && !j->url) {
 		free(j);
 		return NULL;
 	}
+	if (!j)
+		return NULL;
+	for (size_t i = 0; i < length; i++)
+		j->url[i] = url[i] ? url[i] : '\x1a';
+	j->url[length] = '\0';
 	return j;
 }
 
@@ -58,7 +66,9 @@ static tuza_duration retry_after(tuza_http_response *r)
 	if (!text)
 		return 0;
 	long seconds = strtol(text, &end, 10);
-	return *end || end == text || seconds < 0 || seconds > 3600 ? 0 : seconds * TUZA_SECOND;
+	if (*end || end == text || seconds < 0)
+		return 0;
+	return seconds < 3600 ? seconds * TUZA_SECOND : TUZA_HOUR;
 }
 
 static void attempt(struct run *run, struct job *j, tuza_duration *asked_for)
@@ -131,7 +141,8 @@ void check_url(struct run *run, struct job *j)
 			break;
 		attempt(run, j, &asked_for);
 		ended = j->error ? tuza_context_err(run->ctx) : 0;
-		if (ended || !may_pass(j) || j->attempts > run->options->retries)
+		if (ended || !may_pass(j) || j->attempts > run->options->retries ||
+			asked_for > LONGEST_ASKED_FOR)
 			break;
 		ended = pause_before_retry(run, j->attempts, asked_for);
 		if (ended)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,7 @@ enum { LINE_MOST = 64 * 1024 }; // longer is no URL
 // Sends a line on, if it is a URL that is not done yet. Nonzero: the run ends.
 static int pass_on(struct run *run, const char *line, size_t length)
 {
-	while (length > 0 && (line[length - 1] == '\r' || line[length - 1] == ' '))
+	while (length > 0 && strchr("\r \t", line[length - 1]) && line[length - 1])
 		length--;
 	while (length > 0 && (*line == ' ' || *line == '\t')) {
 		line++;
@@ -28,6 +29,7 @@ static int pass_on(struct run *run, const char *line, size_t length)
 	struct job *job = job_new(line, length);
 	if (!job)
 		return -ENOMEM;
+	run->lines++;
 	if (run->resume && resume_has(run->resume, job->url)) {
 		job_free(job);
 		return 0;
@@ -55,19 +57,37 @@ static int pass_lines(struct run *run, char *buffer, size_t *count)
 	return 0;
 }
 
+// What editors put before UTF-8. True: not enough is there to see.
+static bool drop_byte_order_mark(char *buffer, size_t *count)
+{
+	static const char mark[] = "\357\273\277";
+	size_t most = *count < 3 ? *count : 3;
+	if (memcmp(buffer, mark, most) != 0)
+		return false;
+	if (most < 3)
+		return true;
+	*count -= 3;
+	memmove(buffer, buffer + 3, *count);
+	return false;
+}
+
 static int read_lines(struct run *run, int fd)
 {
 	char *buffer = malloc(LINE_MOST);
 	size_t count = 0;
 	ssize_t n = buffer ? 1 : -ENOMEM;
 	int error = 0;
+	bool first = true;
 	while (n > 0 && !error) {
 		n = tuza_read(fd, buffer + count, LINE_MOST - count);
 		if (n <= 0)
 			break;
 		run->bytes_read += n;
 		count += (size_t)n;
-		error = pass_lines(run, buffer, &count);
+		if (first)
+			first = drop_byte_order_mark(buffer, &count);
+		if (!first)
+			error = pass_lines(run, buffer, &count);
 		if (!error && count == LINE_MOST)
 			error = -EMSGSIZE;
 	}
@@ -89,15 +109,25 @@ static int64_t size_of(const char *path)
 // reader, who then gets TUZA_EFDCLOSED.
 static void close_early(void *fd) { (void)tuza_close((int)(intptr_t)fd); }
 
+// Opening a FIFO waits until somebody writes to it, and the end of the run cannot end that. Open
+// without waiting it looks as if the writer had gone: until one has come, a read waits its turn.
+static int open_file(const char *path, bool *is_fifo)
+{
+	struct stat st;
+	*is_fifo = stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+	return tuza_open(path, O_RDONLY | (*is_fifo ? O_NONBLOCK : 0), 0);
+}
+
 static int read_file(struct run *run, const char *path)
 {
-	bool is_stdin = strcmp(path, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : tuza_open(path, O_RDONLY, 0);
+	bool is_stdin = strcmp(path, "-") == 0, is_fifo = false;
+	int fd = is_stdin ? STDIN_FILENO : open_file(path, &is_fifo);
 	if (fd < 0)
 		return tuza_errgroup_fail(run->group, fd, "%s: %s", path, tuza_strerror(fd));
 	tuza_context_after *after =
 		tuza_context_after_func(run->ctx, close_early, (void *)(intptr_t)fd);
-	int error = read_lines(run, fd);
+	int error = is_fifo ? tuza_wait_fd(fd, POLLIN, INT64_MAX) : 0;
+	error = error < 0 ? error : read_lines(run, fd);
 	if (tuza_context_after_stop(after) && !is_stdin)
 		(void)tuza_close(fd);
 	if (error && !tuza_context_err(run->ctx))

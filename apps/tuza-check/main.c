@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // As many connections as the system allows.
@@ -22,6 +23,44 @@ static void raise_limits(void)
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
+}
+
+// A request may hold a socket while another is kept, or two while it connects. And there are the
+// runtime's own descriptors, some 32.
+static void keep_to_limits(struct options *o)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return;
+	rlim_t most = limit.rlim_cur > 34 ? (limit.rlim_cur - 32) / 2 : 1;
+	if ((rlim_t)o->concurrency <= most)
+		return;
+	if (!o->quiet)
+		fprintf(stderr,
+			"tuza-check: concurrency %d instead of %d: %lld files may be open (ulimit "
+			"-n)\n",
+			(int)most, o->concurrency, (long long)limit.rlim_cur);
+	o->concurrency = (int)most;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+	return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
+	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+// What is written would be read, or the other way round.
+static bool mixes_files(const struct options *o)
+{
+	bool mixed = is_same_file(o->output, o->resume) ||
+		     (o->output && o->resume && strcmp(o->output, o->resume) == 0);
+	for (const char *const *f = o->files; *f && !mixed; f++)
+		mixed = is_same_file(*f, o->output) || is_same_file(*f, o->resume);
+	if (mixed)
+		fprintf(stderr,
+			"tuza-check: one file is to be two of --file, --output and --resume\n");
+	return mixed;
 }
 
 // If the standard output is closed no socket is to take its number, and the results. What is there
@@ -41,6 +80,7 @@ static tuza_http_client *make_client(const struct options *o, bool own_site)
 		.proxy = own_site ? "" : NULL,
 		.ca_file = o->ca_file,
 		.insecure = o->insecure,
+		.no_compression = true, // asked for (options.c), but nobody unpacks the bodies
 		.http1 = o->http1};
 	return tuza_http_client_new(&options);
 }
@@ -151,7 +191,8 @@ static int serve_site(struct site *site)
 	tuza_context *ctx = tuza_context_notify_signal(tuza_context_background(), SIGINT, SIGTERM);
 	for (const char *const *url = site_urls(site); *url; url++)
 		puts(*url);
-	fflush(stdout);
+	if (fflush(stdout) != 0)
+		return complain("writing", -errno);
 	(void)tuza_chan_recv(tuza_context_done(ctx), NULL);
 	tuza_context_free(ctx);
 	return EXIT_FINE;
@@ -184,8 +225,9 @@ int main(int argc, char **argv)
 	struct options options;
 	int status;
 	keep_standard_numbers();
-	if (options_parse(argc, argv, &options, &status)) {
+	if (options_parse(argc, argv, &options, &status) && !mixes_files(&options)) {
 		raise_limits();
+		keep_to_limits(&options);
 		status = tuza_run(program, &options);
 	}
 	options_free(&options);

@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char HELP[] =
 	"Usage: tuza-check [OPTION...] [URL...]\n"
@@ -112,7 +113,7 @@ static bool parse_duration(const char *text, tuza_duration *d)
 	for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++) {
 		if (end == text || strcmp(end, UNITS[i].name) != 0)
 			continue;
-		if (!(value > 0 && value * UNITS[i].unit < 1e18))
+		if (!(value * UNITS[i].unit >= 1 && value * UNITS[i].unit < 1e18))
 			break;
 		*d = (tuza_duration)(value * UNITS[i].unit);
 		return true;
@@ -142,15 +143,30 @@ static bool add(const char *const *list, const char *text)
 	return true;
 }
 
+static bool has_controls(const char *text)
+{
+	for (; *text; text++)
+		if (((unsigned char)*text < ' ' && *text != '\t') || *text == 127)
+			return true;
+	return false;
+}
+
+// The client refuses what is no header, for each URL anew.
+static bool is_header(const char *line)
+{
+	size_t name = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				   "0123456789-_!#$%&'*+.^`|~");
+	return name > 0 && line[name] == ':' && !has_controls(line);
+}
+
 static bool take(struct options *o, int option, const char *text)
 {
 	switch (option) {
 	case 'f':
 		return add(o->files, text);
 	case 'H':
-		return strchr(text, ':') && !strpbrk(text, "\r\n")
-			       ? add(o->headers, text)
-			       : complain("--header: not \"Name: value\"", text);
+		return is_header(text) ? add(o->headers, text)
+				       : complain("--header: not \"Name: value\"", text);
 	case 'c':
 		return parse_int("--concurrency", text, 1, 100000, &o->concurrency);
 	case OPTION_PER_HOST:
@@ -172,7 +188,8 @@ static bool take(struct options *o, int option, const char *text)
 	case OPTION_CA_FILE:
 		return (o->ca_file = text) != NULL;
 	case OPTION_USER_AGENT:
-		return (o->user_agent = text) != NULL;
+		return !has_controls(o->user_agent = text) ||
+		       complain("--user-agent: more than text", text);
 	case OPTION_HEAD:
 		return o->head = true;
 	case OPTION_INSECURE:
@@ -196,6 +213,14 @@ static const char *const *empty_list(int room)
 	return list;
 }
 
+static bool names_encoding(const char *const *headers)
+{
+	for (; *headers; headers++)
+		if (strncasecmp(*headers, "Accept-Encoding:", 16) == 0)
+			return true;
+	return false;
+}
+
 bool options_parse(int argc, char **argv, struct options *o, int *status)
 {
 	int option;
@@ -213,12 +238,14 @@ bool options_parse(int argc, char **argv, struct options *o, int *status)
 			else
 				printf("tuza-check %d.%d.%d\n", TUZA_VERSION_MAJOR,
 					TUZA_VERSION_MINOR, TUZA_VERSION_PATCH);
-			*status = EXIT_FINE;
+			*status = fflush(stdout) == 0 ? EXIT_FINE : EXIT_FAILED;
 			return false;
 		}
 		if (!take(o, option, optarg))
 			return false;
 	}
+	if (!names_encoding(o->headers))
+		(void)add(o->headers, "Accept-Encoding: gzip, deflate, br, zstd");
 	for (int i = optind; i < argc; i++)
 		(void)add(o->urls, argv[i]);
 	return true;

@@ -16,7 +16,9 @@ static double expected(struct run *run)
 		return read;
 	if (run->bytes_total <= 0 || run->bytes_read <= 0)
 		return 0;
-	return read * (double)run->bytes_total / (double)run->bytes_read;
+	// What is left is as long as what was read, and what was done earlier is before it.
+	double left = (double)(run->bytes_total - run->bytes_read);
+	return left > 0 ? read + left * (double)run->lines / (double)run->bytes_read : read;
 }
 
 // How many characters a line may have: one that goes over to the next is not wiped off.
@@ -32,7 +34,7 @@ static void show(struct run *run, double rate)
 	static const char START[] = "\r\033[K";
 	char line[256], left[64] = "";
 	double total = expected(run), done = (double)run->done;
-	if (total > 0 && rate > 0) {
+	if (total >= done && total > 0 && rate > 0) {
 		int64_t s = (int64_t)((total - done) / rate + 0.5);
 		snprintf(left, sizeof left, ", %.0f%%, %lld:%02lld left", done / total * 100,
 			(long long)(s / 60), (long long)(s % 60));

@@ -92,6 +92,24 @@ static void broken(tuza_http_writer *w, tuza_http_request *r, void *site)
 	(void)tuza_http_error(w, 500, "broken for ever");
 }
 
+// "hello", as gzip has it.
+static void packed(tuza_http_writer *w, tuza_http_request *r, void *site)
+{
+	static const unsigned char hello[25] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xcb, 0x48,
+		0xcd, 0xc9, 0xc9, 7, 0, 0x86, 0xa6, 0x10, 0x36, 5, 0, 0, 0};
+	(void)r, (void)site;
+	(void)tuza_http_set_header(w, "Content-Encoding", "gzip");
+	(void)!tuza_http_write(w, hello, sizeof hello);
+}
+
+// For longer than anybody waits.
+static void busy(tuza_http_writer *w, tuza_http_request *r, void *site)
+{
+	(void)r, (void)site;
+	(void)tuza_http_set_header(w, "Retry-After", "3600");
+	(void)tuza_http_error(w, 503, "come back in an hour");
+}
+
 static void panics(tuza_http_writer *w, tuza_http_request *r, void *site)
 {
 	(void)w, (void)r, (void)site;
@@ -123,10 +141,12 @@ static const struct page {
 	{"fast", fast, 20, 200, 0},
 	{"slow", slow, 8, 200, 0},
 	{"large", large, 3, 200, 0},
+	{"packed", packed, 1, 200, 0},
 	{"redirect", redirect, 4, 200, 0},
 	{"flaky", flaky, 2, 200, 0},
 	{"missing", NULL, 1, 404, 0},
 	{"broken", broken, 1, 500, 0},
+	{"busy", busy, 1, 503, 0},
 	{"panics", panics, 1, 500, 0},
 	{"loop", loop, 1, 0, TUZA_EREDIRECTS},
 	{"cut", cut, 1, 200, TUZA_EUNEXPECTEDEOF},

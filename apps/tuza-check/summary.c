@@ -43,9 +43,10 @@ void summary_add(struct summary *s, const struct job *j)
 	}
 }
 
-tuza_duration summary_percentile(const struct summary *s, double p)
+// The least that is not below p of a hundred: of 100 the p-th.
+tuza_duration summary_percentile(const struct summary *s, int p)
 {
-	int64_t before = (int64_t)((double)s->done * p / 100);
+	int64_t before = (s->done * p + 99) / 100 - 1;
 	for (size_t i = 0; i < SUMMARY_BUCKETS; i++) {
 		before -= s->buckets[i];
 		if (before < 0) {

@@ -89,7 +89,7 @@ struct summary {
 };
 
 void summary_add(struct summary *s, const struct job *j);
-tuza_duration summary_percentile(const struct summary *s, double p);
+tuza_duration summary_percentile(const struct summary *s, int p);
 void summary_print(const struct summary *s, tuza_duration took, FILE *out);
 const char *kind_text(int what, char *text, size_t bytes);
 
@@ -109,8 +109,8 @@ struct run {
 	tuza_errgroup *group;
 	tuza_chan *over; // closed at the end: for the progress
 	// for the progress
-	_Atomic int64_t read, done, failed;
-	_Atomic int64_t bytes_read, bytes_total; // of the input; total 0: not known
+	_Atomic int64_t lines, read, done, failed; // lines: with those that were done earlier
+	_Atomic int64_t bytes_read, bytes_total;   // of the input; total 0: not known
 	_Atomic bool all_read;
 };
 

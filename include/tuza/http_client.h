@@ -13,8 +13,8 @@
  *		use(bytes, n);
  *
  * HTTP/1.1, and HTTP/2 where a TLS server has it; kept connections, redirects, proxies of the
- * environment (http_proxy, https_proxy, no_proxy) and compressed bodies, by libcurl. Certificates
- * are verified.
+ * environment (http_proxy, https_proxy, all_proxy, no_proxy) and compressed bodies, by libcurl.
+ * Certificates are verified.
  *
  * A status is no failure, whatever it is: 404 and 500 are responses. Failures are codes:
  *
@@ -71,7 +71,10 @@ typedef struct tuza_http_client_options {
 	const char *proxy;             // a URL; NULL: as the environment says now; "": none
 	const char *ca_file;           // certificates to trust, PEM; NULL: the system's
 	bool insecure;                 // takes any certificate: for tests
-	bool no_compression;           // does not ask for it; bodies are as they were sent
+	bool no_compression;           // does not ask for it; bodies are as they were sent. Else
+				       // libcurl unpacks 16 KiB at a time: of a body that is made
+				       // to be large, up to 64 MiB lie in memory before they are
+				       // read
 	bool http1;                    // never HTTP/2
 } tuza_http_client_options;
 

@@ -49,12 +49,23 @@ lines() { wc -l <"$1" | tr -d ' '; }
 check 0 "--help" --help
 grep -q '^Usage: tuza-check' "$dir/out" || fail "--help has no usage"
 check 0 "--version" --version
-for wrong in "--concurrency 0" "--timeout soon" "--format xml" "--nonsense" "-H none" "--rate -1"; do
+for wrong in "--concurrency 0" "--timeout soon" "--timeout 1e-10" "--format xml" "--nonsense" "-H none" \
+	"-H :none" "--rate -1"; do
 	# shellcheck disable=SC2086 # an option and its argument
 	check 2 "$wrong" $wrong
 	[ -s "$dir/err" ] || fail "$wrong: no complaint"
 done
 check 2 "two headers in one" -H "$(printf 'A: b\r\nC: d')" http://127.0.0.1:1/
+check 2 "two user agents in one" --user-agent "$(printf 'a\r\nC: d')" http://127.0.0.1:1/
+if [ -e /dev/full ]; then
+	"$app" --help >/dev/full 2>&1
+	[ $? = 1 ] || fail "--help that was not written: status"
+fi
+echo http://127.0.0.1:1/ >"$dir/one"
+check 2 "resuming by the input" -f "$dir/one" --resume "$dir/one"
+check 2 "writing to the input" -f "$dir/one" -o "$dir/one"
+check 2 "resuming by the results" --resume "$dir/two" -o "$dir/two" http://127.0.0.1:1/
+[ "$(cat "$dir/one")" = http://127.0.0.1:1/ ] || fail "the input was written to"
 for option in $("$app" --help | grep -o -- "--[a-z1-9-]*" | sort -u); do
 	sed 's/\\-/-/g' "$TUZA_SOURCE_DIR/docs/man/tuza-check.1" | grep -q -- "$option" ||
 		fail "$option is not in the man page"
@@ -62,8 +73,8 @@ done
 
 # ---- the site, as it is meant
 check 0 "no URLs"
-grep -q '43 as they are meant, 0 not' "$dir/err" || fail "the site is not as it is meant"
-[ "$(lines "$dir/out")" = 44 ] || fail "the table has $(lines "$dir/out") lines"
+grep -q '45 as they are meant, 0 not' "$dir/err" || fail "the site is not as it is meant"
+[ "$(lines "$dir/out")" = 46 ] || fail "the table has $(lines "$dir/out") lines"
 grep -q '^p50\|^latency: p50 .*p90 .*p99 .*max' "$dir/err" || fail "no percentiles"
 
 # ---- a server to check
@@ -101,6 +112,13 @@ assert by_url["fast/1"]["ok"] and by_url["fast/1"]["bytes"] == 101, by_url
 assert by_url["cut/0"]["error"].endswith("unexpected EOF"), by_url
 assert by_url['"q']["status"] == 404 and not by_url['"q']["ok"], by_url
 END
+	check 0 "percentiles" --format jsonl "$base/slow/0" "$base/slow/9"
+	python3 - "$dir/out" "$dir/err" <<'END' || fail "percentiles: wrong"
+import json, re, sys
+least, most = sorted(json.loads(line)["ms"] for line in open(sys.argv[1]))
+p50, p90 = map(float, re.search("p50 (.*) ms, p90 (.*) ms, p99", open(sys.argv[2]).read()).groups())
+assert abs(p50 - least) < least / 16 + 0.1 and abs(p90 - most) < most / 16 + 0.1, (p50, p90, least, most)
+END
 fi
 check 1 "CSV" --format csv --retries 0 -q "$base/fast/1" "$base/a,b" "$base/\"q"
 head -n 1 "$dir/out" | grep -qx 'url,ok,status,error,attempts,ms,bytes' || fail "CSV: no heading"
@@ -124,6 +142,35 @@ writer=$!
 check 0 "a FIFO" -q -f "$dir/pipe"
 wait "$writer"
 [ "$(lines "$dir/out")" = 3 ] || fail "a FIFO: not two URLs"
+check 0 "a compressed one" --format csv "$base/packed/1"
+grep -q '/packed/1,true,200,,1,.*,25$' "$dir/out" || fail "a compressed one is unpacked"
+check 1 "one that asks for an hour" --format csv "$base/busy/1"
+grep -q '/busy/1,false,503,,1,' "$dir/out" || fail "one that asks for an hour is asked again"
+printf '\357\273\277%s/fast/1\n\t%s/fast/2\t\n%s/fast/3\0x\n' "$base" "$base" "$base" >"$dir/odd"
+check 1 "a byte order mark, tabs, a NUL" -q --format csv -f "$dir/odd"
+[ "$(grep -c '/fast/[12],true,200' "$dir/out")" = 2 ] || fail "a byte order mark or tabs: no URL"
+grep -q '/fast/3.x,false,0,' "$dir/out" || fail "a URL with a NUL is taken for another"
+mkfifo "$dir/silent"
+"$app" -f "$dir/silent" >"$dir/out" 2>"$dir/err" </dev/null &
+run=$!
+for _ in $(seq 200); do
+	# shellcheck disable=SC2010 # what the links say
+	ls -l "/proc/$run/fd" 2>/dev/null | grep -q silent && break
+	sleep 0.1
+done
+kill -INT "$run"
+(sleep 20 && kill -KILL "$run") >/dev/null 2>&1 &
+watchdog=$!
+wait "$run"
+[ $? = 130 ] || fail "Ctrl-C while nobody writes: status"
+kill "$watchdog" 2>/dev/null
+grep -q interrupted "$dir/err" || fail "Ctrl-C while nobody writes: not told"
+(
+	# shellcheck disable=SC3045 # every sh has it
+	ulimit -n 34
+	exec timeout 60 "$app" -f "$dir/in" >"$dir/out" 2>"$dir/err"
+) || fail "few files: status"
+grep -q 'concurrency 1 instead of 64' "$dir/err" || fail "few files: not told"
 start=$(date +%s%N)
 check 0 "a rate" -q --rate 10 -f "$dir/in" -f "$dir/in"
 [ $(($(date +%s%N) - start)) -ge 490000000 ] || fail "6 requests at 10 a second: too fast"
@@ -201,6 +248,13 @@ else
 	script -qec "stty cols 12; '$app' --timeout 3s --retries 0 '$base/hang/0'" \
 		"$dir/typescript" >/dev/null 2>&1 </dev/null
 	grep -q '0 done, 0 f' "$dir/typescript" || fail "no progress on a narrow terminal"
+	# Half is done; of the other half, 100,000, ten a second: 167 minutes, or some more or less.
+	seq 200000 | sed "s|^|$base/fast/|" >"$dir/in"
+	head -n 100000 "$dir/in" >"$dir/half"
+	script -qec "'$app' -o '$dir/more' --rate 10 -d 1500ms --resume '$dir/half' -f '$dir/in'" \
+		"$dir/typescript.left" >/dev/null 2>&1 </dev/null
+	left=$(grep -o '[0-9]*:[0-9][0-9] left' "$dir/typescript.left" | head -n 1)
+	[ "${left%%:*}" -ge 100 ] 2>/dev/null || fail "the time left of half the work: $left"
 	grep -q '0 done, 0 fa' "$dir/typescript" && fail "the progress is wider than the terminal"
 fi
 
