@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct service {
@@ -136,13 +137,18 @@ int main(int argc, char **argv)
 			break;
 	}
 	if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
-		fputs("usage: tuza-serve [--cert FILE --key FILE] [ADDRESS [DIRECTORY]]\n", stderr);
-		return 2;
+		bool asked = argc == 2 && strcmp(argv[1], "--help") == 0;
+		FILE *to = asked ? stdout : stderr;
+		fputs("usage: tuza-serve [--cert FILE --key FILE] [ADDRESS [DIRECTORY]]\n", to);
+		return !asked ? 2 : fflush(to) == 0 ? 0 : 1;
 	}
 	struct service s = {.address = argc > 1 ? argv[1] : "127.0.0.1:8080",
 		.directory = argc > 2 ? argv[2] : ".",
 		.cert = cert,
 		.key = key};
+	struct stat st;
+	if (stat(s.directory, &st) == 0 && !S_ISDIR(st.st_mode))
+		return fprintf(stderr, "%s: not a directory\n", s.directory), 1;
 	if (access(s.directory, X_OK) != 0)
 		return perror(s.directory), 1;
 	return tuza_run(run, &s);

@@ -49,6 +49,12 @@ start() {
 	done
 	url=$(sed -n 's/^serving .* at \(.*\)\/$/\1/p' "$dir/log")
 }
+"$serve" --help >"$dir/log" 2>&1
+expect "--help" "0 usage:" "$? $(cut -d ' ' -f 1 "$dir/log")"
+"$serve" --cert 2>"$dir/log"
+expect "an option without its file" 2 $?
+timeout 20 "$serve" 127.0.0.1:0 "$dir/files/index.html" 2>"$dir/log"
+expect "a file instead of a directory" "1 $dir/files/index.html: not a directory" "$? $(cat "$dir/log")"
 start
 # get ARGUMENT...: never longer than 20 s
 get() { curl --silent --show-error --max-time 20 --noproxy '*' "$@"; }
