@@ -130,10 +130,20 @@ static int pause_before_retry(struct run *run, int attempts, tuza_duration asked
 	return tuza_sleep_ctx(run->ctx, asked_for > pause ? asked_for : pause);
 }
 
+// There is nothing to ask for.
+static void refuse(struct job *j)
+{
+	j->attempts = 1;
+	j->error = TUZA_EURL;
+	j->words = strdup("a line of more than 64 KiB is no URL");
+}
+
 void check_url(struct run *run, struct job *j)
 {
 	int ended = 0;
-	for (;;) {
+	if (j->too_long)
+		refuse(j);
+	while (!j->too_long) {
 		tuza_duration asked_for = 0;
 		// No rate is a limiter without a limit. A deadline that comes first is the end.
 		ended = tuza_limiter_wait(&run->limiter, run->ctx, 1);

@@ -13,10 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINE_MOST = 64 * 1024 }; // longer is no URL
+enum {
+	LINE_MOST = 64 * 1024, // longer is no URL
+	LINE_SHOWN = 64        // of one that is
+};
 
 // Sends a line on, if it is a URL that is not done yet. Nonzero: the run ends.
-static int pass_on(struct run *run, const char *line, size_t length)
+static int pass_on(struct run *run, const char *line, size_t length, bool too_long)
 {
 	while (length > 0 && strchr("\r \t", line[length - 1]) && line[length - 1])
 		length--;
@@ -29,6 +32,7 @@ static int pass_on(struct run *run, const char *line, size_t length)
 	struct job *job = job_new(line, length);
 	if (!job)
 		return -ENOMEM;
+	job->too_long = too_long;
 	run->lines++;
 	if (run->resume && resume_has(run->resume, job->url)) {
 		job_free(job);
@@ -47,7 +51,7 @@ static int pass_lines(struct run *run, char *buffer, size_t *count)
 {
 	char *line = buffer, *end = buffer + *count, *newline;
 	while ((newline = memchr(line, '\n', (size_t)(end - line)))) {
-		int error = pass_on(run, line, (size_t)(newline - line));
+		int error = pass_on(run, line, (size_t)(newline - line), false);
 		if (error)
 			return error;
 		line = newline + 1;
@@ -71,13 +75,32 @@ static bool drop_byte_order_mark(char *buffer, size_t *count)
 	return false;
 }
 
+// A line that does not fit is a result, not the end: lists have such, as "data:" links.
+static int pass_beginning(struct run *run, const char *line)
+{
+	char text[LINE_SHOWN + 3];
+	memcpy(text, line, LINE_SHOWN);
+	memcpy(text + LINE_SHOWN, "...", 3);
+	return pass_on(run, text, sizeof text, true);
+}
+
+// Drops what is left of such a line. False: more of it will come.
+static bool drop_line(char *buffer, size_t *count)
+{
+	char *newline = memchr(buffer, '\n', *count);
+	size_t dropped = newline ? (size_t)(newline + 1 - buffer) : *count;
+	*count -= dropped;
+	memmove(buffer, buffer + dropped, *count);
+	return newline != NULL;
+}
+
 static int read_lines(struct run *run, int fd)
 {
 	char *buffer = malloc(LINE_MOST);
 	size_t count = 0;
 	ssize_t n = buffer ? 1 : -ENOMEM;
 	int error = 0;
-	bool first = true;
+	bool first = true, skips = false; // a line that was too long
 	while (n > 0 && !error) {
 		n = tuza_read(fd, buffer + count, LINE_MOST - count);
 		if (n <= 0)
@@ -86,13 +109,17 @@ static int read_lines(struct run *run, int fd)
 		count += (size_t)n;
 		if (first)
 			first = drop_byte_order_mark(buffer, &count);
-		if (!first)
-			error = pass_lines(run, buffer, &count);
-		if (!error && count == LINE_MOST)
-			error = -EMSGSIZE;
+		if (first || (skips && !drop_line(buffer, &count)))
+			continue;
+		error = pass_lines(run, buffer, &count);
+		skips = !error && count == LINE_MOST;
+		if (skips) {
+			error = pass_beginning(run, buffer);
+			count = 0;
+		}
 	}
 	if (n == 0 && count > 0 && !error)
-		error = pass_on(run, buffer, count);
+		error = pass_on(run, buffer, count, false);
 	free(buffer);
 	return n < 0 ? (int)n : error;
 }
@@ -131,9 +158,7 @@ static int read_file(struct run *run, const char *path)
 	if (tuza_context_after_stop(after) && !is_stdin)
 		(void)tuza_close(fd);
 	if (error && !tuza_context_err(run->ctx))
-		return tuza_errgroup_fail(run->group, error, "%s: %s", path,
-			error == -EMSGSIZE ? "a line of more than 64 KiB is no URL"
-					   : tuza_strerror(error));
+		return tuza_errgroup_fail(run->group, error, "%s: %s", path, tuza_strerror(error));
 	return error;
 }
 
@@ -159,7 +184,7 @@ int input_run(void *arg)
 	tuza_set_name("input");
 	measure(run);
 	for (const char *const *url = run->options->urls; *url && !error; url++) {
-		error = pass_on(run, *url, strlen(*url));
+		error = pass_on(run, *url, strlen(*url), false);
 		run->bytes_read += (int64_t)strlen(*url) + 1;
 	}
 	for (const char *const *path = run->options->files; *path && !error; path++)

@@ -59,6 +59,7 @@ struct job {
 	char *url;
 	struct job *next; // dispatch.c
 	struct host *host;
+	bool too_long; // the beginning of a line that is no URL
 	// what came of it
 	bool unfinished; // the run ended first: as if it had not begun
 	int status;      // 0: none

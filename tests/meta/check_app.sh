@@ -94,9 +94,18 @@ grep -q '1  connection refused' "$dir/err" || fail "the summary does not say ref
 check 1 "no URL" --format csv 127.0.0.1:1
 grep -q '^127.0.0.1:1,false,0,GET 127.0.0.1:1: not an http: or https: URL,1,' "$dir/out" ||
 	fail "what is no URL is not told so"
-head -c 70000 /dev/zero | tr '\0' x >"$dir/long"
-check 1 "a long line" -f "$dir/long"
-grep -q 'long: a line of more than 64 KiB is no URL' "$dir/err" || fail "a long line is not told"
+{
+	echo "$base/fast/1"
+	printf 'http://127.0.0.1:1/'
+	head -c 200000 /dev/zero | tr '\0' x
+	printf '\n%s/fast/2\n' "$base"
+	head -c 70000 /dev/zero | tr '\0' y
+} >"$dir/long"
+check 1 "long lines" --format csv -f "$dir/long"
+grep -q '^http://127.0.0.1:1/x*\.\.\.,false,0,a line of more than 64 KiB is no URL,1,' "$dir/out" ||
+	fail "a long line is not told"
+[ "$(grep -c '/fast/[12],true' "$dir/out")" = 2 ] || fail "a long line: not those around it"
+grep -q '^4 checked, 2 failed' "$dir/err" || fail "a long line: not one result"
 check 1 "no file" -f "$dir/none"
 grep -q 'none: No such file' "$dir/err" || fail "a missing file is not named"
 
