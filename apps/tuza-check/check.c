@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * One URL: a request, its body read to the end, and again after a failure that may pass. Between
- * attempts it waits twice as long each time, times a random factor, so that what failed together
- * does not come back together; or as long as the server asks for.
+ * One URL: a request, its body read to the end, and whether to ask again, after a failure that may
+ * pass. Between attempts are pauses (dispatch.c), twice as long each time, times a random factor,
+ * so that what failed together does not come back together; or as long as the server asks for.
  */
 #include "tuza-check.h"
 
@@ -121,13 +121,13 @@ static tuza_duration jitter(tuza_duration pause)
 	return pause / 2 + (tuza_duration)((double)pause / 2 * dice / UINT32_MAX);
 }
 
-static int pause_before_retry(struct run *run, int attempts, tuza_duration asked_for)
+static tuza_duration pause_before_retry(int attempts, tuza_duration asked_for)
 {
 	tuza_duration pause = LONGEST_PAUSE;
 	if (attempts < 10 && FIRST_PAUSE << (attempts - 1) < LONGEST_PAUSE)
 		pause = FIRST_PAUSE << (attempts - 1);
 	pause = jitter(pause);
-	return tuza_sleep_ctx(run->ctx, asked_for > pause ? asked_for : pause);
+	return asked_for > pause ? asked_for : pause;
 }
 
 // There is nothing to ask for.
@@ -138,26 +138,27 @@ static void refuse(struct job *j)
 	j->words = strdup("a line of more than 64 KiB is no URL");
 }
 
+// An attempt, and whether there is to be another. Not 0: the run has ended.
+static int ask(struct run *run, struct job *j)
+{
+	tuza_duration asked_for = 0;
+	// No rate is a limiter without a limit. A deadline that comes first is the end.
+	int ended = tuza_limiter_wait(&run->limiter, run->ctx, 1);
+	if (ended)
+		return ended;
+	attempt(run, j, &asked_for);
+	ended = j->error ? tuza_context_err(run->ctx) : 0;
+	if (!ended && may_pass(j) && j->attempts <= run->options->retries &&
+		asked_for <= LONGEST_ASKED_FOR)
+		j->pause = pause_before_retry(j->attempts, asked_for);
+	return ended;
+}
+
 void check_url(struct run *run, struct job *j)
 {
-	int ended = 0;
 	if (j->too_long)
 		refuse(j);
-	while (!j->too_long) {
-		tuza_duration asked_for = 0;
-		// No rate is a limiter without a limit. A deadline that comes first is the end.
-		ended = tuza_limiter_wait(&run->limiter, run->ctx, 1);
-		if (ended)
-			break;
-		attempt(run, j, &asked_for);
-		ended = j->error ? tuza_context_err(run->ctx) : 0;
-		if (ended || !may_pass(j) || j->attempts > run->options->retries ||
-			asked_for > LONGEST_ASKED_FOR)
-			break;
-		ended = pause_before_retry(run, j->attempts, asked_for);
-		if (ended)
-			break;
-	}
-	j->unfinished = ended != 0;
+	else
+		j->unfinished = ask(run, j) != 0;
 	tuza_chan_send(run->finished, &j); // there is room for all
 }

@@ -3,6 +3,9 @@
  * Which URL is next. One goroutine owns it all, so there is no lock: it takes URLs in, as long as
  * not too many wait, starts a goroutine for each that may run, and hears when one has finished.
  *
+ * A URL that is to be tried again rests meanwhile, on a goroutine of its own, and others have its
+ * place: whoever answers that he is busy holds up nobody else.
+ *
  * A host has a queue of its own, so that a slow one does not hold up the others; those that may
  * start a request take turns. Hosts that nobody waits for are forgotten.
  */
@@ -33,7 +36,7 @@ struct dispatch {
 	struct host *buckets[BUCKETS];
 	struct host *ready, **last_ready;
 	int active;
-	int64_t waiting;
+	int64_t waiting, resting;
 	bool ended; // the context has: nothing is started any more
 };
 
@@ -114,6 +117,7 @@ static struct host *take_ready(struct dispatch *d)
 
 // ---- jobs -------------------------------------------------------------------------------------
 
+// Behind those that wait for its host, or before them if it has been there already.
 static int take_in(struct dispatch *d, struct job *j)
 {
 	struct host *h = find_host(d, j->url);
@@ -122,9 +126,10 @@ static int take_in(struct dispatch *d, struct job *j)
 		return -ENOMEM;
 	}
 	j->host = h;
-	j->next = NULL;
-	*h->last = j;
-	h->last = &j->next;
+	j->next = j->attempts > 0 ? h->first : NULL;
+	*(j->attempts > 0 ? &h->first : h->last) = j;
+	if (!j->next)
+		h->last = &j->next;
 	d->waiting++;
 	see_to_host(d, h);
 	return 0;
@@ -152,6 +157,23 @@ static void start_some(struct dispatch *d)
 	}
 }
 
+static void rest(struct run *run, struct job *j)
+{
+	j->unfinished = tuza_sleep_ctx(run->ctx, j->pause) != 0;
+	j->pause = 0;
+	tuza_chan_send(run->rested, &j);
+}
+
+static int wake_up(struct dispatch *d, struct job *j)
+{
+	d->resting--;
+	if (!j->unfinished && !d->ended)
+		return take_in(d, j);
+	j->unfinished = true;
+	tuza_chan_send(d->run->results, &j);
+	return 0;
+}
+
 static void finish(struct dispatch *d, struct job *j)
 {
 	struct host *h = j->host;
@@ -159,7 +181,12 @@ static void finish(struct dispatch *d, struct job *j)
 	d->active--;
 	see_to_host(d, h);
 	forget_host(d, h);
-	tuza_chan_send(d->run->results, &j); // never longer than the output takes
+	if (j->pause > 0) {
+		d->resting++;
+		TUZA_GO(rest, d->run, j);
+	} else {
+		tuza_chan_send(d->run->results, &j); // never longer than the output takes
+	}
 }
 
 // Nothing is started any more: what waits is dropped.
@@ -190,12 +217,14 @@ int dispatch_run(void *arg)
 		d->run = run;
 		d->last_ready = &d->ready;
 	}
-	while (!error && (open || d->active > 0 || d->waiting > 0)) {
-		tuza_chan *urls = open && !d->ended && d->waiting < WAITING_MOST ? run->urls : NULL;
+	while (!error && (open || d->active > 0 || d->waiting > 0 || d->resting > 0)) {
+		bool has_room = d->waiting + d->resting < WAITING_MOST;
+		tuza_chan *urls = open && !d->ended && has_room ? run->urls : NULL;
 		struct job *j = NULL;
 		bool ok = false;
 		switch (TUZA_SELECT(TUZA_RECV(run->finished, &j), TUZA_RECV_OK(urls, &j, &ok),
-			d->ended ? tuza_select_recv_(NULL, NULL, 0, NULL) : TUZA_DONE(run->ctx))) {
+			d->ended ? tuza_select_recv_(NULL, NULL, 0, NULL) : TUZA_DONE(run->ctx),
+			TUZA_RECV(run->rested, &j))) {
 		case 0:
 			finish(d, j);
 			break;
@@ -208,8 +237,16 @@ int dispatch_run(void *arg)
 			drop_waiting(d);
 			open = false; // the input sees the end, too
 			break;
+		case 3:
+			error = wake_up(d, j);
+			break;
 		}
 		start_some(d);
+	}
+	for (; d && d->resting > 0; d->resting--) {
+		struct job *j;
+		tuza_chan_recv(run->rested, &j);
+		tuza_chan_send(run->results, &j);
 	}
 	for (; d && d->active > 0; d->active--) { // out of memory: wait for those under way
 		struct job *j;

@@ -94,6 +94,7 @@ static int run_parts(struct run *run, tuza_context *ctx)
 	run->ctx = tuza_errgroup_context(run->group);
 	run->urls = tuza_chan_new(sizeof(struct job *), 256);
 	run->finished = tuza_chan_new(sizeof(struct job *), (size_t)o->concurrency);
+	run->rested = tuza_chan_new(sizeof(struct job *), 0);
 	run->results = tuza_chan_new(sizeof(struct job *), 256);
 	run->over = tuza_chan_new(0, 0);
 	tuza_limiter_init(&run->limiter, o->rate > 0 ? o->rate : TUZA_LIMIT_INF, 1);
@@ -115,6 +116,7 @@ static void free_parts(struct run *run)
 		job_free(j);
 	tuza_chan_release(run->urls);
 	tuza_chan_release(run->finished);
+	tuza_chan_release(run->rested);
 	tuza_chan_release(run->results);
 	tuza_chan_release(run->over);
 	tuza_errgroup_free(run->group);

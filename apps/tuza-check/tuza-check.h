@@ -4,7 +4,7 @@
  *
  *	input.c     the URLs, one by one: arguments, files, standard input     goroutine "input"
  *	dispatch.c  which of them is next: limits in total and per host        goroutine "dispatch"
- *	check.c     one URL: request, retries                                  a goroutine each
+ *	check.c     one URL: an attempt, and whether to try again              a goroutine each
  *	output.c    the results, as table, JSON lines or CSV                   goroutine "output"
  *	summary.c   what there was in all; percentiles
  *	progress.c  how far it is, on a terminal                               goroutine "progress"
@@ -65,6 +65,7 @@ struct job {
 	int status;      // 0: none
 	int error;       // a code; 0 with a status
 	int attempts;
+	tuza_duration pause; // before the next attempt; 0: there is none
 	int64_t bytes;
 	tuza_duration latency; // of the last attempt
 	char *words;           // of an error; NULL: the code's
@@ -102,9 +103,9 @@ struct run {
 	tuza_context *ctx; // ends with a signal, the deadline, or a failure of a part
 	tuza_http_client *client;
 	tuza_limiter limiter;
-	tuza_chan *urls, *finished, *results; // of struct job *
-	struct resume *resume;                // or NULL
-	struct summary summary;               // the output's, until it has ended
+	tuza_chan *urls, *finished, *rested, *results; // of struct job *
+	struct resume *resume;                         // or NULL
+	struct summary summary;                        // the output's, until it has ended
 	bool own_site;
 	int64_t not_meant; // of the own site's pages: other than they are to be
 	tuza_errgroup *group;

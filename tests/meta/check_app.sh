@@ -140,6 +140,8 @@ grep -q "/?\[31mr?d?/ä\$" "$dir/out" || fail "a table: what commands terminals 
 # ---- retries, rate, input
 check 0 "one that fails once" --format csv "$base/flaky/1"
 grep -q '/flaky/1,true,200,,2,' "$dir/out" || fail "not two attempts"
+check 0 "one that rests" --format csv -c 1 "$base/flaky/0" "$base/fast/1"
+sed -n 3p "$dir/out" | grep -q '/flaky/0,true,200,,2,' || fail "one that rests holds up the next"
 printf '# comment\n\n%s/fast/1\r\n  %s/fast/2\n%s/fast/3' "$base" "$base" "$base" >"$dir/in"
 check 0 "a file" -q -f "$dir/in"
 [ "$(lines "$dir/out")" = 4 ] || fail "a file: not three URLs"
