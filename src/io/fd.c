@@ -96,13 +96,14 @@ EXPORT ssize_t tuza_read(int fd, void *bytes, size_t count)
 	while (again(fd, NETPOLL_READ, &result));
 	bool is_other = is_no_socket(result);
 	if (is_other && !blocking_is_inside()) {
-		// The end is not believed: it is no business of a call that must not wait.
+		// The end is not believed: it is no business of a call that must not wait. That it
+		// may not be read is: such a pipe's end is never ready, so nobody may wait for it.
 		ssize_t now = sys_pread_now(fd, bytes, count < IO_NOW ? count : IO_NOW, -1);
 		preempt_check();
-		if (now > 0)
+		if (now > 0 || now == -EBADF)
 			result = now;
 	}
-	if (is_other && result < 0)
+	if (is_other && result < 0 && result != -EBADF)
 		result = read_any(fd, bytes, count);
 	if (result > 0)
 		io_has_read(bytes, (size_t)result);
@@ -121,6 +122,8 @@ static ssize_t write_some(int fd, const char *bytes, size_t count, size_t *limit
 		if (!is_no_socket(result))
 			return result;
 		*limit = sys_write_limit(fd);
+		if (*limit == 0) // never ready, either
+			return -EBADF;
 		result = -EAGAIN;
 	}
 	if (!blocking_is_inside() && !again(fd, NETPOLL_WRITE, &result))

@@ -18,6 +18,7 @@ ssize_t sys_pwrite(int fd, const void *bytes, size_t count, int64_t offset);
 // (-1: where the file is). -EAGAIN: nothing; -EOPNOTSUPP, -ENOSYS …: that cannot be told here.
 ssize_t sys_pread_now(int fd, void *bytes, size_t count, int64_t offset);
 int sys_open(const char *path, int flags, unsigned mode); // and O_CLOEXEC
+int sys_unlink(const char *path);                         // no directory
 int sys_fsync(int fd);
 int sys_close(int fd); // 0 also when interrupted: the descriptor is closed then
 
@@ -29,7 +30,8 @@ int sys_set_nonblocking(int fd);
 ssize_t sys_write_quietly(int fd, const void *bytes, size_t count);
 
 // How many bytes one write may carry without blocking the thread, if the descriptor was just found
-// ready for writing: SIZE_MAX for what never blocks for long (regular files) or not at all.
+// ready for writing: SIZE_MAX for what never blocks for long (regular files) or not at all. 0: it
+// is not open for writing.
 size_t sys_write_limit(int fd);
 
 #endif

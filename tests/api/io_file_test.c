@@ -161,6 +161,30 @@ TEST(broken_ends_are_errors)
 	CHECK_EQ(tuza_close(ends[1]), 0);
 }
 
+// What is open for the other direction alone is never ready for this one: nobody waits for it.
+TEST(direction_that_a_descriptor_is_not_open_for_is_an_error)
+{
+	int pipe_ends[2], path = open("/tmp", O_PATH | O_CLOEXEC);
+	char byte = 0;
+
+	for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+		CHECK_EQ(pipe2(pipe_ends, O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0)), 0);
+		CHECK_EQ(tuza_read(pipe_ends[1], &byte, 1), -EBADF);
+		CHECK_EQ(tuza_write(pipe_ends[0], &byte, 1), -EBADF);
+		tuza_blocking_begin();
+		CHECK_EQ(tuza_read(pipe_ends[1], &byte, 1), -EBADF);
+		CHECK_EQ(tuza_write(pipe_ends[0], &byte, 1), -EBADF);
+		tuza_blocking_end();
+		CHECK_EQ(tuza_write(pipe_ends[1], &byte, 1), 1);
+		CHECK_EQ(tuza_read(pipe_ends[0], &byte, 1), 1);
+		CHECK_EQ(tuza_close(pipe_ends[0]), 0);
+		CHECK_EQ(tuza_close(pipe_ends[1]), 0);
+	}
+	CHECK_EQ(tuza_read(path, &byte, 1), -EBADF);
+	CHECK_EQ(tuza_write(path, &byte, 1), -EBADF);
+	CHECK_EQ(tuza_close(path), 0);
+}
+
 static void count_turns(atomic_int *stop, atomic_long *turns)
 {
 	while (!atomic_load(stop)) {

@@ -54,6 +54,11 @@ int sys_open(const char *path, int flags, unsigned mode)
 		SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, (long)mode, 0, 0);
 }
 
+int sys_unlink(const char *path)
+{
+	return (int)raw_syscall6(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0, 0, 0);
+}
+
 int sys_fsync(int fd) { return (int)raw_syscall6(SYS_fsync, fd, 0, 0, 0, 0, 0); }
 
 int sys_close(int fd)
@@ -107,6 +112,8 @@ size_t sys_write_limit(int fd)
 {
 	struct statx s = {.stx_mode = 0};
 	long flags = raw_syscall6(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
+	if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY) // O_PATH as well
+		return 0;
 	if (flags >= 0 && flags & O_NONBLOCK)
 		return SIZE_MAX;
 	bool is_regular = raw_syscall6(SYS_statx, fd, (long)"", AT_EMPTY_PATH, STATX_TYPE, (long)&s,
