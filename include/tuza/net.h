@@ -92,8 +92,9 @@ TUZA_MUST_USE int tuza_dial(
 /*
  * Accepts connections at an address: "tcp" or "unix" networks.
  *
- *   address  port 0 lets the system choose: see tuza_listener_address. Without a host every
- *            interface, IPv6 and IPv4 alike for "tcp". A path is made, and removed by the close.
+ *   address  port 0 lets the system choose: see tuza_listener_address. Without a host, and for
+ *            "0.0.0.0" and "[::]" as well, every interface, IPv6 and IPv4 alike for "tcp". A path
+ *            is made, and removed by the close.
  *   l        set to the listener, for tuza_listener_close; else to NULL.
  *
  * Returns  0 or a code.
@@ -199,7 +200,8 @@ TUZA_MUST_USE ssize_t tuza_conn_read_into(
 TUZA_MUST_USE ssize_t tuza_conn_write(tuza_conn *conn, const void *bytes, size_t count);
 
 // The same for `count` pieces, in one system call if the system takes them: nothing else is written
-// in between. Returns and blocks as tuza_conn_write. Go: net.Buffers (N7)
+// in between. Returns and blocks as tuza_conn_write; -EINVAL: count is negative. Go: net.Buffers
+// (N7)
 TUZA_MUST_USE ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *pieces, int count);
 
 /*
@@ -214,8 +216,11 @@ TUZA_MUST_USE ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *piec
  */
 int tuza_conn_close(tuza_conn *conn);
 
-// Ends one direction: the other side reads an end; what arrives is dropped. Returns 0 or a code. Of
-// a layer, such as TLS, close_write blocks as tuza_conn_write. Go: CloseWrite, CloseRead
+// Ends one direction. close_write: the other side reads an end, and writing here is -EPIPE. Of a
+// layer, such as TLS, it blocks as tuza_conn_write. close_read: reads here, those under way too,
+// return 0 (of a tuza_pipe TUZA_EPIPECLOSED); but TCP still gives out what has come and what comes,
+// and the other side of a unix socket or tuza_pipe cannot write any more. Return 0 or a code:
+// -ENOTCONN, the other side has gone; -ENOTSOCK, a child's pipe. Go: CloseWrite, CloseRead
 int tuza_conn_close_write(tuza_conn *conn);
 int tuza_conn_close_read(tuza_conn *conn);
 
@@ -234,7 +239,7 @@ int tuza_conn_set_write_deadline(tuza_conn *conn, int64_t deadline);
 
 /*
  * The addresses of its two ends, as text: "127.0.0.1:40123", "[::1]:80", "/run/socket"; "" for an
- * end without a name.
+ * end without a name. An IPv4 address is told as one although it came to an IPv6 socket.
  *
  *   text   room for `bytes`; TUZA_ADDRESS_TEXT is always enough.
  *
@@ -262,7 +267,8 @@ int tuza_conn_set_nodelay(tuza_conn *conn, bool on);
  * every `interval`, `probes` times; then calls fail with TUZA_ECONNTIMEOUT. On from the start with
  * Go's 15 s, 15 s and 9. TCP only.
  *
- *   idle      in whole seconds, rounded up; <= 0 turns it off. The others: <= 0 leaves them.
+ *   idle      in whole seconds, rounded up; <= 0 turns it off. The others: <= 0 leaves them. What
+ *             is more than the system's most (32767 s, 127 probes) is that.
  *
  * Returns  0; TUZA_ECONNCLOSED; -ENOTSUP: it is not TCP.
  * Go       SetKeepAliveConfig

@@ -169,8 +169,9 @@ static int socket_address(struct conn *c, bool remote, tuza_address *a)
 
 static void socket_close(struct conn *c)
 {
+	// Go: before the close, so that another may take the path.
 	if (c->path)
-		remove(c->path); // Go: before the close, so that another may take the path
+		(void)sys_unlink(c->path);
 	netpoll_close(c->poll, c->fd);
 }
 
@@ -236,7 +237,9 @@ void socket_discard(struct conn *c)
 
 static int set_keepalive(struct conn *c, int64_t idle, int64_t interval, int probes)
 {
-	const int64_t second = TUZA_SECOND, most = 32767; // Linux's limit of both
+	// Linux's limits: of both times, and of the probes.
+	const int64_t second = TUZA_SECOND, most = 32767;
+	const int most_probes = 127;
 	int error = sys_set_option(c->fd, SOL_SOCKET, SO_KEEPALIVE, idle > 0);
 	if (error || idle <= 0)
 		return error;
@@ -249,7 +252,8 @@ static int set_keepalive(struct conn *c, int64_t idle, int64_t interval, int pro
 			c->fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)(seconds < most ? seconds : most));
 	}
 	if (!error && probes > 0)
-		error = sys_set_option(c->fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
+		error = sys_set_option(c->fd, IPPROTO_TCP, TCP_KEEPCNT,
+			probes < most_probes ? probes : most_probes);
 	return error;
 }
 

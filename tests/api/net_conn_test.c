@@ -5,6 +5,8 @@
  */
 #include "net_support.h"
 
+#include <limits.h>
+
 #include <pthread.h>
 #include <tuza/errno.h>
 
@@ -177,10 +179,14 @@ TEST(read_of_nothing_waits_for_nothing)
 		char byte;
 
 		CHECK_EQ(tuza_conn_read(p.a, &byte, 0), 0);
+		CHECK_EQ(tuza_conn_peek(p.a, &byte, 0), 0);
 		CHECK_EQ(tuza_conn_set_read_deadline(p.a, 1), 0);
 		CHECK_EQ(tuza_conn_read(p.a, &byte, 0), 0);
+		CHECK_EQ(tuza_conn_peek(p.a, &byte, 0), 0);
 		CHECK_EQ(tuza_conn_read(p.a, &byte, 1), TUZA_EIOTIMEOUT);
 		CHECK_EQ(tuza_conn_write(p.a, &byte, 0), 0);
+		CHECK_EQ(tuza_conn_writev(p.a, NULL, 0), 0);
+		CHECK_EQ(tuza_conn_writev(p.a, NULL, -1), -EINVAL);
 		close_pair(&p);
 	}
 }
@@ -309,6 +315,12 @@ TEST(tcp_has_gos_options_from_the_start)
 	CHECK_EQ(option(p.a, IPPROTO_TCP, IDLE), 1);
 	CHECK_EQ(option(p.a, IPPROTO_TCP, INTERVAL), 2);
 	CHECK_EQ(option(p.a, IPPROTO_TCP, PROBES), 3);
+	CHECK_EQ(tuza_conn_set_keepalive(p.a, INT64_MAX, INT64_MAX, INT_MAX), 0);
+	CHECK_EQ(option(p.a, IPPROTO_TCP, IDLE), 32767);
+	CHECK_EQ(option(p.a, IPPROTO_TCP, INTERVAL), 32767);
+	CHECK_EQ(option(p.a, IPPROTO_TCP, PROBES), 127);
+	CHECK_EQ(tuza_conn_set_keepalive(p.a, TUZA_SECOND, INT64_MIN, INT_MIN), 0);
+	CHECK_EQ(option(p.a, IPPROTO_TCP, PROBES), 127);
 	CHECK_EQ(tuza_conn_set_keepalive(p.a, 0, 0, 0), 0);
 	CHECK_EQ(option(p.a, SOL_SOCKET, SO_KEEPALIVE), 0);
 	close_pair(&p);
