@@ -49,6 +49,22 @@ _Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockadd
 
 bool address_is_ip4(const tuza_address *a) { return address_family(a) == AF_INET; }
 
+bool address_is_unspecified(const tuza_address *a)
+{
+	struct sockaddr_in four;
+	struct sockaddr_in6 six;
+	switch (address_family(a)) {
+	case AF_INET:
+		memcpy(&four, a->data_, sizeof four);
+		return four.sin_addr.s_addr == INADDR_ANY;
+	case AF_INET6:
+		memcpy(&six, a->data_, sizeof six);
+		return IN6_IS_ADDR_UNSPECIFIED(&six.sin6_addr);
+	default:
+		return false;
+	}
+}
+
 // The port of an IP address, network byte order.
 static void set_port(tuza_address *a, uint16_t port)
 {
@@ -67,16 +83,15 @@ static MUST_USE int of_path(const char *path, tuza_address *a)
 {
 	struct sockaddr_un u = {.sun_family = AF_UNIX};
 	size_t length = path ? strlen(path) : 0;
+	// Linux's names outside the file system have no final NUL.
+	size_t bytes = length > 0 && path[0] == '@' ? length : length + 1;
 	memset(a, 0, sizeof *a);
-	if (length == 0 || length >= sizeof u.sun_path)
+	if (length == 0 || bytes > sizeof u.sun_path)
 		return TUZA_EADDRESS;
 	memcpy(u.sun_path, path, length);
-	size_t bytes = offsetof(struct sockaddr_un, sun_path) + length + 1;
-	if (path[0] == '@') { // Linux's names outside the file system: no final NUL
+	if (bytes == length)
 		u.sun_path[0] = 0;
-		bytes--;
-	}
-	set(a, &u, bytes);
+	set(a, &u, offsetof(struct sockaddr_un, sun_path) + bytes);
 	return 0;
 }
 
@@ -97,6 +112,11 @@ bool address_of_number(const char *host, tuza_address *a)
 	number[length] = 0;
 	if (inet_pton(AF_INET6, number, &six.sin6_addr) != 1)
 		return false;
+	if (IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) {
+		memcpy(&four.sin_addr, &six.sin6_addr.s6_addr[12], sizeof four.sin_addr);
+		set(a, &four, sizeof four);
+		return true;
+	}
 	if (zone) {
 		int saved = errno;
 		six.sin6_scope_id = if_nametoindex(zone + 1);
@@ -204,7 +224,10 @@ int address_resolve(tuza_context *ctx, const struct network *network, const char
 		int family = address_family(&result->at[0]);
 		if (network->family != AF_UNSPEC && network->family != family)
 			return TUZA_EADDRESS;
-		result->count = 1;
+		if (passive && address_is_unspecified(&result->at[0]))
+			any_host(network, passive, result); // as no host
+		else
+			result->count = 1;
 	} else {
 		error = resolve_host(ctx, host, network->family, result);
 		if (error)
@@ -256,6 +279,12 @@ static int ip4_text(const struct sockaddr_in *four, char *text, size_t bytes)
 static int ip6_text(const struct sockaddr_in6 *six, char *text, size_t bytes)
 {
 	char host[INET6_ADDRSTRLEN], zone[IF_NAMESIZE + 1] = "";
+	// How an IPv6 socket shows an IPv4 address. As in Go it is told as what it is.
+	if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
+		struct sockaddr_in four = {.sin_port = six->sin6_port};
+		memcpy(&four.sin_addr, &six->sin6_addr.s6_addr[12], sizeof four.sin_addr);
+		return ip4_text(&four, text, bytes);
+	}
 	int saved = errno;
 	inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof host);
 	if (six->sin6_scope_id != 0) {

@@ -39,7 +39,11 @@ static ALWAYS_INLINE int address_family(const tuza_address *a)
 
 bool address_is_ip4(const tuza_address *a);
 
-// "127.0.0.1", "::1", "fe80::1%eth0". False for anything else.
+// Whether it is "0.0.0.0" or "::", which stand for every address that there is.
+bool address_is_unspecified(const tuza_address *a);
+
+// "127.0.0.1", "::1", "fe80::1%eth0"; "::ffff:127.0.0.1" is the IPv4 address, as in Go. False for
+// anything else.
 bool address_of_number(const char *host, tuza_address *a);
 
 enum { ADDRESSES_MOST = 16, HOST_MOST = 256 };

@@ -24,8 +24,6 @@ static const tuza_address *choose(const struct addresses *all)
 	return &all->at[0];
 }
 
-static bool is_any_host(const char *address) { return address && address[0] == ':'; }
-
 static int bind_at(const struct network *network, const tuza_address *a, bool both_families,
 	struct conn **result)
 {
@@ -63,7 +61,7 @@ static int open_at(const char *network_text, const char *address, int type, stru
 		error = address_resolve(tuza_context_background(), &network, address, true, &all);
 	if (error)
 		return error;
-	if (!is_any_host(address))
+	if (!address_is_unspecified(&all.at[0]))
 		return bind_at(&network, choose(&all), false, result);
 	// Every interface: an IPv6 socket takes IPv4 as well, where there is IPv6.
 	error = -EADDRNOTAVAIL;
