@@ -61,27 +61,35 @@ EXPORT ssize_t tuza_conn_read(tuza_conn *conn, void *bytes, size_t count)
 	return end_transfer(c, n);
 }
 
-static ssize_t peek(tuza_conn *conn, void *bytes, size_t count)
+static ssize_t peek_turn(struct conn *c, void *bytes, size_t count)
 {
-	struct conn *c = conn_begin(conn);
-	if (!c)
-		return TUZA_ECONNCLOSED;
 	conn_take_turn(c, TURN_READ);
 	ssize_t n = c->kind->peek(c, bytes, count);
 	conn_pass_turn(c, TURN_READ);
-	conn_end(c);
-	return conn_result(n);
+	return n;
 }
 
 EXPORT ssize_t tuza_conn_peek(tuza_conn *conn, void *bytes, size_t count)
 {
-	ssize_t n = count ? peek(conn, bytes, count < IO_MOST ? count : IO_MOST) : 0;
+	struct conn *c = conn_begin(conn);
+	if (!c)
+		return TUZA_ECONNCLOSED;
+	ssize_t n = count ? peek_turn(c, bytes, count < IO_MOST ? count : IO_MOST) : 0;
+	conn_end(c);
 	if (n > 0)
 		io_has_read(bytes, (size_t)n);
-	return n;
+	return conn_result(n);
 }
 
-EXPORT int tuza_conn_wait_readable(tuza_conn *conn) { return (int)peek(conn, NULL, 0); }
+EXPORT int tuza_conn_wait_readable(tuza_conn *conn)
+{
+	struct conn *c = conn_begin(conn);
+	if (!c)
+		return TUZA_ECONNCLOSED;
+	int error = (int)peek_turn(c, NULL, 0);
+	conn_end(c);
+	return (int)conn_result(error);
+}
 
 EXPORT ssize_t tuza_conn_read_into(
 	tuza_conn *conn, void *(*room)(void *arg, size_t *count), void *arg)
@@ -140,11 +148,11 @@ EXPORT ssize_t tuza_conn_writev(tuza_conn *conn, const struct iovec *pieces, int
 {
 	enum { ON_STACK = 64 };
 	struct iovec few[ON_STACK], *copy = few;
-	if (count < 0)
-		return -EINVAL;
 	struct conn *c = conn_begin(conn);
 	if (!c)
 		return TUZA_ECONNCLOSED;
+	if (count < 0)
+		return end_transfer(c, -EINVAL);
 	ssize_t n = -ENOMEM;
 	if (count > ON_STACK)
 		copy = malloc((size_t)count * sizeof *copy);

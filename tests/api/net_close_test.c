@@ -51,7 +51,11 @@ TEST(close_unblocks_and_the_handle_stays_closed)
 			CHECK_EQ(tuza_conn_close(p.a), TUZA_ECONNCLOSED);
 			CHECK_EQ(tuza_conn_read(p.a, byte, 1), TUZA_ECONNCLOSED);
 			CHECK_EQ(tuza_conn_read(p.a, byte, 0), TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_peek(p.a, byte, 1), TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_peek(p.a, byte, 0), TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_wait_readable(p.a), TUZA_ECONNCLOSED);
 			CHECK_EQ(tuza_conn_write(p.a, "x", 1), TUZA_ECONNCLOSED);
+			CHECK_EQ(tuza_conn_writev(p.a, NULL, -1), TUZA_ECONNCLOSED);
 			CHECK_EQ(tuza_conn_set_deadline(p.a, 1), TUZA_ECONNCLOSED);
 			CHECK_EQ(tuza_conn_close_write(p.a), TUZA_ECONNCLOSED);
 			CHECK_EQ(tuza_conn_fd(p.a), TUZA_ECONNCLOSED);
@@ -138,6 +142,29 @@ TEST(close_read_ends_a_read)
 		CHECK_EQ(tuza_conn_close_read(p.a), 0);
 		WAIT_UNTIL(r.done);
 		CHECK(r.result == 0 || r.result == TUZA_EPIPECLOSED);
+		close_pair(&p);
+	}
+}
+
+// What the kernel makes of it differs: TCP goes on to give out what comes, as in Go.
+TEST(close_read_lets_tcp_bring_what_comes_and_ends_the_other_side_s_writing_elsewhere)
+{
+	FOR_EACH_PAIR(p)
+	{
+		char byte = 0;
+
+		CHECK_EQ(tuza_conn_close_read(p.a), 0);
+		ssize_t written = tuza_conn_write(p.b, "x", 1);
+		if (kind == 0) {
+			CHECK_EQ(written, 1);
+			WAIT_UNTIL(tuza_conn_read(p.a, &byte, 1) == 1);
+			CHECK_EQ(byte, 'x');
+			CHECK_EQ(tuza_conn_read(p.a, &byte, 1), 0);
+		} else {
+			CHECK_EQ(written, kind == 1 ? -EPIPE : TUZA_EPIPECLOSED);
+			CHECK_EQ(tuza_conn_read(p.a, &byte, 1), kind == 1 ? 0 : TUZA_EPIPECLOSED);
+		}
+		CHECK_EQ(tuza_conn_write(p.a, "", 0), 0); // the other direction is as it was
 		close_pair(&p);
 	}
 }
