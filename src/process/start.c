@@ -54,7 +54,9 @@ static bool stream_makes_sense(const tuza_process_stream *s, int number)
 
 static int check_options(const char *const *argv, const tuza_process_options *o)
 {
-	if (!argv || !argv[0] || o->wait_delay < 0 || o->cancel_signal < 0)
+	// A signal that there is not would never end it.
+	if (!argv || !argv[0] || o->wait_delay < 0 || o->cancel_signal < 0 ||
+		o->cancel_signal >= NSIG)
 		return -EINVAL;
 	if (!stream_makes_sense(&o->in, 0) || !stream_makes_sense(&o->out, 1) ||
 		!stream_makes_sense(&o->err, 2))

@@ -82,6 +82,8 @@ TEST(options_without_sense_are_refused)
 		{.err = tuza_process_fd(-1)},
 		{.err = tuza_process_collect(NULL)},
 		{.wait_delay = -1},
+		{.cancel_signal = -1},
+		{.cancel_signal = 65},
 	};
 	tuza_process *p;
 
