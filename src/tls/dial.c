@@ -33,10 +33,12 @@ EXPORT int tuza_tls_handshake(tuza_context *ctx, tuza_conn *conn, tuza_tls_error
 
 // ---- dialling ---------------------------------------------------------------------------------
 
-// The host of "host:port" or "[::1]:port". False: too long.
+// The host of "host:port" or "[::1]:port". False: too long, or no address at all.
 static bool host_of(const char *address, char *host, size_t bytes)
 {
-	const char *end = strrchr(address, ':');
+	const char *end = address ? strrchr(address, ':') : NULL;
+	if (!address)
+		return false;
 	if (address[0] == '[') {
 		address++;
 		end = strchr(address, ']');
@@ -60,15 +62,21 @@ EXPORT int tuza_tls_dial(tuza_context *ctx, const char *network, const char *add
 	char host[NAME_BYTES] = "";
 	tuza_conn *under;
 	*conn = NULL;
+	int error = tuza_context_err(ctx); // panics for NULL
+	if (error)
+		return say(why, error);
 	config = config ? config : config_default();
 	if (!config)
 		return say(why, -ENOMEM);
+	if (!network)
+		return say(why, TUZA_ENETWORK);
 	if (!config->server_name[0] && strcmp(network, "unix") != 0 &&
 		!host_of(address, host, sizeof host))
 		return say(why, TUZA_EADDRESS);
 	if (!config->server_name[0] && !host[0] && !config->insecure)
-		return error_set(why, -EINVAL, "tls: %.64s: who should the server be?", address);
-	int error = tuza_dial(ctx, network, address, &under);
+		return error_set(why, -EINVAL, "tls: %.64s: who should the server be?",
+			address ? address : "");
+	error = tuza_dial(ctx, network, address, &under);
 	if (error)
 		return say(why, error);
 	error = tuza_tls_client(under, config, host[0] ? host : NULL, conn);

@@ -64,6 +64,9 @@ static void time_text(const ASN1_TIME *time, char *text, size_t bytes)
 		snprintf(text, bytes, "?");
 }
 
+// Room for names, so that what is said of them fits tuza_tls_error whole.
+enum { NAMES_BYTES = 136 };
+
 // A certificate of a chain is not valid: why, in words.
 static void note_invalid(struct tls *t, int reason, X509 *certificate, int depth)
 {
@@ -72,9 +75,9 @@ static void note_invalid(struct tls *t, int reason, X509 *certificate, int depth
 	switch (reason) {
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
-		name_list(certificate, text, sizeof text);
+		name_list(certificate, text, NAMES_BYTES);
 		error_note(t, TUZA_ECERTIFICATE,
-			"tls: certificate is not valid for name %.64s, but for %.150s", t->name,
+			"tls: certificate is not valid for name %.64s, but for %s", t->name,
 			*text ? text : "none");
 		break;
 	case X509_V_ERR_CERT_HAS_EXPIRED:

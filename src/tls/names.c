@@ -68,7 +68,7 @@ void name_list(X509 *certificate, char *text, size_t bytes)
 	text[0] = '\0';
 	for (size_t i = 0; name_at(certificate, i, name, sizeof name) != -ENOENT; i++) {
 		if (length + strlen(name) + 8 > bytes) { // ", …" and a NUL
-			snprintf(text + length, bytes - length, ", …");
+			snprintf(text + length, bytes - length, "%s…", i ? ", " : "");
 			return;
 		}
 		length += (size_t)snprintf(

@@ -105,6 +105,52 @@ TEST(dialling_expects_the_host_that_is_dialled)
 	free_identity(&ca);
 }
 
+static void dial_without_context(void *arg)
+{
+	tuza_conn *conn;
+	(void)arg;
+	(void)!tuza_tls_dial(NULL, "tcp", "no address", NULL, &conn, NULL);
+}
+
+// As tuza_dial.
+TEST(what_says_nothing_to_dial_is_refused)
+{
+	static const struct {
+		const char *network, *address;
+		int code;
+	} cases[] = {
+		{NULL, "localhost:1", TUZA_ENETWORK},
+		{"tcq", "localhost:1", TUZA_ENETWORK},
+		{"tcp", NULL, TUZA_EADDRESS},
+		{"tcp", "localhost", TUZA_EADDRESS},
+		{"unix", NULL, TUZA_EADDRESS},
+	};
+	tuza_tls_config *named = config_of(&(tuza_tls_options){.server_name = "localhost"});
+	tuza_tls_config *any =
+		config_of(&(tuza_tls_options){.insecure_accept_any_certificate = true});
+	tuza_context *ctx = tuza_context_with_cancel(tuza_context_background());
+	tuza_tls_error why;
+	tuza_conn *conn;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (int j = 0; j < 2; j++) {
+			CHECK_EQ(tuza_tls_dial(ctx, cases[i].network, cases[i].address,
+					 j ? named : any, &conn, &why),
+				cases[i].code);
+			CHECK(conn == NULL);
+			CHECK_EQ(why.code, cases[i].code);
+			CHECK_STR(why.text, tuza_strerror(cases[i].code));
+		}
+	CHECK_EQ(tuza_tls_dial(ctx, "unix", NULL, NULL, &conn, &why), -EINVAL);
+	CHECK_EQ(tuza_tls_listen(NULL, ":0", NULL, &(tuza_listener *){NULL}), -EINVAL);
+	tuza_context_cancel(ctx);
+	CHECK_EQ(tuza_tls_dial(ctx, "tcp", "no address", NULL, &conn, &why), -ECANCELED);
+	CHECK_STR(why.text, tuza_strerror(-ECANCELED));
+	CHECK_PANICS("nil context", dial_without_context, NULL);
+	tuza_context_free(ctx);
+	tuza_tls_config_free(named);
+	tuza_tls_config_free(any);
+}
+
 // A plain listener becomes one of TLS, once, and nothing else does.
 TEST(a_listener_that_is_there_speaks_tls)
 {

@@ -100,6 +100,27 @@ TEST(a_certificate_for_another_name_is_refused)
 	free_world(&w);
 }
 
+// However many names there are and however long: whole ones, and a sign that there are more.
+TEST(names_that_are_too_many_to_tell_end_in_dots)
+{
+	struct identity ca = make_authority("CA");
+	for (int before = 0; before < 2; before++) {
+		char names[300], wanted[80], label[61] = "";
+		memset(label, 'l', sizeof label - 1);
+		snprintf(names, sizeof names, "%sDNS:%s.%s.%s", before ? "DNS:first," : "", label,
+			label, label);
+		struct identity server = issue(&ca, "long", names);
+		struct outcome o = meet_server(&server, &ca, "example.org");
+		CHECK_EQ(o.client.result, TUZA_ECERTIFICATE);
+		snprintf(wanted, sizeof wanted,
+			"tls: certificate is not valid for name example.org, but for %s",
+			before ? "first, …" : "…");
+		CHECK_STR(o.client.why.text, wanted);
+		free_identity(&server);
+	}
+	free_identity(&ca);
+}
+
 TEST(a_certificate_has_its_time)
 {
 	struct identity ca = make_authority("CA");
