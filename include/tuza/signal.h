@@ -37,8 +37,9 @@ extern "C" {
 /*
  * Sends each of the signals that arrives from now on to `c`, beside what it asked for before, as an
  * int. The signals do nothing else any more. A value for which the channel has no room is dropped:
- * give it room for as many as must not be lost, 1 if all are alike. Any number of channels may ask
- * for the same signal; each gets it.
+ * give it room for as many as must not be lost, 1 if all are alike. A signal that arrives again
+ * before it was sent is sent once, real-time signals, too: values tell that, not how often. Any
+ * number of channels may ask for the same signal; each gets it.
  *
  *   c  of elements of sizeof(int); kept until tuza_signal_stop. One that is closed gets nothing.
  *
