@@ -194,7 +194,8 @@ int error_of_call(struct tls *t, int result)
 	case SSL_ERROR_WANT_READ:
 		return OUTCOME_INPUT;
 	case SSL_ERROR_ZERO_RETURN:
-		return OUTCOME_END;
+		// OpenSSL calls it an end, too, that there is nothing behind a fatal alert.
+		return t->why.code ? t->why.code : OUTCOME_END;
 	case SSL_ERROR_SSL:
 		// The first that is about TLS: what lies below it is how it came about.
 		while ((error = ERR_get_error()) != 0)

@@ -21,6 +21,8 @@ static int step(struct tls *t)
 	ERR_clear_error();
 	int result = SSL_do_handshake(t->ssl);
 	int error = result == 1 ? 0 : error_of_call(t, result);
+	if (!error)
+		session_keep_renewed(t);
 	tuza_mutex_unlock(&t->lock);
 	return error;
 }

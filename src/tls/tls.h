@@ -90,6 +90,15 @@ void session_setup(tuza_tls_config *config);
 void session_offer(tuza_tls_config *config, const char *name, SSL *ssl);
 void session_free_all(tuza_tls_config *config);
 
+struct tls;
+
+/*
+ * After a handshake, with the connection's lock: a server of TLS 1.2 that resumes a session may
+ * give another ticket for it. OpenSSL then makes a session of that and spoils the old one, but
+ * tells of new ones after whole handshakes only.
+ */
+void session_keep_renewed(struct tls *t);
+
 // ---- connections -------------------------------------------------------------------------------
 
 struct buffer {

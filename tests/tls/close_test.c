@@ -52,6 +52,57 @@ TEST(a_close_says_goodbye)
 }
 
 // Somebody in between could have cut it short.
+static void *one_byte(void *byte, size_t *count)
+{
+	*count = 1;
+	return byte;
+}
+
+// The ways to read; the first looks for something to read before, and has nothing to tell of it.
+static ssize_t read_in_a_way(tuza_conn *conn, int way)
+{
+	char byte;
+	switch (way) {
+	case 0:
+		CHECK_EQ(tuza_conn_wait_readable(conn), 0);
+		return tuza_conn_read(conn, &byte, 1);
+	case 1:
+		return tuza_conn_read(conn, &byte, 1);
+	case 2:
+		return tuza_conn_peek(conn, &byte, 1);
+	default:
+		return tuza_conn_read_into(conn, one_byte, &byte);
+	}
+}
+
+// What went wrong is no end, however often one asks: a server that does not believe a client says
+// so when that has long shaken hands.
+TEST(a_failure_is_told_to_every_read)
+{
+	struct world w = make_world(tls_defaults, tls_defaults);
+	tuza_tls_config *strict = config_of(&(tuza_tls_options){.cert_pem = w.server.cert,
+		.key_pem = w.server.key,
+		.ca_pem = w.ca.cert,
+		.clients = TUZA_TLS_VERIFIED_CLIENTS});
+	for (int way = 0; way < 4; way++) {
+		struct pair under = pair_of(0), p;
+		struct shaking client, server;
+		tuza_tls_error why;
+		CHECK_EQ(tuza_tls_client(under.a, w.at_client, NULL, &p.a), 0);
+		CHECK_EQ(tuza_tls_server(under.b, strict, &p.b), 0);
+		shake(p, &client, &server);
+		CHECK_EQ(client.result, 0);
+		CHECK_EQ(server.result, TUZA_ECERTIFICATE);
+		for (int i = 0; i < 3; i++)
+			CHECK_EQ(read_in_a_way(p.a, i ? (way + i) % 4 : way), TUZA_ECERTIFICATE);
+		CHECK_EQ(tuza_tls_get_error(p.a, &why), 0);
+		CHECK_STR(why.text, "remote error: tls: certificate required");
+		close_pair(&p);
+	}
+	tuza_tls_config_free(strict);
+	free_world(&w);
+}
+
 TEST(an_end_without_goodbye_is_an_error)
 {
 	FOR_EACH_TLS_PAIR(w, p)

@@ -4,6 +4,8 @@
  */
 #include "tls_support.h"
 
+#include <openssl/ssl.h>
+
 static const tuza_tls_options none;
 
 // ---- versions and protocols -------------------------------------------------------------------
@@ -96,6 +98,8 @@ static bool meet_again(const struct world *w)
 	CHECK_EQ(tuza_tls_get_state(p.b, &b), 0);
 	CHECK_EQ(a.resumed, b.resumed);
 	CHECK(a.peer_verified);
+	CHECK_STR(a.server_name, "localhost");
+	CHECK_STR(b.server_name, "localhost");
 	close_pair(&p);
 	return a.resumed;
 }
@@ -123,35 +127,89 @@ TEST(a_client_comes_back_with_a_session)
 	}
 }
 
-TEST(a_session_is_for_the_server_that_gave_it)
+static SSL_TICKET_RETURN take_and_renew(SSL *ssl, SSL_SESSION *session, const unsigned char *key,
+	size_t bytes, SSL_TICKET_STATUS status, void *arg)
+{
+	(void)ssl;
+	(void)session;
+	(void)key;
+	(void)bytes;
+	(void)arg;
+	bool is_good = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+	return is_good ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_IGNORE_RENEW;
+}
+
+static int renew_tickets(void *ctx, void *arg)
+{
+	(void)arg;
+	return SSL_CTX_set_session_ticket_cb(ctx, NULL, take_and_renew, NULL) == 1 ? 0 : -EINVAL;
+}
+
+// Go's does: the old ticket is of no use from then on.
+TEST(a_server_may_give_another_ticket_each_time)
+{
+	for (int version = TUZA_TLS_1_2; version <= TUZA_TLS_1_3; version++) {
+		struct world w = make_world(
+			(tuza_tls_options){.max_version = version, .customize = renew_tickets},
+			none);
+		CHECK(!meet_again(&w));
+		for (int i = 0; i < 5; i++)
+			CHECK(meet_again(&w));
+		free_world(&w);
+	}
+}
+
+// Whether a connection to a server of that name was resumed.
+static bool meet_by_name(tuza_tls_config *at_client, tuza_tls_config *at_server, const char *name)
+{
+	struct pair under = pair_of(0), p;
+	struct shaking client, server;
+	tuza_tls_state state;
+	char byte;
+	CHECK_EQ(tuza_tls_client(under.a, at_client, name, &p.a), 0);
+	CHECK_EQ(tuza_tls_server(under.b, at_server, &p.b), 0);
+	shake(p, &client, &server);
+	CHECK_EQ(tuza_conn_write(p.b, "y", 1), 1);
+	CHECK_EQ(tuza_conn_read(p.a, &byte, 1), 1);
+	CHECK_EQ(tuza_tls_get_state(p.a, &state), 0);
+	close_pair(&p);
+	return state.resumed;
+}
+
+// Two names for one server, one after the other.
+static void check_resumed(
+	tuza_tls_options server, const char *const names[5], const bool resumed[5])
 {
 	struct identity ca = make_authority("CA");
-	struct identity server = issue(&ca, "both", "DNS:one,DNS:two");
-	tuza_tls_config *at_server =
-		config_of(&(tuza_tls_options){.cert_pem = server.cert, .key_pem = server.key});
+	struct identity both = issue(&ca, "both", "DNS:one,DNS:two");
+	server.cert_pem = both.cert;
+	server.key_pem = both.key;
+	tuza_tls_config *at_server = config_of(&server);
 	tuza_tls_config *at_client =
 		config_of(&(tuza_tls_options){.ca_pem = ca.cert, .sessions = 2});
-	// The last one pushes out what came first: there is room for one handshake's tickets.
-	static const char *const names[] = {"one", "one", "two", "two", "one"};
-	static const bool resumed[] = {false, true, false, true, false};
-	for (int i = 0; i < 5; i++) {
-		struct pair under = pair_of(0), p;
-		struct shaking client, shaken;
-		tuza_tls_state state;
-		char byte;
-		CHECK_EQ(tuza_tls_client(under.a, at_client, names[i], &p.a), 0);
-		CHECK_EQ(tuza_tls_server(under.b, at_server, &p.b), 0);
-		shake(p, &client, &shaken);
-		CHECK_EQ(tuza_conn_write(p.b, "y", 1), 1);
-		CHECK_EQ(tuza_conn_read(p.a, &byte, 1), 1);
-		CHECK_EQ(tuza_tls_get_state(p.a, &state), 0);
-		CHECK_EQ(state.resumed, resumed[i]);
-		close_pair(&p);
-	}
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(meet_by_name(at_client, at_server, names[i]), resumed[i]);
 	tuza_tls_config_free(at_server);
 	tuza_tls_config_free(at_client);
-	free_identity(&server);
+	free_identity(&both);
 	free_identity(&ca);
+}
+
+// The last one pushes out what came first: there is room for one handshake's tickets.
+TEST(a_session_is_for_the_server_that_gave_it)
+{
+	static const char *const names[] = {"one", "one", "two", "two", "one"};
+	static const bool resumed[] = {false, true, false, true, false};
+	check_resumed(none, names, resumed);
+}
+
+// There is room for both, and each has one at a time that is of use.
+TEST(a_session_that_another_has_replaced_takes_nobody_s_place)
+{
+	static const char *const names[] = {"one", "two", "one", "two", "one"};
+	static const bool resumed[] = {false, false, true, true, true};
+	const tuza_tls_options renewing = {.max_version = TUZA_TLS_1_2, .customize = renew_tickets};
+	check_resumed(renewing, names, resumed);
 }
 
 // ---- how they end early -----------------------------------------------------------------------
