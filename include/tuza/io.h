@@ -65,7 +65,8 @@ int tuza_close(int fd);
  * Reads up to `count` bytes, waiting until there are some.
  *
  * Returns  how many, at least 1; 0 at the end, or for a count of 0, which waits for nothing.
- * Errors   TUZA_EFDCLOSED; those of read(2), without EINTR and EAGAIN.
+ * Errors   TUZA_EFDCLOSED; those of read(2), without EINTR and EAGAIN; as tuza_wait_fd.
+ * Panics   inside a blocking section, if it would have to wait for a socket: as tuza_wait_fd.
  * Blocks   parks the goroutine; the read itself is a blocking section.
  * Go       os.File.Read   (N4, N5)
  */
@@ -76,9 +77,10 @@ TUZA_MUST_USE ssize_t tuza_read(int fd, void *bytes, size_t count);
  *
  * Returns  `count`; less if there was a failure after some were written: the next call returns its
  *          code.
- * Errors   TUZA_EFDCLOSED; those of write(2), without EINTR and EAGAIN. A socket without a reader
- *          is -EPIPE and raises no signal; a pipe raises SIGPIPE, as with write(2).
- * Blocks   as tuza_read.
+ * Errors   TUZA_EFDCLOSED; those of write(2), without EINTR and EAGAIN; as tuza_wait_fd. A socket
+ *          without a reader is -EPIPE and raises no signal; a pipe raises SIGPIPE, as with
+ *          write(2).
+ * Panics, Blocks   as tuza_read.
  * Go       os.File.Write   (N5)
  */
 TUZA_MUST_USE ssize_t tuza_write(int fd, const void *bytes, size_t count);
@@ -101,7 +103,8 @@ TUZA_MUST_USE int tuza_open(const char *path, int flags, unsigned mode);
  * until the file's end.
  *
  * Returns  how many bytes; less than `count` at the end, or if there was a failure after some: the
- *          next call tells which.
+ *          next call tells which. To a file opened with O_APPEND Linux writes at its end, whatever
+ *          the offset.
  * Errors   those of pread(2) and pwrite(2), without EINTR.
  * Blocks   the thread, in the section.
  * Go       os.File.ReadAt, WriteAt

@@ -80,7 +80,8 @@ enum { TUZA_ADDRESS_TEXT = 128 };
  * that has failed, and the faster one wins.
  *
  * Returns  0; the context's code; the code of the first address that failed.
- * Errors   -ECONNREFUSED, -ENETUNREACH …; TUZA_ENETWORK, TUZA_EADDRESS, TUZA_ENOHOST,
+ * Errors   -ECONNREFUSED, -ENETUNREACH …; TUZA_ECONNTIMEOUT; TUZA_EIOTIMEOUT: one of several
+ *          addresses has had its part of the time; TUZA_ENETWORK, TUZA_EADDRESS, TUZA_ENOHOST,
  *          TUZA_ENOSERVICE, TUZA_ERESOLVER; -EMFILE, -ENOMEM.
  * Panics   "nil context".
  * Blocks   parks until it is connected.
@@ -112,7 +113,8 @@ TUZA_MUST_USE int tuza_listen(const char *network, const char *address, tuza_lis
  *   conn  set to the connection, for tuza_conn_close; else to NULL.
  *
  * Returns  0 or a code.
- * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED. A client that has gone away is skipped.
+ * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED; what else the kernel may say, such as -EPERM where a
+ *          filter forbids it. A client that has gone away is skipped.
  * Blocks   parks until there is one. Where many come at once others go first after every few.
  * Go       Listener.Accept   (N6)
  */
@@ -137,7 +139,8 @@ int tuza_listener_fd(tuza_listener *l);
  * Reads up to `count` bytes, waiting until there are some.
  *
  * Returns  how many, at least 1; 0 when the other side will send no more, or for a count of 0,
- *          which waits for nothing. One datagram, cut to `count`, of a socket for datagrams.
+ *          which waits for nothing. One datagram, cut to `count`, of a socket for datagrams: 0 may
+ *          be an empty one.
  * Errors   TUZA_EIOTIMEOUT (also if there was something: the deadline comes first),
  *          TUZA_ECONNCLOSED, TUZA_ECONNTIMEOUT, -ECONNRESET …
  * Blocks   parks until there is something.
@@ -157,7 +160,7 @@ TUZA_MUST_USE ssize_t tuza_conn_peek(tuza_conn *conn, void *bytes, size_t count)
  * Waits until there is something to read, or the end: so idle connections need no buffers.
  *
  * Returns  0. Rarely there is nothing to read after all: then the read that follows waits.
- * Errors   TUZA_EIOTIMEOUT, TUZA_ECONNCLOSED.
+ * Errors   as tuza_conn_read. What failed may be told here, and not once more by the read.
  * Blocks   parks until then.
  * Go       RawConn.Read   (N7)
  */
@@ -192,7 +195,7 @@ TUZA_MUST_USE ssize_t tuza_conn_read_into(
  * Writes all of `count` bytes, waiting whenever the other side is slow.
  *
  * Returns  `count`; less if there was a failure, or the deadline passed, after some were written:
- *          the next call returns its code.
+ *          the next call returns its code. To a socket for datagrams 0 bytes are an empty one.
  * Errors   -EPIPE when the other side reads no more (no signal is raised); as tuza_conn_read.
  * Blocks   parks until all fits the system's buffer.
  * Go       Conn.Write   (N1, N5)
@@ -312,8 +315,8 @@ TUZA_MUST_USE int tuza_listen_packet(const char *network, const char *address, t
 TUZA_MUST_USE ssize_t tuza_conn_read_from(
 	tuza_conn *conn, void *bytes, size_t count, tuza_address *from);
 
-// Sends one datagram to an address. Returns `count` or a code, -EMSGSIZE if it is too long. Blocks
-// as tuza_conn_write. Go: WriteTo
+// Sends one datagram to an address. Returns `count` or a code: -EMSGSIZE, it is too long;
+// -ENOTSOCK, it is no socket, but a tuza_pipe or a layer. Blocks as tuza_conn_write. Go: WriteTo
 TUZA_MUST_USE ssize_t tuza_conn_write_to(
 	tuza_conn *conn, const void *bytes, size_t count, const tuza_address *to);
 

@@ -63,6 +63,8 @@ static int check_options(const char *const *argv, const tuza_process_options *o)
 		return -EINVAL;
 	if (o->file_count > SYS_SPAWN_FILES - STREAMS)
 		return -EMFILE;
+	if (o->file_count > 0 && !o->files)
+		return -EINVAL;
 	for (size_t i = 0; i < o->file_count; i++)
 		if (o->files[i] < 0)
 			return -EBADF;
@@ -113,7 +115,9 @@ static int open_stream(
 
 	switch (stream->kind_) {
 	case TUZA_PROCESS_NULL_:
-		fd = sys_open("/dev/null", number ? O_WRONLY : O_RDONLY, 0);
+		do
+			fd = sys_open("/dev/null", number ? O_WRONLY : O_RDONLY, 0);
+		while (fd == -EINTR);
 		f->is_ours[number] = fd >= 0;
 		break;
 	case TUZA_PROCESS_INHERIT_:

@@ -84,6 +84,7 @@ TEST(options_without_sense_are_refused)
 		{.wait_delay = -1},
 		{.cancel_signal = -1},
 		{.cancel_signal = 65},
+		{.file_count = 1},
 	};
 	tuza_process *p;
 

@@ -274,8 +274,11 @@ static int64_t nanoseconds(const struct timeval *t)
 int sys_process_reap(int pid, int *status, struct sys_usage *usage)
 {
 	struct rusage r = {.ru_maxrss = 0};
-	long n = raw_syscall6(SYS_wait4, pid, (long)status, WNOHANG, (long)&r, 0, 0);
+	long n;
 
+	do
+		n = raw_syscall6(SYS_wait4, pid, (long)status, WNOHANG, (long)&r, 0, 0);
+	while (n == -EINTR);
 	if (n <= 0)
 		return (int)n;
 	*usage = (struct sys_usage){
