@@ -19,7 +19,9 @@
  *
  * All functions may be called from any goroutine or thread, at the same time, but not from a signal
  * handler. None blocks. In all of them `sig, …` are signal numbers, 1 to 64; a single 0 stands for
- * all signals. Panics of all: "tuza: no such signal: 65".
+ * all signals: but, except for reset, SIGPROF and SIGURG, by which CPU profiles and dumps look at
+ * threads. Whoever asks for those by name has them, and the two have to do without. Panics of all:
+ * "tuza: no such signal: 65".
  */
 #ifndef TUZA_SIGNAL_H
 #define TUZA_SIGNAL_H

@@ -62,6 +62,10 @@ static uint64_t possible(void)
 		 bit_of(SIGFPE) | bit_of(32) | bit_of(33));
 }
 
+// Those that the runtime sends to its own threads, to profile and to show them: whoever asks for
+// all does not mean them, and would make both impossible.
+static uint64_t own(void) { return bit_of(SIGPROF) | bit_of(SIGURG); }
+
 // ---- what arrives -------------------------------------------------------------------------
 
 static void handler(int sig)
@@ -204,13 +208,13 @@ static void registration_free(struct registration *r)
 
 // ---- the program's calls ------------------------------------------------------------------
 
-// The set that the arguments name. Panics, so it comes before the mutex.
-static uint64_t set_of(int sig, va_list more)
+// The set that the arguments name; `all` for a single 0. Panics, so it comes before the mutex.
+static uint64_t set_of(int sig, va_list more, uint64_t all)
 {
 	uint64_t set = 0;
 
 	if (sig == 0)
-		return possible();
+		return all;
 	for (; sig != 0; sig = va_arg(more, int)) {
 		if (sig < 1 || sig > SIGNALS)
 			tuza_panic("tuza: no such signal: %d", sig);
@@ -265,7 +269,7 @@ EXPORT void tuza_signal_notify_(tuza_chan *c, int sig, ...)
 	if (c->elem_bytes != sizeof(int))
 		tuza_panic("tuza: signals need a channel of int");
 	va_start(more, sig);
-	uint64_t wanted = set_of(sig, more);
+	uint64_t wanted = set_of(sig, more, possible() & ~own());
 	va_end(more);
 	int error = notify(c, wanted);
 	if (error)
@@ -317,7 +321,7 @@ EXPORT void tuza_signal_ignore_(int sig, ...)
 	va_list more;
 
 	va_start(more, sig);
-	uint64_t set = set_of(sig, more);
+	uint64_t set = set_of(sig, more, possible() & ~own());
 	va_end(more);
 	cancel(set, true);
 }
@@ -327,7 +331,7 @@ EXPORT void tuza_signal_reset_(int sig, ...)
 	va_list more;
 
 	va_start(more, sig);
-	uint64_t set = set_of(sig, more);
+	uint64_t set = set_of(sig, more, possible());
 	va_end(more);
 	cancel(set, false);
 }
@@ -368,7 +372,7 @@ EXPORT tuza_context *tuza_context_notify_signal_(tuza_context *parent, int sig, 
 	va_list more;
 
 	va_start(more, sig);
-	uint64_t wanted = set_of(sig, more);
+	uint64_t wanted = set_of(sig, more, possible() & ~own());
 	va_end(more);
 	tuza_context *ctx = tuza_context_with_cancel(parent);
 	int error = tuza_chan_try_new(sizeof(int), 1, &n.signals);

@@ -169,6 +169,32 @@ TEST(zero_stands_for_all_signals)
 	end(c);
 }
 
+// SIGPROF and SIGURG are the runtime's means to look at threads, unless they are asked for by name.
+TEST(zero_leaves_the_runtime_its_own_signals)
+{
+	static const int own[] = {SIGPROF, SIGURG};
+	tuza_chan *c = new_chan(4);
+
+	for (int i = 0; i < 2; i++) {
+		struct sigaction before, now;
+
+		sigaction(own[i], NULL, &before);
+		tuza_signal_notify(c, 0);
+		sigaction(own[i], NULL, &now);
+		CHECK(now.sa_handler == before.sa_handler);
+		tuza_signal_ignore(0);
+		CHECK(!tuza_signal_ignored(own[i]));
+		tuza_signal_reset(0);
+		tuza_signal_notify(c, own[i]);
+		raise(own[i]);
+		CHECK_EQ(next(c), own[i]);
+		tuza_signal_reset(0); // undoes that as well
+		sigaction(own[i], NULL, &now);
+		CHECK(now.sa_handler == before.sa_handler);
+	}
+	end(c);
+}
+
 static void *raise_often(void *n)
 {
 	int64_t begin = tuza_now();
