@@ -123,10 +123,9 @@ static int compare_times(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-enum { ATTEMPTS = 11 };
+enum { SAMPLES = 11 };
 
-static void tell_time(atomic_llong *when) { atomic_store(when, tuza_now()); }
-
+// The process's.
 static int64_t cpu_time(void)
 {
 	struct timespec used;
@@ -135,47 +134,47 @@ static int64_t cpu_time(void)
 	return used.tv_sec * TUZA_SECOND + used.tv_nsec;
 }
 
-// How long a goroutine just started waits until it runs, and how late a sleeper wakes: medians. The
-// limit is for a program that has `cpus` for itself, which others keep busy; with half of them it
-// has twice as long.
-static bool delays_are_short(int64_t limit, int cpus)
+static void tell_time(atomic_llong *when) { atomic_store(when, cpu_time()); }
+
+static int64_t median(int64_t *samples)
 {
-	int64_t starts[ATTEMPTS], wakes[ATTEMPTS], begin = tuza_now(), used = cpu_time();
-
-	for (int i = 0; i < ATTEMPTS; i++) {
-		atomic_llong when = 0;
-		int64_t now = tuza_now();
-
-		TUZA_GO(tell_time, &when);
-		WAIT_UNTIL(when != 0);
-		starts[i] = when - now;
-		now = tuza_now();
-		tuza_sleep(TUZA_MILLISECOND);
-		wakes[i] = tuza_now() - now - TUZA_MILLISECOND;
-	}
-	double share = (double)(cpu_time() - used) / (double)(tuza_now() - begin) / cpus;
-	if (share < 1)
-		limit = (int64_t)((double)limit / (share > 0.01 ? share : 0.01));
-	qsort(starts, ATTEMPTS, sizeof(starts[0]), compare_times);
-	qsort(wakes, ATTEMPTS, sizeof(wakes[0]), compare_times);
-	if (starts[ATTEMPTS / 2] < limit && wakes[ATTEMPTS / 2] < limit)
-		return true;
-	printf("  start %lld us, wake %lld us, with %.2f of the CPUs\n",
-		(long long)starts[ATTEMPTS / 2] / 1000, (long long)wakes[ATTEMPTS / 2] / 1000,
-		share);
-	return false;
+	qsort(samples, SAMPLES, sizeof(samples[0]), compare_times);
+	return samples[SAMPLES / 2];
 }
 
-// 50 ms, more where the kernel shares few CPUs among many processors; and a busy machine gets ten
-// tries: who is starved is late each time.
+/*
+ * How long a goroutine just started waits until it runs, and a sleeper until it runs again:
+ * medians. In CPU time of the process, which others keep busy: while a machine with much else to do
+ * lets none of it run, none passes. 50 ms for each CPU that it may have, more where the kernel
+ * shares few CPUs among many processors.
+ *
+ * What is left to chance is that the kernel lets the hogs run rather than the thread that should
+ * help. Beside 16 busy loops and three of these programs on 4 CPUs, 2 of 8000 samples were beyond
+ * the limit; six of eleven are by chance once in 10^16 times.
+ */
 static void check_delays(void)
 {
 	int cpus = test_is_on_valgrind() ? 1 : tuza_num_cpu(); // it runs one thread at a time
-	int n = tuza_gomaxprocs(0), per_cpu = n / cpus, tries = 0;
-	int64_t limit = 50 * TUZA_MILLISECOND * (per_cpu > 1 ? per_cpu : 1);
+	int n = tuza_gomaxprocs(0);
+	int64_t limit = 50 * TUZA_MILLISECOND * n; // of n / cpus times 50 ms on each of so many
+	int64_t starts[SAMPLES], wakes[SAMPLES];
 
-	while (!delays_are_short(limit, n < cpus ? n : cpus) && CHECK(++tries < 10))
-		;
+	if (n < cpus)
+		limit += 50 * TUZA_MILLISECOND; // who helps runs beside the hogs
+	for (int i = 0; i < SAMPLES; i++) {
+		atomic_llong when = 0;
+		int64_t before = cpu_time();
+
+		TUZA_GO(tell_time, &when);
+		WAIT_UNTIL(when != 0);
+		starts[i] = when - before;
+		before = cpu_time();
+		tuza_sleep(TUZA_MILLISECOND);
+		wakes[i] = cpu_time() - before;
+	}
+	if (!CHECK(median(starts) < limit) || !CHECK(median(wakes) < limit))
+		printf("  start %lld us, wake %lld us of CPU time\n",
+			(long long)median(starts) / 1000, (long long)median(wakes) / 1000);
 }
 
 // T3.7, T3.8: endless loops on every processor delay neither a new goroutine nor a timer for long.
@@ -218,14 +217,20 @@ static void read_without_a_section(int fd)
 	atomic_fetch_add(&ended, 1);
 }
 
-// Checklist 4, 23: every processor's thread is stuck in read(2), and nobody said so. The one who
-// lets them go runs. How long after its time, in the median.
-static int64_t delay_beside_stuck_threads(void)
+/*
+ * Checklist 4, 23: every processor's thread is stuck in read(2), and nobody said so. The one who
+ * lets them go runs, and soon: in the median, 100 ms after its time.
+ *
+ * A busy machine may be late with one sample, as it stops threads now and then. Beside 16 busy
+ * loops and three of these programs on 4 CPUs, one of 1300 samples was so late; six of eleven are
+ * by chance once in 10^16 times.
+ */
+TEST(threads_stuck_in_the_kernel_starve_nobody)
 {
 	int n = tuza_gomaxprocs(0);
-	int64_t delays[ATTEMPTS];
+	int64_t delays[SAMPLES];
 
-	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+	for (int sample = 0; sample < SAMPLES; sample++) {
 		int fds[2];
 
 		begin();
@@ -234,26 +239,15 @@ static int64_t delay_beside_stuck_threads(void)
 			TUZA_GO(read_without_a_section, fds[0]);
 		int64_t start = tuza_now();
 		tuza_sleep(TUZA_MILLISECOND); // meanwhile all processors get stuck
-		delays[attempt] = tuza_now() - start - TUZA_MILLISECOND;
+		delays[sample] = tuza_now() - start - TUZA_MILLISECOND;
 		for (int i = 0; i < n; i++)
 			CHECK_EQ(write(fds[1], "x", 1), 1);
 		finish(n);
 		close(fds[0]);
 		close(fds[1]);
 	}
-	qsort(delays, ATTEMPTS, sizeof(delays[0]), compare_times);
-	return delays[ATTEMPTS / 2];
-}
-
-// A busy machine gets ten tries: who is starved is late each time.
-TEST(threads_stuck_in_the_kernel_starve_nobody)
-{
-	int64_t delay;
-	int tries = 0;
-
-	while ((delay = delay_beside_stuck_threads()) >= 50 * TUZA_MILLISECOND &&
-		CHECK(++tries < 10))
-		printf("  delayed by %lld us\n", (long long)delay / 1000);
+	if (!CHECK(median(delays) < 100 * TUZA_MILLISECOND))
+		printf("  delayed by %lld us\n", (long long)median(delays) / 1000);
 }
 
 static void ping(tuza_chan *in, tuza_chan *out)
