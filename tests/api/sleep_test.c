@@ -110,6 +110,14 @@ TEST(sleepers_do_not_wait_for_a_long_queue)
 
 static void note(atomic_int *ran) { *ran = 1; }
 
+static tuza_statistics counted(void)
+{
+	tuza_statistics s;
+
+	tuza_stats(&s);
+	return s;
+}
+
 // Z1: returns at once, without letting anybody else run.
 TEST(sleep_of_zero_or_less_returns_at_once)
 {
@@ -117,13 +125,15 @@ TEST(sleep_of_zero_or_less_returns_at_once)
 	int processors = tuza_gomaxprocs(1);
 	atomic_int ran = 0;
 
+	tuza_yield(); // the other processors retire
 	TUZA_GO(note, &ran);
-	for (int i = 0; i < 4; i++) {
-		int64_t before = tuza_now();
-
+	tuza_statistics before = counted();
+	for (int i = 0; i < 4; i++)
 		tuza_sleep(durations[i]);
-		CHECK(tuza_now() - before < 10 * TUZA_SECOND);
-	}
+	tuza_statistics after = counted();
+	CHECK_EQ(after.parks, before.parks);
+	// Where a host stops its CPU, a loop may be lent a second processor; that one runs it.
+	CHECK(after.switches <= before.switches + 1);
 	WAIT_UNTIL(tuza_num_goroutine() == 1);
 	CHECK_EQ(ran, 1);
 	tuza_gomaxprocs(processors);
@@ -180,20 +190,29 @@ static void spin_and_yield(atomic_int *stop, atomic_long *turns)
 	}
 }
 
+// Of the process.
+static int64_t cpu_time(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec * TUZA_SECOND + used.tv_nsec;
+}
+
 // A sleep gives the processor away, and gets it back although others always want it.
 TEST(others_run_while_one_sleeps)
 {
 	int processors = tuza_gomaxprocs(1);
 	atomic_int stop = 0;
 	atomic_long turns = 0;
-	int64_t before = tuza_now();
 
 	TUZA_GO(spin_and_yield, &stop, &turns);
 	TUZA_GO(spin_and_yield, &stop, &turns);
+	int64_t before = cpu_time(); // the others' and ours: a busy machine takes longer
 	for (int i = 0; i < 20; i++)
 		tuza_sleep(100 * TUZA_MICROSECOND);
+	CHECK(cpu_time() - before < TUZA_SECOND);
 	CHECK(turns > 20);
-	CHECK(tuza_now() - before < 5 * TUZA_SECOND);
 	atomic_store(&stop, 1);
 	WAIT_UNTIL(tuza_num_goroutine() == 1);
 	tuza_gomaxprocs(processors);
@@ -300,32 +319,30 @@ TEST(blocking_section_sleeps_as_a_thread)
 
 static atomic_int woken;
 
-static void sleep_long(void)
+static void sleep_and_tell(int64_t duration)
 {
-	tuza_sleep(200 * MS);
+	tuza_sleep(duration);
 	atomic_store(&woken, 1);
 }
 
-static int leave_a_sleeper(void *arg)
+static int leave_a_sleeper(void *duration)
 {
-	(void)arg;
-	atomic_store(&woken, 0);
-	TUZA_GO(sleep_long);
+	TUZA_GO(sleep_and_tell, *(int64_t *)duration);
 	tuza_sleep(MS); // tuza-vet: ignore sleepwait
 	return 0;
 }
 
-// L5: who sleeps at the end of the run is dropped, and does not hold it up. A busy machine may let
-// a run last as long as the sleep; one that waits for the sleeper does so each time.
+// L5: who sleeps at the end of the run is dropped, and does not hold it up: it ends at all.
 TEST_PLAIN(sleepers_are_dropped_at_the_end)
 {
-	int64_t before;
-	int attempts = 0;
+	int64_t duration = TUZA_HOUR;
 
-	do {
-		before = tuza_now();
-		CHECK_EQ(tuza_run(leave_a_sleeper, NULL), 0);
-	} while (tuza_now() - before >= 190 * MS && CHECK(++attempts < 30));
-	tuza_sleep(before + 220 * MS - tuza_now());
+	CHECK_EQ(tuza_run(leave_a_sleeper, &duration), 0);
 	CHECK_EQ(woken, 0);
+	// Nor do they wake later. (On a busy machine one may wake before the end.)
+	duration = 30 * MS;
+	CHECK_EQ(tuza_run(leave_a_sleeper, &duration), 0);
+	int has_woken = woken;
+	tuza_sleep(2 * duration);
+	CHECK_EQ(woken, has_woken);
 }

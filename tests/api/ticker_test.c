@@ -102,27 +102,27 @@ TEST(reset_changes_the_period)
 	tuza_ticker_free(t);
 }
 
-// T8.5: a period of 10 ms, ten times, takes about as long as it should; with retries, for busy
-// machines.
-static bool ten_ticks_take(tuza_duration d)
+// T8.5: none is left out that somebody waits for. The last tick was due before it was received; so
+// the one after that is due within a period, however late we come to receive it.
+//
+// And they come on time. A busy machine may be late: beside 16 busy loops on 4 CPUs one of eleven
+// ticks was so by more than 3 ms. 30 in a row are by chance once in 10^30 times; a ticker that is
+// late is so each time.
+TEST(ticks_come_on_time_and_none_is_left_out)
 {
-	int64_t before = tuza_now();
-	tuza_ticker *t = tuza_ticker_new(d);
+	const tuza_duration period = 10 * MS;
+	tuza_ticker *t = tuza_ticker_new(period);
+	int64_t at, received = tuza_now(), least = INT64_MAX;
 
-	for (int i = 0; i < 10; i++)
-		CHECK(tuza_recv(tuza_ticker_chan(t), (int64_t *)NULL));
-	int64_t took = tuza_now() - before;
+	for (int i = 0; i < 10 || (i < 30 && least > 3 * MS); i++) {
+		CHECK(tuza_recv(tuza_ticker_chan(t), &at));
+		CHECK(at <= received + period);
+		received = tuza_now();
+		if (received - at < least)
+			least = received - at;
+	}
+	CHECK(least <= 3 * MS);
 	tuza_ticker_free(t);
-	CHECK(took >= 10 * d);
-	return took <= 13 * d;
-}
-
-TEST(period_is_kept_within_30_percent)
-{
-	int attempts = 0;
-
-	while (!ten_ticks_take(10 * MS) && CHECK(++attempts < 50))
-		;
 }
 
 // Z7.

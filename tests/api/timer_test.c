@@ -94,22 +94,22 @@ TEST(late_receiver_gets_the_due_time)
 	tuza_chan_release(c);
 }
 
-// T8.2: ten slots, in order.
+// T8.2: ten slots.
 struct slot {
 	int n;
-	tuza_duration d;
-	tuza_chan *done;
+	tuza_chan *timer, *done;
+	int64_t due;
+	atomic_int is_early;
 };
 
 static void wait_slot(struct slot *s)
 {
-	tuza_chan *c = tuza_after(s->d);
-
-	tuza_recv(c, (int64_t *)NULL);
-	tuza_chan_release(c);
+	tuza_recv(s->timer, (int64_t *)NULL);
+	atomic_store(&s->is_early, tuza_now() < s->due);
 	tuza_send(s->done, s->n);
 }
 
+// Whether those who wait for them go on in the order of their times.
 static bool slots_are_in_order(void)
 {
 	static const int slots[] = {5, 3, 6, 6, 6, 1, 1, 2, 7, 9, 4, 8, 0};
@@ -118,25 +118,34 @@ static bool slots_are_in_order(void)
 	tuza_chan *done = tuza_chan_new(sizeof(int), N);
 	bool in_order = true;
 	int last = -1, n = 0;
+	int64_t begin = tuza_now() + 5 * MS;
 
 	for (int i = 0; i < N; i++) {
-		waits[i] = (struct slot){slots[i], slots[i] * 20 * MS, done};
+		int64_t due = begin + slots[i] * 10 * MS;
+		waits[i] = (struct slot){.n = slots[i], .done = done, .due = due};
+		waits[i].timer = tuza_after(due - tuza_now());
 		TUZA_GO(wait_slot, &waits[i]);
 	}
 	for (int i = 0; i < N; i++, last = n) {
 		CHECK(tuza_recv(done, &n));
 		in_order &= n >= last;
 	}
+	for (int i = 0; i < N; i++) {
+		CHECK_EQ(waits[i].is_early, 0);
+		tuza_chan_release(waits[i].timer);
+	}
 	tuza_chan_release(done);
 	return in_order;
 }
 
+// As in Go a busy machine is tried again: one may go on a slot late. Beside 16 busy loops on 4 CPUs
+// that was so one time of eleven; 15 in a row are by chance once in 10^15 times. (That the timers
+// themselves fire in order, unit/sched/timer_test holds against a sorted list.)
 TEST(timers_fire_in_order_of_their_times)
 {
 	int attempts = 0;
 
-	// As in Go: a busy machine may be late by more than a slot.
-	while (!slots_are_in_order() && CHECK(++attempts < 50))
+	while (!slots_are_in_order() && CHECK(++attempts < 15))
 		;
 }
 
