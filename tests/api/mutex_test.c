@@ -107,6 +107,7 @@ TEST(second_lock_by_the_same_goroutine_waits)
 struct hog {
 	tuza_mutex mutex;
 	atomic_bool stop;
+	atomic_int turns; // of 100 us or more
 };
 
 static void hog_run(void *arg)
@@ -117,16 +118,17 @@ static void hog_run(void *arg)
 		tuza_mutex_lock(&h->mutex);
 		for (int64_t end = tuza_now() + 100 * TUZA_MICROSECOND; tuza_now() < end;)
 			;
+		atomic_fetch_add(&h->turns, 1);
 		tuza_mutex_unlock(&h->mutex);
 	}
 }
 
 // T5.1, M2, M3, golang/go#13086: who holds the lock nearly always does not keep another from it.
+// How soon that one has it: unit/sync/mutex_test.
 TEST(hog_does_not_starve_another_goroutine)
 {
 	struct hog h = {0};
 	tuza_waitgroup wg = {0};
-	int64_t begin = tuza_now();
 
 	tuza_waitgroup_go(&wg, hog_run, &h);
 	for (int i = 0; i < 10; i++) {
@@ -134,49 +136,38 @@ TEST(hog_does_not_starve_another_goroutine)
 		tuza_mutex_lock(&h.mutex);
 		tuza_mutex_unlock(&h.mutex);
 	}
-	CHECK(tuza_now() - begin < 10 * TUZA_SECOND);
 	atomic_store(&h.stop, true);
 	tuza_waitgroup_wait(&wg);
 }
 
 static int by_size(const void *a, const void *b)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	int x = *(const int *)a, y = *(const int *)b;
 	return (x > y) - (x < y);
 }
 
-enum { WAITS = 21 };
-
-// Of so many waits.
-static int64_t median_wait_beside_a_hog(void)
+// M2: on one processor whoever is woken runs before the other takes the lock again. The most of the
+// waits count: where a host stops its CPU, the hog may be lent a second processor.
+TEST(two_that_want_a_lock_take_turns_on_one_processor)
 {
+	enum { WAITS = 21 };
 	struct hog h = {0};
 	tuza_waitgroup wg = {0};
-	int64_t waits[WAITS];
+	int waits[WAITS], before = tuza_gomaxprocs(1);
 
 	tuza_waitgroup_go(&wg, hog_run, &h);
 	for (int i = 0; i < WAITS; i++) {
-		int64_t begin = tuza_now();
+		int turns = h.turns;
 		tuza_mutex_lock(&h.mutex);
-		waits[i] = tuza_now() - begin;
+		waits[i] = h.turns - turns;
 		tuza_mutex_unlock(&h.mutex);
 		tuza_yield();
 	}
 	atomic_store(&h.stop, true);
 	tuza_waitgroup_wait(&wg);
 	qsort(waits, WAITS, sizeof(waits[0]), by_size);
-	return waits[WAITS / 2];
-}
-
-// M3: of two that hold it for long, each gets its turn: the typical wait is that of the other's
-// turns within a millisecond. While the kernel runs others it is theirs, too: so some tries.
-TEST(waiter_older_than_a_millisecond_is_handed_the_lock)
-{
-	int64_t begin = tuza_now();
-
-	while (median_wait_beside_a_hog() >= 20 * TUZA_MILLISECOND &&
-		CHECK(tuza_now() - begin < 20 * TUZA_SECOND))
-		;
+	CHECK(waits[WAITS / 2] <= 1);
+	tuza_gomaxprocs(before);
 }
 
 struct patient {
