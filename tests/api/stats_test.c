@@ -119,8 +119,9 @@ TEST(thefts_are_counted_where_there_is_a_thief)
 		if (alone || now().stolen > 0)
 			break;
 	}
+	// A single processor may be lent another, which needs a thread, and takes from the first.
 	if (alone)
-		CHECK_EQ(now().stolen, 0);
+		CHECK(now().stolen == 0 || now().threads > 1);
 	else
 		CHECK(now().stolen > 0);
 }
