@@ -106,10 +106,11 @@ for compiler in clang gcc; do
 		"$compiler" -g -O1 -fsanitize=thread "$dir/$program.c" $(pkg-config --cflags --libs tuza) \
 			-o "$dir/$program" 2>"$dir/out" || fail "$compiler: it does not build"
 		# On one processor, too, where one goroutine runs after the other: stacks order nothing.
-		# On several it misses accesses at the very same time now and then; and on a busy machine
-		# a second one may be lent.
+		# On several it misses accesses at the very same time now and then: 2 of 600 times. Five
+		# in a row are by chance once in 10^12 times.
 		for processors in 1 4; do
-			for _ in 1 2 3 4 5 6 7 8 9 10; do
+			for try in 1 2 3 4 5; do
+				[ $try = 1 ] || [ $processors != 1 ] || break
 				TUZA_MAXPROCS=$processors "$dir/$program" >"$dir/out" 2>&1
 				status=$?
 				[ $status != 66 ] || break
@@ -128,10 +129,7 @@ for compiler in clang gcc; do
 
 	program=race
 	at=$(line_of race.c "the race")
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		TUZA_MAXPROCS=1 "$dir/race" >"$dir/out" 2>&1
-		[ "$(grep -c "#0 handle .*race\.c:$at" "$dir/out")" -lt 2 ] || break
-	done
+	TUZA_MAXPROCS=1 "$dir/race" >"$dir/out" 2>&1
 	says "#0 handle .*race\.c:$at"
 	[ "$(grep -c "#0 handle .*race\.c:$at" "$dir/out")" -ge 2 ] || fail "$compiler: not both stacks"
 	at=$(line_of race.c "the go statement")
@@ -184,16 +182,12 @@ export TUZA_MAXPROCS
 status=$?
 [ $status = 3 ] || fail "tuza-chaos: status $status, not 3"
 again=$(sed -n 's/^	//p' "$dir/out")
-# The monitor may put its oar in when the machine is loaded: so some tries.
-repeated=0
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+# On one processor the same dice make the same schedule, each time.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
 	sh -c "$again"
 	status=$?
-	[ $status = 3 ] || [ $status = 0 ] || fail "again, it ends with $status: $again"
-	[ $status != 3 ] || repeated=$((repeated + 1))
-	[ $repeated -lt 5 ] || break
+	[ $status = 3 ] || fail "again, it ends with $status: $again"
 done
-[ $repeated = 5 ] || fail "again, it fails $repeated times of 20: $again"
 echo "tuza-chaos: $again"
 "$chaos" -n 3 true >"$dir/out" 2>&1 || fail "one that does not fail"
 grep -q "3 runs, none failed" "$dir/out" || fail "it does not say so"
