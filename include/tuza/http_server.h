@@ -284,7 +284,8 @@ int tuza_http_serve_file(
  * Segments are compared percent-decoded. Of two patterns that fit, one with a host wins, then the
  * more specific one; two of which neither is are refused when the second is registered. Without a
  * pattern it is 404, or 405 with Allow if other methods have one. A path with "//", "." or ".."
- * is redirected (307) to the clean one, and "/tree" to "/tree/" if only that has a pattern.
+ * is redirected (307) to the clean one, and "/tree" to "/tree/" if that has a pattern and "/tree"
+ * none but those for all that is below something.
  */
 
 // A mux without patterns; never NULL. Panics "tuza: out of memory". Owns/frees tuza_http_mux_free.

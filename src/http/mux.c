@@ -1,40 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * The mux: patterns in a tree, a level for the host, one for the method, and one for each segment.
+ * The mux: its patterns, which of them a request finds, and what it is answered when that is none.
  *
- * A node has children for literals, one for a wildcard, and the pattern whose rest begins here.
- * They are tried in this order, which is from the most specific to the least: patterns of which
- * that cannot be said were refused. A path that fits none of a child's patterns comes back for the
- * next.
- *
- * Go: src/net/http/server.go, ServeMux; routing_tree.go
+ * Go: src/net/http/server.go, ServeMux
  */
 #include "http/connection.h"
 #include "http/path.h"
 #include "http/pattern.h"
+#include "http/tree.h"
 
 #include <tuza/panic.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct node;
-
-struct child {
-	const char *key; // a part of a pattern
-	size_t length;   // of that
-	struct node *node;
-};
-
-struct node {
-	struct child *children; // sorted by key
-	size_t count;
-	struct node *wild;           // children of any segment
-	const struct pattern *rest;  // matches all that follows
-	const struct pattern *here;  // matches when nothing follows
-	const struct pattern *slash; // … but a '/'
-};
 
 struct tuza_http_mux {
 	struct node *hosts; // children by host, theirs by method, and then paths; "" is any
@@ -44,60 +24,6 @@ struct tuza_http_mux {
 };
 
 // ---- building ----------------------------------------------------------------------------------
-
-// The child of that key, or NULL; *at: where it is among the children, or would be.
-static const struct child *look_up(const struct node *n, const char *key, size_t length, size_t *at)
-{
-	size_t low = 0, high = n->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		const struct child *c = &n->children[middle];
-		int order = memcmp(c->key, key, c->length < length ? c->length : length);
-		if (order == 0 && c->length == length) {
-			*at = middle;
-			return c;
-		}
-		if (order < 0 || (order == 0 && c->length < length))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*at = low;
-	return NULL;
-}
-
-static struct node *find_child(const struct node *n, const char *key, size_t length)
-{
-	size_t at;
-	const struct child *c = look_up(n, key, length, &at);
-	return c ? c->node : NULL;
-}
-
-static struct node *make_child(struct node *n, const char *key)
-{
-	size_t i, length = strlen(key);
-	const struct child *found = look_up(n, key, length, &i);
-	if (found)
-		return found->node;
-	struct child *children = need(realloc(n->children, (n->count + 1) * sizeof *children));
-	n->children = children;
-	struct node *child = need(calloc(1, sizeof *child));
-	memmove(children + i + 1, children + i, (n->count - i) * sizeof *children);
-	children[i] = (struct child){key, length, child};
-	n->count++;
-	return child;
-}
-
-static void free_node(struct node *n)
-{
-	if (!n)
-		return;
-	for (size_t i = 0; i < n->count; i++)
-		free_node(n->children[i].node);
-	free_node(n->wild);
-	free(n->children);
-	free(n);
-}
 
 EXPORT tuza_http_mux *tuza_http_mux_new(void)
 {
@@ -114,35 +40,11 @@ EXPORT void tuza_http_mux_free(tuza_http_mux *mux)
 {
 	if (!mux)
 		return;
-	free_node(mux->hosts);
+	tree_free(mux->hosts);
 	for (size_t i = 0; i < mux->count; i++)
 		pattern_free(mux->patterns[i]);
 	free(mux->patterns);
 	free(mux);
-}
-
-static void add(tuza_http_mux *mux, const struct pattern *p)
-{
-	struct node *n = make_child(make_child(mux->hosts, p->host), p->method);
-	for (size_t i = 0; i < p->count; i++) {
-		switch (p->segments[i].kind) {
-		case SEGMENT_LITERAL:
-			n = make_child(n, p->segments[i].text);
-			break;
-		case SEGMENT_WILD:
-			if (!n->wild)
-				n->wild = need(calloc(1, sizeof *n->wild));
-			n = n->wild;
-			break;
-		case SEGMENT_REST:
-			n->rest = p;
-			return;
-		case SEGMENT_END:
-			n->slash = p;
-			return;
-		}
-	}
-	n->here = p;
 }
 
 static NORETURN void refuse(struct pattern *p, const struct pattern *other)
@@ -191,66 +93,12 @@ EXPORT void tuza_http_handle(
 	mux->patterns[mux->count++] = p;
 	if (p->wilds > mux->most_wilds)
 		mux->most_wilds = p->wilds;
-	add(mux, p);
+	tree_add(mux->hosts, p);
 }
 
 // ---- matching ----------------------------------------------------------------------------------
 
-struct span {
-	const char *bytes;
-	size_t length;
-};
-
 enum { WILDS_ON_STACK = 16 };
-
-struct matching {
-	struct arena *arena;
-	struct span *wilds; // what wildcards stand for, encoded; enough for any pattern
-};
-
-// A segment as literals are written: decoded, if it can be.
-static struct span decoded(struct arena *a, struct span s)
-{
-	// NOLINTNEXTLINE(clang-analyzer-*): as many as a pattern has were filled when it matched
-	if (!memchr(s.bytes, '%', s.length))
-		return s;
-	char *bytes = arena_take(a, s.length + 1);
-	ssize_t length = bytes ? percent_decode(bytes, s.bytes, s.length) : -1;
-	return length < 0 ? s : (struct span){bytes, (size_t)length};
-}
-
-// `path` is what follows, with its '/', or "". `depth` wildcards were passed.
-static const struct pattern *match(
-	struct matching *m, const struct node *n, const char *path, size_t depth)
-{
-	if (!n)
-		return NULL;
-	if (*path == '\0')
-		return n->here;
-	const struct pattern *p = NULL;
-	struct span segment = {path + 1, path_segment(path + 1)};
-	if (path[1] == '\0') {
-		if (n->slash)
-			return n->slash;
-	} else {
-		const char *next = path + 1 + segment.length;
-		if (n->count > 0) {
-			struct span key = decoded(m->arena, segment);
-			p = memchr(key.bytes, '\0', key.length)
-				    ? NULL
-				    : match(m, find_child(n, key.bytes, key.length), next, depth);
-		}
-		if (!p && n->wild) {
-			m->wilds[depth] = segment;
-			p = match(m, n->wild, next, depth + 1);
-		}
-	}
-	if (p || !n->rest)
-		return p;
-	if (n->rest->wilds > depth)
-		m->wilds[depth] = (struct span){path + 1, strlen(path + 1)};
-	return n->rest;
-}
 
 static const struct pattern *match_method(
 	struct matching *m, const struct node *methods, const char *method, const char *path)
@@ -258,10 +106,10 @@ static const struct pattern *match_method(
 	const struct pattern *p;
 	if (!methods)
 		return NULL;
-	p = match(m, find_child(methods, method, strlen(method)), path, 0);
+	p = tree_match(m, tree_child(methods, method, strlen(method)), path);
 	if (!p && strcmp(method, "HEAD") == 0)
-		p = match(m, find_child(methods, "GET", 3), path, 0);
-	return p ? p : match(m, find_child(methods, "", 0), path, 0);
+		p = tree_match(m, tree_child(methods, "GET", 3), path);
+	return p ? p : tree_match(m, tree_child(methods, "", 0), path);
 }
 
 // Without a port. "[::1]:80" is "[::1]".
@@ -282,42 +130,95 @@ static const struct pattern *find(
 			   (mux->hosts->count > 0 && mux->hosts->children[0].length > 0);
 	size_t length = may_name_it ? host_length(r->head.host) : 0;
 	if (length > 0)
-		p = match_method(m, find_child(mux->hosts, r->head.host, length), method, path);
-	return p ? p : match_method(m, find_child(mux->hosts, "", 0), method, path);
+		p = match_method(m, tree_child(mux->hosts, r->head.host, length), method, path);
+	return p ? p : match_method(m, tree_child(mux->hosts, "", 0), method, path);
 }
 
 // ---- serving -----------------------------------------------------------------------------------
 
-// Adds methods that have a pattern for the path; children are sorted, and so is the list.
-static bool add_allowed(
-	struct matching *m, const struct node *methods, const char *path, struct text *list)
+// The path with a '/' behind it; NULL: no memory.
+static char *with_slash(struct matching *m, const char *path)
 {
-	bool fits = true, get = false;
-	for (size_t i = 0; fits && methods && i < methods->count; i++) {
-		const char *method = methods->children[i].key;
-		if (!match(m, methods->children[i].node, path, 0) ||
-			(get && strcmp(method, "HEAD") == 0))
-			continue;
-		get |= strcmp(method, "GET") == 0;
-		fits = text_printf(list, "%s%s%s", list->length ? ", " : "", method,
-			strcmp(method, "GET") == 0 ? ", HEAD" : "");
+	size_t length = strlen(path);
+	char *longer = arena_take(m->arena, length + 2);
+	if (longer) {
+		memcpy(longer, path, length);
+		longer[length] = '/';
+		longer[length + 1] = '\0';
 	}
-	return fits;
+	m->no_memory |= !longer;
+	return longer;
+}
+
+static bool ends_in_slash(const char *path) { return path[strlen(path) - 1] == '/'; }
+
+// Methods, sorted; each once.
+struct methods {
+	const char **names;
+	size_t count;
+};
+
+static void add_method(struct methods *all, const char *name)
+{
+	size_t i = all->count;
+	while (i > 0 && strcmp(all->names[i - 1], name) > 0)
+		i--;
+	if (i > 0 && strcmp(all->names[i - 1], name) == 0)
+		return;
+	memmove(all->names + i + 1, all->names + i, (all->count - i) * sizeof *all->names);
+	all->names[i] = name;
+	all->count++;
+}
+
+// Adds those that have a pattern for the path.
+static void add_allowed(
+	struct matching *m, const struct node *methods, const char *path, struct methods *all)
+{
+	for (size_t i = 0; methods && i < methods->count; i++)
+		if (tree_match(m, methods->children[i].node, path))
+			add_method(all, methods->children[i].key);
+}
+
+/*
+ * A method is allowed if a request with it would have been answered: by a pattern of the host or of
+ * all hosts, or by being sent to the path with a '/'.
+ */
+static bool find_allowed(tuza_http_mux *mux, struct matching *m, const tuza_http_request *r,
+	const char *path, struct methods *all)
+{
+	size_t length = host_length(r->head.host);
+	const struct node *of_host = length ? tree_child(mux->hosts, r->head.host, length) : NULL,
+			  *of_any = tree_child(mux->hosts, "", 0);
+	size_t most = 1 + (of_host ? of_host->count : 0) + (of_any ? of_any->count : 0);
+	const char *paths[2] = {path, ends_in_slash(path) ? NULL : with_slash(m, path)};
+	*all = (struct methods){arena_take(m->arena, most * sizeof *all->names), 0};
+	if (!all->names)
+		return false;
+	for (size_t i = 0; i < COUNT_OF(paths) && paths[i]; i++) {
+		add_allowed(m, of_host, paths[i], all);
+		add_allowed(m, of_any, paths[i], all);
+	}
+	for (size_t i = 0; i < all->count; i++)
+		if (strcmp(all->names[i], "GET") == 0) {
+			add_method(all, "HEAD");
+			break;
+		}
+	return !m->no_memory;
 }
 
 static void nothing_found(tuza_http_mux *mux, struct matching *m, tuza_http_writer *w,
 	tuza_http_request *r, const char *path)
 {
+	struct methods all;
 	struct text list = {NULL, 0, 0};
-	size_t length = host_length(r->head.host);
-	const struct node *methods = length ? find_child(mux->hosts, r->head.host, length) : NULL;
-	bool fits = add_allowed(m, methods, path, &list);
-	// Methods of a host that has its own patterns, and of the others.
-	if (fits && list.length == 0)
-		fits = add_allowed(m, find_child(mux->hosts, "", 0), path, &list);
-	if (fits && list.length > 0 && text_append(&list, "", 1)) {
-		(void)tuza_http_set_header(w, "Allow", list.bytes);
-		(void)tuza_http_error(w, 405, NULL);
+	bool fits = find_allowed(mux, m, r, path, &all);
+	for (size_t i = 0; fits && i < all.count; i++)
+		fits = text_printf(&list, "%s%s", i ? ", " : "", all.names[i]);
+	if (!fits || !text_append(&list, "", 1)) {
+		(void)tuza_http_error(w, 503, NULL);
+	} else if (all.count > 0) {
+		int error = tuza_http_set_header(w, "Allow", list.bytes);
+		(void)tuza_http_error(w, error ? 503 : 405, NULL);
 	} else {
 		(void)tuza_http_error(w, 404, "404 page not found");
 	}
@@ -329,13 +230,12 @@ static bool is_exact(const struct pattern *p, const char *path)
 {
 	if (!p)
 		return false;
-	const struct segment *last = &p->segments[p->count - 1];
-	if (last->kind != SEGMENT_REST || *last->text)
+	if (p->segments[p->count - 1].kind != SEGMENT_REST)
 		return true;
 	size_t slashes = 0;
 	for (const char *at = path; *at; at++)
 		slashes += *at == '/';
-	return slashes == p->count && path[strlen(path) - 1] == '/';
+	return slashes == p->count && ends_in_slash(path);
 }
 
 static bool set_wilds(struct matching *m, const struct pattern *p, tuza_http_request *r)
@@ -346,11 +246,13 @@ static bool set_wilds(struct matching *m, const struct pattern *p, tuza_http_req
 	if (!r->wild_values)
 		return false;
 	for (size_t i = 0; i < p->wilds; i++) {
-		struct span value = decoded(m->arena, m->wilds[i]);
+		struct span value = tree_decoded(m, m->wilds[i]);
 		r->wild_values[i] = arena_copy(m->arena, value.bytes, value.length);
 		if (!r->wild_values[i])
 			return false;
 	}
+	if (m->no_memory)
+		return false;
 	r->wild_names = p->wild_names;
 	r->wilds = p->wilds;
 	return true;
@@ -359,14 +261,15 @@ static bool set_wilds(struct matching *m, const struct pattern *p, tuza_http_req
 static void redirect(tuza_http_writer *w, tuza_http_request *r, const char *path)
 {
 	const char *location = path_location(&r->arena, path, r->head.query);
-	(void)(location ? tuza_http_redirect(w, location, 307) : tuza_http_error(w, 503, NULL));
+	if (!location || tuza_http_redirect(w, location, 307) == -ENOMEM)
+		(void)tuza_http_error(w, 503, NULL);
 }
 
 EXPORT void tuza_http_mux_serve(tuza_http_writer *w, tuza_http_request *r, void *arg)
 {
 	tuza_http_mux *mux = arg;
 	struct span few[WILDS_ON_STACK];
-	struct matching m = {&r->arena, few};
+	struct matching m = {&r->arena, few, false};
 	if (*r->head.path != '/')
 		return; // OPTIONS *: yes, we are here
 	const char *path = r->head.path;
@@ -380,21 +283,18 @@ EXPORT void tuza_http_mux_serve(tuza_http_writer *w, tuza_http_request *r, void 
 		return;
 	}
 	const struct pattern *p = find(mux, &m, r, path);
-	size_t length = strlen(path);
-	if (!is_exact(p, path) && path[length - 1] != '/') {
-		char *longer = arena_take(&r->arena, length + 2);
-		if (longer) {
-			memcpy(longer, path, length);
-			longer[length] = '/';
-			longer[length + 1] = '\0';
-			if (is_exact(find(mux, &m, r, longer), longer)) {
-				redirect(w, r, longer);
-				return;
-			}
-			p = find(mux, &m, r, path); // its wildcards again
+	if (!is_exact(p, path) && !ends_in_slash(path)) {
+		const char *longer = with_slash(&m, path);
+		if (longer && is_exact(find(mux, &m, r, longer), longer)) {
+			path = longer;
+			clean = false;
+		} else if (p && p->wilds > 0) {
+			p = find(mux, &m, r, path); // they were overwritten
 		}
 	}
-	if (!clean)
+	if (m.no_memory)
+		(void)tuza_http_error(w, 503, NULL);
+	else if (!clean)
 		redirect(w, r, path);
 	else if (!p)
 		nothing_found(mux, &m, w, r, path);

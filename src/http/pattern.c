@@ -162,6 +162,9 @@ struct pattern *pattern_parse(const char *text)
 	if (method > 0 && strcmp(p->method, "CONNECT") != 0 && !path_is_clean(path))
 		wrong(p, (size_t)(path - text),
 			"non-CONNECT pattern with unclean path can never match");
+	const char *zero = strstr(path, "%00"); // would end a segment early
+	if (zero)
+		wrong(p, (size_t)(zero - text), "path with %00 can never match");
 	parse_path(p, path);
 	return p;
 }

@@ -189,6 +189,57 @@ TEST(without_a_pattern_it_is_404_or_405_with_allow)
 	tuza_http_mux_free(mux);
 }
 
+// What comes with any of the allowed methods is answered: by a pattern of the host, of all hosts,
+// or by a redirect to the path with a '/'.
+TEST(allow_has_every_method_that_would_have_been_answered_once_and_sorted)
+{
+	static const struct asked without[] = {
+		{"PATCH", "/p", "h.org", "405 [DELETE, GET, HEAD, POST]"},
+		{"PATCH", "/p", "h.org:80", "405 [DELETE, GET, HEAD, POST]"},
+		{"PATCH", "/p", "a", "405 [DELETE, POST]"},
+		{"PATCH", "/both", "a", "405 [GET, HEAD, PUT]"},
+		{"PATCH", "/both/", "a", "405 [GET, HEAD]"},
+		{"GET", "/both", "a", "307 [/both/]"},
+		{"HEAD", "/both", "a", "307 [/both/]"},
+		{"POST", "/tree", "a", "405 [PUT]"},
+		{"PUT", "/tree", "a", "307 [/tree/]"},
+		{"POST", "/rest", "a", "405 [PUT]"},
+		{"PUT", "/rest", "a", "307 [/rest/]"},
+		{"POST", "/tree/x", "a", "405 [PUT]"},
+		{"POST", "/", "a", "404"},
+	};
+	static const char *const patterns[] = {"GET h.org/{x}", "POST h.org/p", "POST /p",
+		"DELETE /p", "PUT /both", "GET /both/{$}", "HEAD /both/{$}", "PUT /tree/",
+		"PUT /rest/{r...}"};
+	tuza_http_mux *mux = tuza_http_mux_new();
+
+	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+		tuza_http_handle(mux, patterns[i], show, "");
+	check_all(mux, without, sizeof without / sizeof *without);
+	tuza_http_mux_free(mux);
+}
+
+// A rest takes what is below it only when nothing takes the path, or the path with a '/', itself.
+TEST(a_path_is_redirected_to_its_tree_rather_than_taken_by_a_rest)
+{
+	static const struct asked with_rest[] = {
+		{"GET", "/a", "a", "307 [/a/]"},
+		{"GET", "/b/c", "a", "307 [/b/c/]"},
+		{"GET", "/b/../a?q", "a", "307 [/a/?q]"},
+		{"GET", "/b/c/", "a", "200 /b/{x}/{y...} x=c y="},
+		{"GET", "/b/c/d", "a", "200 /b/{x}/{y...} x=c y=d"},
+		{"GET", "/c/d", "a", "200 /{r...} r=c/d"},
+		{"GET", "/", "a", "200 /{r...} r="},
+	};
+	tuza_http_mux *mux = tuza_http_mux_new();
+
+	tuza_http_handle(mux, "/{r...}", show, "r");
+	tuza_http_handle(mux, "/a/", show, "");
+	tuza_http_handle(mux, "/b/{x}/{y...}", show, "xy");
+	check_all(mux, with_rest, sizeof with_rest / sizeof *with_rest);
+	tuza_http_mux_free(mux);
+}
+
 TEST(more_wildcards_than_usual_are_found)
 {
 	char pattern[512] = "", path[512] = "", want[1024];
@@ -245,6 +296,7 @@ TEST(wrong_patterns_panic)
 		{"/{$}/", "parsing \"/{$}/\": at offset 1: {$} not at end"},
 		{"/{a...}/", "parsing \"/{a...}/\": at offset 1: {...} wildcard not at end"},
 		{"/{a}/{a}", "parsing \"/{a}/{a}\": at offset 5: duplicate wildcard name \"a\""},
+		{"/a%00b", "parsing \"/a%00b\": at offset 2: path with %00 can never match"},
 		{"GET //", "parsing \"GET //\": at offset 4: non-CONNECT pattern with unclean path "
 			   "can "
 			   "never match"},
