@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PIECE = 64 << 10 }; // of a file in memory
+enum { PIECE = 64 << 10 }; // of a file, in memory
 
 static const char *type_of(const char *name)
 {
@@ -63,23 +63,19 @@ static bool is_below(const char *name)
 	}
 }
 
-static int send_file(tuza_http_writer *w, int fd, int64_t size)
+static int send_file(tuza_http_writer *w, int fd, int64_t size, char piece[PIECE])
 {
-	char *bytes = malloc(PIECE);
-	int error = bytes ? 0 : -ENOMEM;
-	for (int64_t at = 0; error == 0 && at < size;) {
+	for (int64_t at = 0; at < size;) {
 		size_t count = size - at < PIECE ? (size_t)(size - at) : PIECE;
-		ssize_t n = tuza_pread(fd, bytes, count, at);
-		if (n <= 0) {
-			error = n < 0 ? (int)n : -EIO; // it was cut meanwhile
-			break;
-		}
-		ssize_t sent = tuza_http_write(w, bytes, (size_t)n);
-		error = sent < 0 ? (int)sent : 0;
+		ssize_t n = tuza_pread(fd, piece, count, at);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO; // it was cut meanwhile
+		ssize_t sent = tuza_http_write(w, piece, (size_t)n);
+		if (sent < 0)
+			return (int)sent;
 		at += n;
 	}
-	free(bytes);
-	return error;
+	return 0;
 }
 
 struct opened {
@@ -120,32 +116,40 @@ static int refuse(tuza_http_writer *w, int error)
 	case -EACCES:
 	case -EPERM:
 		return tuza_http_error(w, 403, NULL);
+	case -ENOMEM:
+		return tuza_http_error(w, 503, NULL);
 	default:
 		return tuza_http_error(w, 500, NULL);
 	}
 }
 
-static int answer_with(
-	tuza_http_writer *w, tuza_http_request *r, const struct opened *o, const char *path)
+static int redirect_to_directory(tuza_http_writer *w, tuza_http_request *r)
+{
+	struct text to = {NULL, 0, 0};
+	int error = -ENOMEM;
+	if (text_printf(&to, "%s/", r->head.path) && text_append(&to, "", 1)) {
+		const char *location = path_location(&r->arena, to.bytes, r->head.query);
+		error = location ? tuza_http_redirect(w, location, 307) : -ENOMEM;
+	}
+	text_reset(&to, 0);
+	return error;
+}
+
+// The head; *has_body: there is more to send.
+static int describe(tuza_http_writer *w, tuza_http_request *r, const struct opened *o,
+	const char *path, bool *has_body)
 {
 	char tag[48];
-	if (S_ISDIR(o->stat.st_mode)) { // its name without the final '/'
-		struct text to = {NULL, 0, 0};
-		int error = -ENOMEM;
-		if (text_printf(&to, "%s/", r->head.path) && text_append(&to, "", 1)) {
-			const char *location = path_location(&r->arena, to.bytes, r->head.query);
-			error = location ? tuza_http_redirect(w, location, 307) : -ENOMEM;
-		}
-		text_reset(&to, 0);
-		return error;
-	}
+	*has_body = false;
+	if (S_ISDIR(o->stat.st_mode)) // its name without the final '/'
+		return redirect_to_directory(w, r);
 	if (!S_ISREG(o->stat.st_mode))
-		return refuse(w, -EACCES);
+		return -EACCES;
 	struct text t = {tag, 0, sizeof tag};
 	if (!text_printf(&t, "\"%llx-%llx\"", (unsigned long long)o->stat.st_size,
 		    (unsigned long long)o->stat.st_mtim.tv_sec * 1000000000u +
 			    (unsigned long long)o->stat.st_mtim.tv_nsec))
-		return refuse(w, -EIO);
+		return -EIO;
 	const char *known = tuza_http_header(r, "If-None-Match");
 	int error = tuza_http_set_header(w, "ETag", tag);
 	if (!error && known && has_tag(known, tag))
@@ -157,9 +161,24 @@ static int answer_with(
 	struct text size = {tag, 0, sizeof tag};
 	if (!error && text_printf(&size, "%lld", (long long)o->stat.st_size))
 		error = tuza_http_set_header(w, "Content-Length", tag);
-	if (error || r->head.is_head)
-		return error;
-	return send_file(w, o->fd, o->stat.st_size);
+	*has_body = !error && !r->head.is_head;
+	return error;
+}
+
+static int answer_with(
+	tuza_http_writer *w, tuza_http_request *r, const struct opened *o, const char *path)
+{
+	bool has_body;
+	int error = describe(w, r, o, path, &has_body);
+	char *piece = has_body ? malloc(PIECE) : NULL;
+	if (has_body && !piece)
+		error = -ENOMEM;
+	if (error)
+		return refuse(w, error); // rather than with a head of which a part is missing
+	if (has_body)
+		error = send_file(w, o->fd, o->stat.st_size, piece);
+	free(piece);
+	return error;
 }
 
 EXPORT int tuza_http_serve_file(
