@@ -29,7 +29,20 @@ enum {
 	SIZE_DIGITS_MOST = 15,   // 2^60 bytes
 	EXTENSION_MOST = 256,    // bytes in a line: nobody uses them
 	TRAILER_MOST = 8 * 1024, // bytes altogether
+	FRAME_FREE = 16,         // bytes around each chunk, as Go has it,
+	DATA_FREE = 2,           // … and for each byte in it
+	EXCESS_MOST = 16 * 1024, // bytes beyond that
 };
+
+// A chunk's size has come to its end. False: the body is more frame than data, so that a limit of
+// the one is none of the other.
+static bool is_worth_it(struct chunked *d)
+{
+	uint64_t excess = (uint64_t)d->excess + d->digits + d->line + 4; // two CR LF
+	uint64_t free = FRAME_FREE + DATA_FREE * d->left;
+	d->excess = excess > free ? (uint32_t)(excess - free) : 0;
+	return d->excess <= EXCESS_MOST;
+}
 
 static int after_size(struct chunked *d, unsigned char c)
 {
@@ -76,7 +89,9 @@ static int after(struct chunked *d, unsigned char c)
 			return BAD;
 		return c == '\r' ? SIZE_LF : is_control(c) ? BAD : EXTENSION;
 	case SIZE_LF:
-		return c != '\n' ? BAD : d->left ? DATA : TRAILER_START;
+		if (c != '\n' || !is_worth_it(d))
+			return BAD;
+		return d->left ? DATA : TRAILER_START;
 	case DATA_CR:
 		return c == '\r' ? DATA_LF : BAD;
 	case DATA_LF:

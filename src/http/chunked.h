@@ -37,6 +37,7 @@ struct chunked {
 	uint32_t digits;  // of the size so far
 	uint32_t line;    // bytes of extensions in this line
 	uint32_t trailer; // bytes of trailers
+	uint32_t excess;  // bytes around the data that are more than it needs
 	bool in_trailers; // the last chunk was seen
 	uint64_t left;    // of this chunk
 };
