@@ -137,8 +137,8 @@ const char *tuza_http_trailer(const tuza_http_request *r, const char *name);
 const char *tuza_http_trailer_at(const tuza_http_request *r, size_t i, const char **value);
 
 /*
- * The request's context. It ends when the client goes away, when the server is closed, or when the
- * handler returns.
+ * The request's context. It ends when the client goes away or the answer cannot be sent, when the
+ * server is closed, or when the handler returns.
  *
  * That the client goes away is noticed when the body has been read, and unless it has sent
  * something more. Nobody watches until this is called: it costs a goroutine.

@@ -234,7 +234,7 @@ static void log_access(struct connection *c, const char *method, const char *tar
 		.remote = connection_remote(c),
 		.method = method,
 		.target = target,
-		.status = x->writer.framing == FRAMING_OPEN ? 0 : x->writer.status,
+		.status = x->writer.begun ? x->writer.status : 0,
 		.bytes = x->writer.written,
 		.started = x->started,
 		.duration = tuza_now() - x->started,

@@ -137,6 +137,8 @@ struct tuza_http_writer {
 	enum framing_kind framing;
 	bool close;           // the connection ends with this answer
 	bool continued;       // 100 was sent
+	bool begun;           // something of the answer was sent
+	bool overfull;        // more was written than has_length allows
 	bool has_length;      // the handler has set Content-Length
 	int64_t length;       // that
 	int64_t written;      // of the body by the handler
@@ -186,6 +188,8 @@ void request_begin(tuza_http_request *r);
 void request_end(tuza_http_request *r);
 // The body was read to its end, or failed: from now on the client's leaving can be noticed.
 void request_body_over(tuza_http_request *r);
+// The answer cannot be sent: nobody waits for it any more.
+void request_answer_failed(tuza_http_request *r);
 
 // Nobody watches the connection for it any more.
 void request_stop_watching(tuza_http_request *r);

@@ -182,6 +182,7 @@ static int begin_anew(tuza_http_writer *w, int status)
 		return error;
 	w->kept = 0;
 	w->written = 0;
+	w->overfull = false;
 	w->trailers.length = 0;
 	for (size_t i = 0; i < COUNT_OF(about_body); i++)
 		(void)put_header(w, about_body[i], NULL, true);

@@ -94,7 +94,7 @@ EXPORT tuza_context *tuza_http_context(tuza_http_request *r)
 	r->context = tuza_context_with_cancel(r->exchange->connection->server->context);
 	if (r->exchange->connection->hijacked)
 		return r->context;
-	if (r->body.error)
+	if (r->body.error || r->exchange->writer.error)
 		tuza_context_cancel(r->context);
 	else if (r->body.done)
 		start_watcher(r);
@@ -109,6 +109,12 @@ void request_body_over(tuza_http_request *r)
 		tuza_context_cancel(r->context);
 	else
 		start_watcher(r);
+}
+
+void request_answer_failed(tuza_http_request *r)
+{
+	if (r->context)
+		tuza_context_cancel(r->context);
 }
 
 // ---- begin and end -----------------------------------------------------------------------------

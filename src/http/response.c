@@ -20,6 +20,13 @@ enum { PIECE_BYTES = 1 << 20 }; // that write_timeout is for
 
 // ---- to the connection -------------------------------------------------------------------------
 
+// After a write that has ended early: the next one says why, and writes nothing.
+static int why_cut_short(tuza_conn *conn)
+{
+	ssize_t n = tuza_conn_write(conn, "", 1);
+	return n < 0 ? (int)n : TUZA_EIOTIMEOUT;
+}
+
 static int send_pieces(tuza_http_writer *w, const struct iovec *pieces, int count)
 {
 	struct connection *c = w->exchange->connection;
@@ -33,9 +40,10 @@ static int send_pieces(tuza_http_writer *w, const struct iovec *pieces, int coun
 		return error;
 	ssize_t n = count == 1 ? tuza_conn_write(c->conn, pieces->iov_base, pieces->iov_len)
 			       : tuza_conn_writev(c->conn, pieces, count);
+	w->begun |= n > 0;
 	if (n < 0)
 		return (int)n;
-	return (size_t)n == total ? 0 : TUZA_EIOTIMEOUT;
+	return (size_t)n == total ? 0 : why_cut_short(c->conn);
 }
 
 int writer_continue(tuza_http_writer *w)
@@ -46,6 +54,7 @@ int writer_continue(tuza_http_writer *w)
 	w->continued = true;
 	struct iovec piece = {(void *)(uintptr_t)go_on, sizeof go_on - 1};
 	int error = send_pieces(w, &piece, 1);
+	w->begun = false;
 	if (error)
 		w->error = error;
 	return error;
@@ -156,6 +165,8 @@ static int send_all(tuza_http_writer *w, const char *more, size_t count, bool la
 		if (count == 0)
 			break;
 	}
+	if (w->error)
+		request_answer_failed(&w->exchange->request);
 	return w->error;
 }
 
@@ -165,7 +176,9 @@ EXPORT ssize_t tuza_http_write(tuza_http_writer *w, const void *bytes, size_t co
 		return w->error;
 	if (has_no_body(w->status) && count > 0)
 		return -EINVAL;
-	if (w->has_length && (int64_t)count > w->length - w->written)
+	// From then on, or less could be taken for all of it.
+	w->overfull |= w->has_length && (int64_t)count > w->length - w->written;
+	if (w->overfull)
 		return -EMSGSIZE;
 	w->written += (int64_t)count;
 	if (count <= OUTPUT_BYTES - w->kept) {
@@ -190,8 +203,8 @@ void writer_begin(tuza_http_writer *w)
 	w->status = 200;
 	w->framing = FRAMING_OPEN;
 	w->close = false;
-	w->continued = false;
-	w->has_length = false;
+	w->continued = w->begun = false;
+	w->has_length = w->overfull = false;
 	w->length = w->written = 0;
 	w->error = 0;
 	w->headers.length = 0;

@@ -349,9 +349,14 @@ static void lengths(tuza_http_writer *w, tuza_http_request *r, void *arg)
 	(void)r;
 	CHECK_EQ(tuza_http_set_header(w, "Content-Length", "3"), 0);
 	CHECK_EQ(tuza_http_write(w, "ab", 2), 2);
-	CHECK_EQ(tuza_http_write(w, "cd", 2), -EMSGSIZE);
-	if (arg)
+	if (strcmp(arg, "all") == 0) {
 		CHECK_EQ(tuza_http_write(w, "c", 1), 1);
+	} else {
+		CHECK_EQ(tuza_http_write(w, "cd", 2), -EMSGSIZE);
+		CHECK_EQ(tuza_http_write(w, "c", 1), -EMSGSIZE); // the answer would look complete
+	}
+	if (strcmp(arg, "error") == 0)
+		CHECK_EQ(tuza_http_error(w, 500, NULL), 0);
 }
 
 // Too much is refused; too little must not look complete.
@@ -361,8 +366,9 @@ TEST(a_set_length_is_kept_to)
 
 	CHECK_STR(answer_of(lengths, "all", GET("/"), a),
 		"HTTP/1.1 200 OK\r\nContent-Length: 3" END "abc");
-	CHECK_STR(answer_of(lengths, NULL, GET("/") GET("/"), a),
+	CHECK_STR(answer_of(lengths, "too much", GET("/") GET("/"), a),
 		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close" END "ab");
+	CHECK_CONTAINS(answer_of(lengths, "error", GET("/"), a), "Internal Server Error\n");
 	free(a);
 }
 
