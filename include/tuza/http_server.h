@@ -352,7 +352,8 @@ typedef struct tuza_http_server_options {
 	int64_t max_body_bytes;   // 32 MiB
 	int64_t max_connections;  // served at a time, others wait to be accepted: 65,536
 
-	// Called after each request, on its goroutine; NULL: no access log.
+	// Called after each request, on its goroutine; NULL: no access log. Panics of it, or of
+	// the other log, are not contained.
 	void (*access_log)(const tuza_http_access *access, void *arg);
 	void *access_arg;
 	// Called with each line about what went wrong, such as a panic, or, once a minute, that

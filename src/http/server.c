@@ -34,6 +34,12 @@ static int64_t or_default(int64_t value, int64_t by_default)
 	return value == 0 ? by_default : value < 0 ? -1 : value;
 }
 
+// One that the clock cannot be added to is none, too.
+static tuza_duration time_or_default(tuza_duration time, tuza_duration by_default)
+{
+	return time > INT64_MAX / 2 ? -1 : or_default(time, by_default);
+}
+
 static size_t limit_of(int64_t value) { return value < 0 ? SIZE_MAX / 4 : (size_t)value; }
 
 EXPORT tuza_http_server *tuza_http_server_new(const tuza_http_server_options *options)
@@ -44,10 +50,10 @@ EXPORT tuza_http_server *tuza_http_server_new(const tuza_http_server_options *op
 	tuza_http_server_options *o = &s->options;
 	if (options)
 		*o = *options;
-	o->read_header_timeout = or_default(o->read_header_timeout, 10 * TUZA_SECOND);
-	o->read_timeout = or_default(o->read_timeout, 30 * TUZA_SECOND);
-	o->write_timeout = or_default(o->write_timeout, 30 * TUZA_SECOND);
-	o->idle_timeout = or_default(o->idle_timeout, 75 * TUZA_SECOND);
+	o->read_header_timeout = time_or_default(o->read_header_timeout, 10 * TUZA_SECOND);
+	o->read_timeout = time_or_default(o->read_timeout, 30 * TUZA_SECOND);
+	o->write_timeout = time_or_default(o->write_timeout, 30 * TUZA_SECOND);
+	o->idle_timeout = time_or_default(o->idle_timeout, 75 * TUZA_SECOND);
 	o->max_body_bytes = or_default(o->max_body_bytes, 32 << 20);
 	o->max_connections = or_default(o->max_connections, 65536);
 	s->limits.line = limit_of(or_default(o->max_request_line, 8 << 10));

@@ -62,7 +62,8 @@ void request_body_over(tuza_http_request *r)
 
 // ---- the simple decoder ------------------------------------------------------------------------
 
-// All trailers together may have 8 KiB, which no input has (tools/fuzz.sh).
+// All trailers together may have 8 KiB, and what is around chunks 16 KiB more than they need, which
+// no input has (tools/fuzz.sh).
 
 enum verdict { WHOLE, INCOMPLETE, REFUSED };
 

@@ -133,6 +133,38 @@ TEST(a_client_that_sends_its_body_slowly_is_turned_away)
 	free(a);
 }
 
+static void count_body(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	char bytes[16];
+	ssize_t n, length = 0;
+
+	(void)arg;
+	while ((n = tuza_http_body_read(r, bytes, sizeof bytes)) > 0)
+		length += n;
+	CHECK_EQ(n, 0);
+	tuza_http_printf(w, "%zd", length);
+}
+
+TEST(the_longest_times_do_not_end_at_once)
+{
+	static const char request[] =
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5" END "hello" GET("/");
+	struct answer *a = malloc(sizeof *a);
+	tuza_http_server *server = tuza_http_server_new(&(tuza_http_server_options){
+		.handler = count_body,
+		.read_header_timeout = INT64_MAX,
+		.read_timeout = INT64_MAX,
+		.write_timeout = INT64_MAX,
+		.idle_timeout = INT64_MAX,
+	});
+
+	CHECK_STR(answer_to(server, request, sizeof request - 1, 1, a),
+		"HTTP/1.1 200 OK\r\nContent-Length: 1" END "5"
+		"HTTP/1.1 200 OK\r\nContent-Length: 1" END "0");
+	tuza_http_server_free(server);
+	free(a);
+}
+
 static atomic_int write_error;
 
 static void write_without_end(tuza_http_writer *w, tuza_http_request *r, void *arg)
