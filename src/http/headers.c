@@ -63,7 +63,7 @@ static int set_special(tuza_http_writer *w, const char *name, size_t length, con
 	if (same_word(name, length, "Connection", 10)) {
 		if (value && strcasecmp(value, "close") != 0)
 			return -EINVAL;
-		w->close = value != NULL;
+		w->close = value || w->exchange->request.head.close; // the client's wish stays
 		return 1;
 	}
 	if (same_word(name, length, "Transfer-Encoding", 17) || same_word(name, length, "Date", 4))

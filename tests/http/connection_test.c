@@ -101,6 +101,13 @@ TEST(requests_in_a_row_are_answered_in_order)
 	free(a);
 }
 
+static void change_its_mind(tuza_http_writer *w, tuza_http_request *r, void *arg)
+{
+	CHECK_EQ(tuza_http_set_header(w, "Connection", "close"), 0);
+	CHECK_EQ(tuza_http_set_header(w, "Connection", NULL), 0);
+	say_hello(w, r, arg);
+}
+
 TEST(who_asks_to_close_is_closed)
 {
 	static const char *const closed =
@@ -114,6 +121,8 @@ TEST(who_asks_to_close_is_closed)
 			  "GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Close" END GET("/"), a),
 		closed);
 	CHECK_STR(answer_of(say_hello, NULL, "GET / HTTP/1.0" END GET("/"), a), closed);
+	CHECK_STR(answer_of(change_its_mind, NULL, "GET / HTTP/1.0" END GET("/"), a), closed);
+	CHECK_STR(answer_of(change_its_mind, NULL, GET("/"), a), HELLO);
 	snprintf(twice, sizeof twice, "%s%s", kept, closed);
 	CHECK_STR(answer_of(say_hello, NULL,
 			  "GET / HTTP/1.0\r\nConnection: keep-alive" END "GET / HTTP/1.0" END, a),
