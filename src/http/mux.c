@@ -292,15 +292,13 @@ EXPORT void tuza_http_mux_serve(tuza_http_writer *w, tuza_http_request *r, void 
 			p = find(mux, &m, r, path); // they were overwritten
 		}
 	}
-	if (m.no_memory)
+	if (m.no_memory || (clean && p && !set_wilds(&m, p, r))) {
 		(void)tuza_http_error(w, 503, NULL);
-	else if (!clean)
+	} else if (!clean) {
 		redirect(w, r, path);
-	else if (!p)
+	} else if (!p) {
 		nothing_found(mux, &m, w, r, path);
-	else if (!set_wilds(&m, p, r))
-		(void)tuza_http_error(w, 503, NULL);
-	else {
+	} else {
 		r->pattern = p->text;
 		p->handler(w, r, p->arg);
 	}
