@@ -35,7 +35,7 @@ set(TUZA_TEST_TIMEOUT 300 CACHE STRING "Seconds after which a test has failed")
 set(TUZA_MEMCHECK_TESTS
     "^(goroutine|chan|leak|select|sync|mutex|waitgroup|time|panic|context|errgroup|limiter|io|net|pattern|pprof|stats|debug|process)"
     CACHE STRING "Names of the api tests that valgrind runs too")
-set(TUZA_MEMCHECK_HTTP_TESTS "^(client|connection|file|hijack|mux|request|trailer)_test"
+set(TUZA_MEMCHECK_HTTP_TESTS "^(client|connection|file|hijack|mux|request|shutdown|trailer)_test"
     CACHE STRING "Names of the http tests that valgrind runs too")
 
 # C++ tests need a compiler for the same machine; a cross build has none unless its toolchain file names one.

@@ -378,11 +378,12 @@ typedef struct tuza_http_server_options {
 TUZA_MUST_USE tuza_http_server *tuza_http_server_new(const tuza_http_server_options *options);
 
 /*
- * Closes the server and frees it. NULL is ignored.
+ * Closes the server and frees it. NULL is ignored. Calls of tuza_http_server_shutdown, _close and
+ * _serve that are under way are awaited, others must not begin any more.
  *
  * Panics   in a handler of its own, for which it would wait: "http: tuza_http_server_free in a
  *          handler of the server".
- * Blocks   parks until its connections have ended.
+ * Blocks   parks until its connections, and those calls, have ended.
  */
 void tuza_http_server_free(tuza_http_server *server);
 

@@ -90,7 +90,8 @@ struct tuza_http_server {
 	uint64_t requests; // answered on connections that are over
 	size_t count;      // of connections, those included whose
 	size_t hijacked;   // handler has taken them over and goes on
-	tuza_cond fewer;   // connections
+	size_t enders;     // who are in a shutdown or close
+	tuza_cond fewer;   // connections, listeners, enders
 };
 
 // ---- the request -------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
  * A server: listeners, the list of its connections, and how it ends.
  *
  * `lock` guards both lists; whoever adds to one has looked at `draining` under it. A connection
- * takes it twice in its life. tuza_http_server_free waits until both are empty: the unlock after
- * removing oneself is the last touch of the server.
+ * takes it twice in its life. tuza_http_server_free waits until both are empty and nobody is in a
+ * shutdown or close: the unlock after removing oneself is the last touch of the server.
  */
 #include "http/connection.h"
 
@@ -203,13 +203,21 @@ EXPORT int tuza_http_server_listen(tuza_http_server *server, const char *address
 
 // ---- ending ------------------------------------------------------------------------------------
 
-// With the lock: nothing new from here on.
+// With the lock: nothing new from here on. Until leave_end the server is not freed.
 static void begin_end(tuza_http_server *server)
 {
+	server->enders++;
 	// (http-drain) pairs with await_request
 	store_seq_cst(&server->draining, 1);
 	for (struct link *l = server->listeners.next; l != &server->listeners; l = l->next)
 		(void)tuza_listener_close(CONTAINER_OF(l, struct listening, link)->l);
+	tuza_cond_broadcast(&server->fewer);
+}
+
+// With the lock.
+static void leave_end(tuza_http_server *server)
+{
+	server->enders--;
 	tuza_cond_broadcast(&server->fewer);
 }
 
@@ -237,6 +245,7 @@ EXPORT int tuza_http_server_shutdown(tuza_http_server *server, tuza_context *ctx
 		error = tuza_cond_wait_ctx(&server->fewer, &server->lock, ctx);
 	if (server->count == server->hijacked)
 		error = 0;
+	leave_end(server);
 	tuza_mutex_unlock(&server->lock);
 	return error;
 }
@@ -252,6 +261,9 @@ EXPORT void tuza_http_server_close(tuza_http_server *server)
 	}
 	tuza_mutex_unlock(&server->lock);
 	tuza_context_cancel(server->context);
+	tuza_mutex_lock(&server->lock);
+	leave_end(server);
+	tuza_mutex_unlock(&server->lock);
 }
 
 // It would wait for itself.
@@ -275,7 +287,7 @@ EXPORT void tuza_http_server_free(tuza_http_server *server)
 	refuse_own_handler(server);
 	tuza_http_server_close(server);
 	tuza_mutex_lock(&server->lock);
-	while (server->count > 0 || !list_is_empty(&server->listeners))
+	while (server->count > 0 || server->enders > 0 || !list_is_empty(&server->listeners))
 		tuza_cond_wait(&server->fewer, &server->lock);
 	tuza_mutex_unlock(&server->lock);
 	tuza_pool_free(&server->exchanges);

@@ -188,6 +188,73 @@ TEST(close_ends_everything_at_once)
 	free(a);
 }
 
+static void close_now(struct shutting *s)
+{
+	tuza_http_server_close(s->server);
+	atomic_store(&s->done, 1);
+}
+
+struct last_client {
+	struct site site;
+	struct shutting down;
+	tuza_conn *near;
+	atomic_int done;
+};
+
+// Has the server shut down while it is answered.
+static void ask_and_shut_down(struct last_client *c)
+{
+	struct answer *a = malloc(sizeof *a);
+
+	CHECK(send_text(c->near, GET("/wait")));
+	WAIT_UNTIL(waiting == 1);
+	TUZA_GO(shut_down_now, &c->down);
+	WAIT_UNTIL(c->site.done); // it waits
+	tuza_chan_close(gate);
+	CHECK_STR(read_to_end(c->near, a), last_answer);
+	WAIT_UNTIL(c->down.done);
+	CHECK_EQ(c->down.result, 0);
+	CHECK_EQ(tuza_conn_close(c->near), 0);
+	free(a);
+	atomic_store(&c->done, 1);
+}
+
+// Nobody else has to know when a shutdown has returned. The last connection ends in the goroutine
+// that frees the server, so that the shutdown, woken by that, comes late. AddressSanitizer and
+// valgrind see it if it comes too late.
+TEST(free_waits_for_a_shutdown_under_way)
+{
+	for (int round = 0; round < 50; round++) {
+		struct last_client c = {.done = 0};
+		tuza_conn *far;
+
+		open_gated(&c.site);
+		c.down = (struct shutting){c.site.server, tuza_context_background(), -1, 0};
+		CHECK_EQ(tuza_pipe(&c.near, &far), 0);
+		TUZA_GO(ask_and_shut_down, &c);
+		tuza_http_server_serve_conn(c.site.server, far);
+		tuza_http_server_free(c.site.server);
+		WAIT_UNTIL(c.done);
+		tuza_chan_release(gate);
+	}
+}
+
+TEST(free_waits_for_a_close_under_way)
+{
+	for (int round = 0; round < 400; round++) {
+		struct site s;
+
+		open_gated(&s);
+		struct shutting closing = {.server = s.server};
+		tuza_yield(); // the server accepts
+		TUZA_GO(close_now, &closing);
+		WAIT_UNTIL(s.done);
+		tuza_http_server_free(s.server);
+		WAIT_UNTIL(closing.done);
+		tuza_chan_release(gate);
+	}
+}
+
 struct client {
 	const struct site *site;
 	atomic_int *left, *broken;
