@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Error codes: how tuza reports failures of the world. A function returns 0 or a count, else a
- * negative code: a negated errno value (-ECANCELED, -ENOMEM …) or one of tuza's own below, which
- * lie beyond the range of errno. errno itself is never set. Misuse by the program panics instead.
+ * negative code: a negated errno value (-ECANCELED, -ENOMEM …, whose names are in <errno.h>) or one
+ * of tuza's own below, which lie beyond the range of errno. errno itself is never set. Misuse by
+ * the program panics instead.
  */
 #ifndef TUZA_ERROR_H
 #define TUZA_ERROR_H

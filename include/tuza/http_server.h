@@ -414,7 +414,16 @@ void tuza_http_server_serve_conn(tuza_http_server *server, tuza_conn *conn);
 
 /*
  * Ends a server gently: accepts nothing more, closes idle connections, lets requests under way be
- * answered. Their connections are closed afterwards ("Connection: close").
+ * answered. Their connections are closed afterwards ("Connection: close"). At a signal:
+ *
+ *	tuza_goroutine *serving = tuza_spawn(serve, server);    // calls tuza_http_server_serve
+ *	if (tuza_join_ctx(signalled, serving) == -ECANCELED) {  // tuza_context_notify_signal's
+ *		tuza_context *limit = tuza_context_with_timeout(background, 10 * TUZA_SECOND);
+ *		if (tuza_http_server_shutdown(server, limit) != 0)
+ *			tuza_http_server_close(server);
+ *		tuza_context_free(limit);
+ *		tuza_join(serving);
+ *	}
  *
  *   ctx  how long to wait. When it ends, the rest goes on: tuza_http_server_close.
  *

@@ -31,6 +31,13 @@
  * and those under way, until they are changed. A call past its deadline returns TUZA_EIOTIMEOUT
  * ("i/o timeout"); give a later deadline, and it works again.
  *
+ * Reads, writes and accepts take no context. What is to end with one is closed by it:
+ *
+ *	static void hang_up(void *conn) { tuza_conn_close(conn); }
+ *	…
+ *	tuza_context_after *stop = tuza_context_after_func(ctx, hang_up, conn);
+ *	TUZA_DEFER(tuza_context_after_stop, stop);
+ *
  * Results are counts, or negative codes: those of the kernel, and besides
  *
  *	TUZA_EIOTIMEOUT    a deadline has passed      TUZA_ECONNTIMEOUT  the other side is not there

@@ -20,6 +20,8 @@
  *
  *	- the handshake is made by the first read or write, unless tuza_tls_handshake made it
  *	  before: it may wait in both directions, whichever was called
+ *	- in TLS 1.3 a client's handshake is over before the server has looked at its certificate:
+ *	  that it was not believed it hears from its first read
  *	- tuza_conn_read returns 0 only when the other side has said that it ends;
  *	  TUZA_EUNEXPECTEDEOF when the connection just ended: somebody may have cut it short
  *	- a write that fails half way, by its deadline too, leaves a piece of a record behind: all

@@ -42,6 +42,12 @@ calls() { # FILE
 	*'start_pool('*) echo 'start_pool(ctx, jobs, results); while (tuza_recv(results, &v)) ;' ;;
 	*'*squares('*) echo 'tuza_chan *q = squares(ctx, in); while (tuza_recv(q, &v)) ;' ;;
 	*'cubed_by_three('*) echo 'tuza_chan *q = cubed_by_three(ctx, in); while (tuza_recv(q, &v)) ;' ;;
+	*'read_or_end('*)
+		echo 'tuza_conn *a, *b; if (tuza_pipe(&a, &b) != 0) return 1;'
+		echo 'tuza_context *late = tuza_context_with_timeout(ctx, 2);'
+		echo 'if (read_or_end(late, a, buffer, 1) != TUZA_ECONNCLOSED) tuza_panic("read_or_end");'
+		echo 'tuza_context_free(late); tuza_conn_close(b); return 0;'
+		;;
 	*'serve_all('*) echo '(void)serve_all;' ;; # for ever, on a port of others
 	*) return 1 ;;
 	esac

@@ -29,6 +29,9 @@ extern tuza_rwmutex rw;
 extern tuza_singleflight flights;
 extern tuza_listener *l;
 extern tuza_conn *conn;
+#ifdef HAS_HTTP
+extern tuza_http_server *server;
+#endif
 extern int v, job, item, err, cached;
 extern int64_t due, when;
 extern bool ready, ok;

@@ -36,6 +36,7 @@ var (
 	err, errGone, errBusy                  error
 	when                                   time.Time
 	buffer                                 []byte
+	server                                 *http.Server
 )
 func greet(name string, times int)         {}
 func process(id, price int)                {}

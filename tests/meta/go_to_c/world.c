@@ -17,6 +17,9 @@ tuza_rwmutex rw;
 tuza_singleflight flights;
 tuza_listener *l;
 tuza_conn *conn;
+#ifdef HAS_HTTP
+tuza_http_server *server;
+#endif
 int v, job, item, err = -ECANCELED, cached;
 int64_t due, when;
 bool ready = true, ok;
@@ -92,6 +95,9 @@ static void world_begin(void)
 	ctx = tuza_context_with_cancel(parent);
 	when = tuza_now() + TUZA_HOUR;
 	l = NULL;
+#ifdef HAS_HTTP
+	server = tuza_http_server_new(NULL);
+#endif
 }
 
 static void close_chan(void *chan) { tuza_chan_close(chan); }
