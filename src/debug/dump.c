@@ -87,7 +87,8 @@ static void write_frame(struct writer *w, const struct symbol *s)
 /*
  * Hides the runtime's frames. A run of them between the user's frames, or above the first one,
  * begins for the reader with its outermost frame, the public function that the user called; one
- * below the last is not shown.
+ * below the last is not shown. Nor are the steps of the headers' macros, which are compiled into
+ * the program.
  */
 struct frame_filter {
 	struct writer *w;
@@ -106,6 +107,8 @@ static void filter_symbol(const struct symbol *s, void *arg)
 		f->entry = *s;
 		return;
 	}
+	if (!f->show_all && symbol_is_private(s->function))
+		return;
 	if (f->has_entry)
 		write_frame(f->w, &f->entry);
 	f->has_entry = false;

@@ -15,10 +15,16 @@
 #include <link.h>
 #include <string.h>
 
+static bool is_ours(const char *function) { return function && strncmp(function, "tuza_", 5) == 0; }
+
 bool symbol_is_public(const char *function)
 {
-	return function && strncmp(function, "tuza_", 5) == 0 &&
-	       function[strlen(function) - 1] != '_';
+	return is_ours(function) && function[strlen(function) - 1] != '_';
+}
+
+bool symbol_is_private(const char *function)
+{
+	return is_ours(function) && function[strlen(function) - 1] == '_';
 }
 
 // All of libtuza.a lies in this section (cmake/TuzaLibrary.cmake); the linker marks its ends.

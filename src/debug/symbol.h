@@ -38,6 +38,9 @@ bool symbol_is_runtime(uintptr_t pc);
 // Whether it is the name of a public function: tuza_something, without a final underscore.
 bool symbol_is_public(const char *function);
 
+// Whether it is the name of a step of a public macro: tuza_something_.
+bool symbol_is_private(const char *function);
+
 // ---- symbol_lines.c: libbacktrace, where it was found -----------------------------------------
 
 // Called as symbol_visit is, with what is known; each of the three may be NULL or 0.

@@ -277,6 +277,19 @@ static NOINLINE void users_block(void)
 	tuza_defers_(users_callback);
 	KEEP_FRAME();
 }
+// Of a header, and so in the program.
+static NOINLINE void tuza_macros_step_(void)
+{
+	KEEP_FRAME(); // and no merging with the functions above
+	tuza_calls_back(users_callback);
+	KEEP_FRAME();
+}
+static NOINLINE void users_locked_block(void)
+{
+	KEEP_FRAME();
+	tuza_macros_step_();
+	KEEP_FRAME();
+}
 static IN_THE_RUNTIME void begins_goroutine(void (*fn)(void))
 {
 	uint32_t below;
@@ -319,6 +332,16 @@ TEST_PLAIN(private_entries_of_macros_are_not_shown)
 		return;
 	begins_goroutine(users_block);
 	CHECK_STR(shown(0), "tuza_waits_for_something users_callback users_block ");
+}
+
+TEST_PLAIN(steps_of_macros_in_the_program_are_not_shown)
+{
+	if (!has_names())
+		return;
+	begins_goroutine(users_locked_block);
+	CHECK_STR(shown(0),
+		"tuza_waits_for_something users_callback tuza_calls_back users_locked_block ");
+	CHECK(strstr(shown(REPORT_RUNTIME_FRAMES), "tuza_macros_step_") != NULL);
 }
 
 TEST_PLAIN(runtime_is_shown_as_it_is_when_asked_for)
