@@ -67,16 +67,38 @@ static enum traceback traceback_of(const char *word)
 		{"crash", TRACEBACK_CRASH},
 	};
 
-	for (size_t i = 0; word && i < COUNT_OF(words); i++)
+	if (!word || !*word)
+		return TRACEBACK_SINGLE;
+	for (size_t i = 0; i < COUNT_OF(words); i++)
 		if (strcmp(word, words[i].word) == 0)
 			return words[i].level;
-	return TRACEBACK_SINGLE;
+	return TRACEBACK_UNKNOWN;
+}
+
+static void ignore(const char *word)
+{
+	struct writer w;
+	char buffer[64];
+
+	writer_to_fd(&w, STDERR_FILENO, buffer, sizeof(buffer));
+	writer_text(&w, "tuza: ignored: TUZA_TRACEBACK=");
+	writer_text(&w, word);
+	writer_text(&w, " is not none, single, all, system or crash\n");
+	writer_flush(&w);
 }
 
 void die_read_environment(void)
 {
-	// Relaxed: one word.
-	store_relaxed(&traceback, (uint32_t)traceback_of(getenv("TUZA_TRACEBACK")));
+	const char *word = getenv("TUZA_TRACEBACK");
+	enum traceback level = traceback_of(word);
+
+	if (level == TRACEBACK_UNKNOWN) {
+		// Relaxed, as below: one word. What was read before was told of then.
+		if (load_relaxed(&traceback) == TRACEBACK_UNKNOWN)
+			ignore(word);
+		level = TRACEBACK_SINGLE;
+	}
+	store_relaxed(&traceback, (uint32_t)level);
 }
 
 static enum traceback die_traceback(void)

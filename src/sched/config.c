@@ -138,7 +138,7 @@ static uint32_t read_stack_class(void)
 	size_t bytes = parse_bytes(set);
 	uint32_t class = bytes ? stack_class_of(bytes) : 0;
 	if (!class)
-		ignore("TUZA_STACK_BYTES", set, "a size up to 1g, such as 256k");
+		ignore("TUZA_STACK_BYTES", set, "a size from 16k to 1g");
 	return class ? class : STACK_CLASS_DEFAULT;
 }
 

@@ -262,14 +262,24 @@ static tuza_trace_format format_of(const char *path)
 	return ends_with(path, ".v1") ? TUZA_TRACE_GO_V1 : TUZA_TRACE_GO;
 }
 
+static int failure_told; // so that each end of a run does not say the same; any thread, atomic
+
 static void say_written(const char *path, int error)
 {
 	struct writer w;
 	char buffer[256];
 
+	// Relaxed: what is told twice does no harm.
+	if (error && load_relaxed(&failure_told) == error)
+		return;
+	store_relaxed(&failure_told, error);
 	writer_to_fd(&w, 2, buffer, sizeof(buffer));
 	writer_text(&w, error ? "tuza: no trace could be written to " : "tuza: trace written to ");
 	writer_text(&w, path);
+	if (error) {
+		writer_text(&w, ": ");
+		writer_text(&w, tuza_strerror(error));
+	}
 	writer_text(&w, "\n");
 	writer_flush(&w);
 }

@@ -2,9 +2,11 @@
 // expect-status: 0
 // env: TUZA_MAXPROCS=two
 // env: TUZA_STACK_BYTES=64kb
+// env: TUZA_TRACEBACK=loud
 // env: TUZA_DEBUG=leakcheck=of,deadlock=0,chaos=1x,lockorder=1
 // expect-stderr: tuza: ignored: TUZA_MAXPROCS=two is not a number from 1 to 1024
-// expect-stderr: tuza: ignored: TUZA_STACK_BYTES=64kb is not a size up to 1g, such as 256k
+// expect-stderr: tuza: ignored: TUZA_STACK_BYTES=64kb is not a size from 16k to 1g
+// expect-stderr: tuza: ignored: TUZA_TRACEBACK=loud is not none, single, all, system or crash
 // expect-stderr: tuza: ignored: TUZA_DEBUG=leakcheck=of is not 0, 1 or fatal
 // expect-stderr: tuza: ignored: TUZA_DEBUG=chaos=1x is not a number
 // expect-not-stderr: deadlock
