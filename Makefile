@@ -132,7 +132,7 @@ uninstall:
 		done; \
 	done <$$list
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then PATH="$$PATH:/sbin" ldconfig; fi
-	@echo "Removed $$(wc -l <build/release/install_manifest.txt) files"
+	@echo "Removed $$(grep -c . build/release/install_manifest.txt) files"
 
 deps: deps-check
 
