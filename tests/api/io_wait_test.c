@@ -159,28 +159,29 @@ TEST(deadline_ends_the_wait_and_never_too_early)
 	tuza_close(ends[1]);
 }
 
-// golang/go#44343: a poller that counts milliseconds is late each time.
+// golang/go#44343: a poller that counts milliseconds is late each time. The kernel may be so now
+// and then: beside 28 busy loops on 4 CPUs one time of four. Who looks for work at that moment may
+// save the poller a few times.
 TEST(deadline_is_not_rounded_to_milliseconds)
 {
-	int64_t least = INT64_MAX;
-	int ends[2];
+	int ends[2], on_time = 0;
 
 	if (test_is_on_valgrind() || (syscall(EPOLL_PWAIT2, -1, NULL, 0, NULL, NULL, 0) < 0 &&
 					     (errno == ENOSYS || errno == EPERM))) {
 		SKIP("no epoll_pwait2 here");
 		return;
 	}
+	int before = tuza_gomaxprocs(1);
 	CHECK_EQ(pipe(ends), 0);
-	// A machine with much else to do wakes nobody soon for a while.
-	int64_t end = tuza_now() + 15 * TUZA_SECOND;
-	for (int i = 0; i < 100 || (least >= 400 * TUZA_MICROSECOND && tuza_now() < end); i++) {
+	for (int i = 0; i < 100; i++) {
 		int64_t deadline = tuza_now() + 200 * TUZA_MICROSECOND;
 		CHECK_EQ(tuza_wait_fd(ends[0], POLLIN, deadline), TUZA_EIOTIMEOUT);
-		int64_t late = tuza_now() - deadline;
-		if (late < least)
-			least = late;
+		// After 500 the monitor helps.
+		on_time += tuza_now() - deadline < 400 * TUZA_MICROSECOND;
 	}
-	CHECK(least < 400 * TUZA_MICROSECOND); // after 500 the monitor helps
+	if (!CHECK(on_time >= 20))
+		printf("  %d of 100 on time\n", on_time);
+	tuza_gomaxprocs(before);
 	tuza_close(ends[0]);
 	tuza_close(ends[1]);
 }

@@ -64,12 +64,14 @@ static long monitor_sleeps(void)
 }
 
 // As a server with one client does, for which it was woken each time, to look a dozen times. A busy
-// machine may disturb, for a while.
+// machine may disturb; but beside 28 busy loops on 4 CPUs it did so none of 100 times, so that ten
+// in a row are no chance.
 TEST(monitor_looks_seldom_while_a_program_does_a_little_now_and_then)
 {
 	enum { TIMES = 100, MOST_IN_A_MS = 3 };
 	int before = tuza_gomaxprocs(1);
-	int64_t end = tuza_now() + 5 * TUZA_SECOND, start, most;
+	int64_t start, most;
+	int tries = 0;
 	long looks;
 
 	do {
@@ -79,7 +81,7 @@ TEST(monitor_looks_seldom_while_a_program_does_a_little_now_and_then)
 			tuza_sleep(MS);
 		looks += monitor_sleeps();
 		most = MOST_IN_A_MS * (tuza_now() - start) / MS;
-	} while (looks > most && tuza_now() < end);
+	} while (looks > most && ++tries < 10);
 	CHECK(looks > 0);
 	if (!CHECK(looks <= most))
 		printf("  %ld looks, %d for each of %d times are enough\n", looks, MOST_IN_A_MS,
