@@ -38,6 +38,12 @@ static bool sleep_commit(struct goroutine *g, void *arg)
 	return false;
 }
 
+// Threads are real, in simulated runs as well.
+static void sleep_thread(tuza_duration d)
+{
+	sys_clock_sleep_until(clock_after(sys_clock_now(), d));
+}
+
 EXPORT void tuza_sleep(tuza_duration d)
 {
 	struct goroutine *g;
@@ -50,14 +56,14 @@ EXPORT void tuza_sleep(tuza_duration d)
 	};
 	g = goroutine_current_or_null();
 	if (!g || (g->flags & GOROUTINE_THREAD) || blocking_is_inside()) {
-		sys_clock_sleep_until(s.until);
+		sleep_thread(d);
 		return;
 	}
 	park(sleep_commit, &s, WAIT_SLEEP, NULL);
 	if (unlikely(s.error)) {
 		// No memory for the timer: the thread sleeps, the processor goes on with others.
 		tuza_blocking_begin();
-		sys_clock_sleep_until(s.until);
+		sleep_thread(d);
 		tuza_blocking_end();
 	}
 }
