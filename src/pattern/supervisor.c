@@ -12,6 +12,7 @@
  */
 #include "base/random.h"
 #include "pattern/flow.h"
+#include "sched/park.h"
 
 #include <stdlib.h>
 #include <tuza/goroutine.h>
@@ -208,7 +209,7 @@ EXPORT int tuza_supervise(tuza_context *ctx, const tuza_supervisor_options *opti
 	FLOW_CHECK_FUNCTION(fn);
 	s.options = options_of(options);
 	s.next_pause = s.options.backoff;
-	s.random = tuza_id() ^ (uint64_t)tuza_now();
+	s.random = (uint64_t)park_random_below(UINT32_MAX) ^ (uint64_t)tuza_now();
 	TUZA_DEFER(supervisor_end, &s); // on_failure may panic
 	// NOLINTNEXTLINE(clang-analyzer-*): it does not see that the deferred call frees
 	return supervise(&s);
