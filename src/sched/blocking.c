@@ -42,6 +42,8 @@ EXPORT void tuza_blocking_begin(void)
 	bool work = !simulation_is_on() && // there what comes next is not for the kernel to say
 		    (runq_length(&p->runq) != 0 || timer_heap_earliest(&p->timers) != INT64_MAX ||
 			    load_relaxed(&rt.global_count) != 0); // hint
+	if (simulation_is_on())
+		store_relaxed(&p->tick, p->tick + 1); // only writer: a section of its own (hogs.c)
 	// (blocked) pairs with the swap of whoever takes the processor: all that we did with it is
 	// seen.
 	store_release(&p->status, PROCESSOR_BLOCKED);
