@@ -173,8 +173,10 @@ NOINLINE static void mutex_pass(tuza_mutex *m, bool yields)
 	if (pass == MUTEX_LEFT)
 		return;
 	// With one processor the woken one would not run before the caller's time is up, and every
-	// lock and unlock until then would find it in the word, and go the slow way.
-	if (yields && (pass == MUTEX_GRANTS || park_is_alone()))
+	// lock and unlock until then would find it in the word, and go the slow way. But in chaos
+	// the caller may go on, and be the one to take it again.
+	if (yields && (pass == MUTEX_GRANTS ||
+			      (park_is_alone() && !(chaos_on && park_random_below(2) == 0))))
 		ready_and_yield(w->g);
 	else
 		ready(w->g);
