@@ -27,7 +27,7 @@
 #include "sys/clock.h"
 
 bool chaos_on;
-static uint64_t seed;       // constant while the runtime runs
+static uint64_t seed;       // of chaos; constant while the runtime runs
 static int64_t yields_from; // atomic: before that no CPU is given away
 
 // Of the time at most a fifth is given away: where others want the CPU, the kernel has a thread
@@ -37,13 +37,13 @@ enum { YIELD_SHARE = 4 };
 void chaos_start(void)
 {
 	chaos_on = config.chaos || simulation_is_on();
-	seed = simulation_is_on() ? simulation_seed() : config.chaos_seed;
-	if (config.chaos && seed == 0 && !simulation_is_on())
+	seed = config.chaos_seed;
+	if (config.chaos && seed == 0)
 		seed = sys_random_seed() >> 32 | 1; // short enough to be typed
 	store_relaxed(&preempt_wanted, chaos_on);   // before there is a monitor, whose it is then
 }
 
-uint64_t chaos_seed(void) { return chaos_on && !simulation_is_on() ? seed : 0; }
+uint64_t chaos_seed(void) { return config.chaos && !simulation_is_on() ? seed : 0; }
 
 bool chaos_decides(void)
 {
@@ -54,7 +54,7 @@ void chaos_begin(struct processor *p)
 {
 	if (!chaos_on)
 		return;
-	p->random = seed;
+	p->random = simulation_is_on() ? simulation_seed() : seed;
 	for (uint32_t i = 0; i <= p->index; i++)
 		p->random = random_next(&p->random);
 	store_relaxed(&p->attention, ATTENTION_CHAOS); // the processor is nobody's
