@@ -312,7 +312,9 @@ void monitor_run(const uint32_t *until)
 		update_coarse_now();
 		signals_deliver();
 		bool busy = hogs_look(now);
-		bool fires = clock_now() - timekeeper_earliest() > LATE_TIMER_NS;
+		// Simulated time goes on only where somebody is about to fire.
+		bool fires =
+			!simulation_is_on() && clock_now() - timekeeper_earliest() > LATE_TIMER_NS;
 		if (fires)
 			timekeeper_fire(clock_now());
 		look_if_nobody_polls(now);

@@ -191,8 +191,11 @@ void simulation_slept(int64_t until, bool outside, bool woken)
 	int64_t passed = outside ? sys_clock_now() - sim.slept_at : 0;
 	int64_t now = clock_after(clock_now(), passed);
 
-	if (!woken && until != INT64_MAX)
+	// What is outside may end the wait early for nobody's sake: an event that is not waited for.
+	if (!outside && !woken)
 		now = until;
-	// Whoever runs next is told by a lock.
-	store_relaxed(&simulated_now, now < until ? now : until);
+	// A plain thread may have reckoned its timer before the clock was set the last time.
+	if (now > until)
+		now = until < clock_now() ? clock_now() : until;
+	store_relaxed(&simulated_now, now); // whoever runs next is told by a lock
 }
