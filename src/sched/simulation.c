@@ -20,7 +20,9 @@
 #include "sched/simulation.h"
 
 #include "base/hash.h"
+#include "base/random.h"
 #include "sched/global_queue.h"
+#include "sched/machine.h"
 #include "sched/schedule.h"
 #include "sys/clock.h"
 
@@ -28,7 +30,7 @@
 
 enum {
 	MAIN_ID = 1,
-	DEMOTED_MOST = 16,   // that are remembered
+	DEMOTED_PLACES = 1024,
 	STARVED_LEAST = 16,  // schedulings that a victim waits: at least, and at most
 	STARVED_MOST = 1024, //
 	RARELY = 32,         // IN_ORDER: one in so many is out of order
@@ -51,7 +53,8 @@ static struct {
 	uint64_t ids_before; // goroutines of earlier runs
 	enum way way;
 	uint32_t preempts; // BY_PRIORITY: demotes; at one in so many places
-	uint64_t demoted[DEMOTED_MOST];
+	// The last demotion of those whose names share a place, the first is 1; 0: none.
+	uint32_t demoted[DEMOTED_PLACES];
 	uint32_t demotions;
 	uint64_t victim;
 	uint32_t victim_waits; // so many more schedulings
@@ -69,7 +72,8 @@ void simulation_begin(uint64_t seed)
 
 	memset(&sim, 0, sizeof sim);
 	sim.seed = seed;
-	sim.random = seed;
+	// Seeds are small and one after the other: dice thrown from them as they are would be too.
+	sim.random = hash_mix(hash_mix(hash_mix(0, seed), 1), 2);
 	sim.ids_before = load_relaxed(&rt.ids_taken); // nobody else is there yet
 	dice = below(20);
 	while (sim.way < IN_ORDER && dice >= ways[sim.way])
@@ -90,27 +94,30 @@ static uint64_t name_of(const struct goroutine *g)
 	return g->id == MAIN_ID ? MAIN_ID : g->id - sim.ids_before;
 }
 
+// Forgetting a demotion would be fatal: while others become the lowest in turn, whoever is forgotten
+// would be the highest again, and the one that they all wait for would never run.
+static uint32_t *demotion_of(const struct goroutine *g)
+{
+	return &sim.demoted[name_of(g) % DEMOTED_PLACES];
+}
+
 static uint64_t priority_of(const struct goroutine *g)
 {
-	uint64_t name = name_of(g);
-	uint32_t kept = sim.demotions < DEMOTED_MOST ? sim.demotions : DEMOTED_MOST;
+	uint32_t demoted = *demotion_of(g);
+	// Three rounds: names are near each other, and so are seeds; fewer leave most orders out.
+	uint64_t hash = hash_mix(hash_mix(hash_mix(0, sim.seed), name_of(g)), 0);
 
-	for (uint32_t i = 0; i < kept; i++) // the latest first: it is the lowest
-		if (sim.demoted[(sim.demotions - 1 - i) % DEMOTED_MOST] == name)
-			return i;
-	return hash_mix(sim.seed, name) | DEMOTED_MOST;
+	return demoted ? UINT32_MAX - demoted : hash | UINT64_C(1) << 32;
 }
 
-static void demote(const struct goroutine *g)
-{
-	sim.demoted[sim.demotions++ % DEMOTED_MOST] = name_of(g);
-}
+static void demote(const struct goroutine *g) { *demotion_of(g) = ++sim.demotions; }
 
 static struct goroutine *in_queue(const struct runq *q, uint32_t i)
 {
 	return q->ring[(q->head + i) % RUNQ_SIZE];
 }
 
+// Of equals the first.
 static uint32_t highest(const struct runq *q, uint32_t n)
 {
 	uint32_t best = 0;
@@ -139,7 +146,8 @@ void simulation_choose(struct processor *p)
 	struct goroutine *next, *chosen;
 	uint32_t n, i = 0;
 
-	if (sim.way == IN_ORDER && below(RARELY) != 0)
+	// No dice where there is no choice: how often an idle machine looks is for the kernel to say.
+	if (runq_length(q) < 2 || (sim.way == IN_ORDER && below(RARELY) != 0))
 		return;
 	next = runq_take_next(q);
 	if (next && !runq_put(q, next))
