@@ -248,7 +248,8 @@ static int try_locked(struct attempt *a, bool ordered, struct done *done)
 static void limit_start(struct attempt *a, int64_t time)
 {
 	bool is_thread = a->selection.g->flags & GOROUTINE_THREAD; // it outlives runs, too
-	a->selection.timer = (struct timer){.fire = time_is_up, .outlives = is_thread};
+	a->selection.timer = (struct timer){
+		.fire = time_is_up, .outlives = is_thread, .thread_waits = is_thread};
 	if (timer_start(&a->selection.timer, time) != 0) {
 		free(a->allocated);
 		tuza_panic("tuza: out of memory");

@@ -184,6 +184,21 @@ void simulation_gave_way(const struct goroutine *g)
 		demote(g);
 }
 
+// All that are due at the same time at once would be one order of many: who comes with an answer
+// when a time limit ends may be just in time, or just too late.
+uint32_t simulation_fires(void)
+{
+	const struct machine *m = machine_current();
+	uint32_t n;
+
+	if (!m || !m->processor)
+		return UINT32_MAX;                 // the dice are somebody else's
+	n = runq_length(&m->processor->runq) == 0; // else they can wait
+	while (below(2) == 0)
+		n++;
+	return n;
+}
+
 // ---- the clock ------------------------------------------------------------------------------
 
 int64_t simulation_sleeps_until(int64_t until, bool outside)

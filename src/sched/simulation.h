@@ -31,6 +31,8 @@ void simulation_choose(struct processor *p);
 bool simulation_preempts(const struct goroutine *g);
 // g gives way of its own accord.
 void simulation_gave_way(const struct goroutine *g);
+// How many of the timers that are due fire before those whom they wake may run. Any thread.
+uint32_t simulation_fires(void);
 
 // ---- the clock: by the machine that sleeps because nobody can run -------------------------------
 

@@ -24,6 +24,7 @@ struct timer {
 	// Of an object that outlives the runtime: one that runs when that ends goes on in the next.
 	// Others are stopped then.
 	bool outlives;
+	bool thread_waits; // and outlives simulated time, too: the rest of its time is real
 	// timer.c's; guarded by the heap's lock
 	uint32_t index;          // its place there + 1; 0: in none, may be read without the lock
 	int64_t when;            // absolute, clock_now()

@@ -19,6 +19,7 @@
 #include "base/race_hooks.h"
 #include "sched/simulation.h"
 #include "sched/timer_slots.h"
+#include "sys/clock.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -88,20 +89,20 @@ static int64_t next_tick(int64_t due, int64_t period, int64_t now)
 }
 
 /*
- * Fires up to FIRE_BATCH due timers, appending what they wake at *end. Needs: h->lock.
+ * Fires up to `most` due timers, appending what they wake at *end. Needs: h->lock.
  *
  * Returns  the new end of the list; *more tells whether others may be due.
  */
 static struct goroutine **fire_batch(
-	struct timer_heap *h, int64_t now, struct goroutine **end, bool *more)
+	struct timer_heap *h, int64_t now, uint32_t most, struct goroutine **end, bool *more)
 {
 	*more = false;
-	for (int fired = 0; h->count && h->slots[0].when <= now; fired++) {
+	for (uint32_t fired = 0; h->count && h->slots[0].when <= now; fired++) {
 		struct timer_slot slot = h->slots[0];
 		struct timer *t = timer_slot_timer(slot);
 		int64_t due = slot.when;
 
-		if (fired == FIRE_BATCH) {
+		if (fired == most) {
 			*more = true;
 			break;
 		}
@@ -124,15 +125,17 @@ static struct goroutine **fire_batch(
 struct goroutine *timer_heap_run(struct timer_heap *h, int64_t now)
 {
 	struct goroutine *first = NULL, **end = &first;
-	bool more = true;
+	bool more = true, simulated = simulation_is_on();
+	uint32_t most = simulated ? simulation_fires() : FIRE_BATCH;
 
 	// If somebody else holds the lock, the next look at `earliest` finds what is still due.
 	while (more && lock_try(&h->lock)) {
-		end = fire_batch(h, now, end, &more);
+		end = fire_batch(h, now, most, end, &more);
 		(void)timer_earliest_update(
 			h); // later or the same: only timer_restart makes it earlier
 		lock_release(&h->lock);
 		goroutine_provide();
+		more &= !simulated; // the next look finds them
 	}
 	*end = NULL;
 	return first;
@@ -161,9 +164,9 @@ void timer_heap_end(struct timer_heap *h, bool dies)
 {
 	struct timer_slot *unused = NULL;
 	uint32_t unused_capacity = 0;
-	bool has_room = true, keeps = !simulation_is_on(); // its time ends with it
+	bool has_room = true, simulated = simulation_is_on();
 
-	while (has_room && keeps && h->count > kept.capacity - kept.count) // nobody else adds any
+	while (has_room && h->count > kept.capacity - kept.count) // nobody else adds any
 		has_room = timer_heap_grow(&kept, kept.capacity) == 0;
 	lock_acquire(&h->lock);
 	lock_acquire(&kept.lock);
@@ -171,9 +174,15 @@ void timer_heap_end(struct timer_heap *h, bool dies)
 		struct timer *t = timer_slot_timer(h->slots[i]);
 		if (h->slots[i].timer & TIMER_SLOT_FINAL)
 			continue;
-		if (keeps && t->outlives && kept.count < kept.capacity) {
+		// Simulated time ends with its run.
+		bool keeps = simulated ? t->thread_waits : t->outlives;
+		if (keeps && kept.count < kept.capacity) {
+			if (simulated)
+				t->when = clock_after(
+					sys_clock_now(), h->slots[i].when - clock_now());
 			store_relaxed(&t->heap, &kept); // under the lock of both
-			timer_sift_up(&kept, kept.count++, timer_slot_of(t, h->slots[i].when));
+			timer_sift_up(&kept, kept.count++,
+				timer_slot_of(t, simulated ? t->when : h->slots[i].when));
 		} else {
 			// (timer-out) pairs with timer_stop: as timer_slot_remove.
 			store_release(&t->index, 0);

@@ -185,6 +185,7 @@ static void model_step_at(const void *p)
 // ---- what they ask of others ------------------------------------------------------------------
 
 int64_t simulated_now;
+uint32_t simulation_fires(void) { return 1; }
 int64_t sys_clock_now(void) { return 0; }
 int64_t sys_clock_coarse(void) { return 0; }
 void *sys_pages_alloc(size_t bytes) { return malloc(bytes); }
