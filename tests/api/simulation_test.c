@@ -7,13 +7,16 @@
 
 #include "probe.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <time.h>
 #include <tuza/io.h>
 #include <tuza/limiter.h>
 #include <tuza/net.h>
+#include <tuza/pattern.h>
 #include <tuza/testing.h>
 #include <unistd.h>
 
@@ -187,6 +190,64 @@ TEST_PLAIN(after_the_shortest_sleep_all_others_wait)
 		CHECK_EQ(tuza_sim_run(seed, settle, NULL), 0);
 }
 
+static void answer_after_a_second(tuza_chan *c)
+{
+	int value = 1;
+
+	tuza_sleep(TUZA_SECOND);
+	tuza_chan_send(c, &value);
+}
+
+static int wait_a_second(void *unused)
+{
+	tuza_chan *c = tuza_chan_new(sizeof(int), 1);
+	int value, chosen;
+
+	(void)unused;
+	TUZA_GO(answer_after_a_second, tuza_chan_retain(c));
+	chosen = TUZA_SELECT(TUZA_RECV(c, &value), TUZA_AFTER(TUZA_SECOND));
+	tuza_chan_release(c);
+	return chosen;
+}
+
+TEST_PLAIN(an_answer_that_comes_when_time_is_up_may_be_in_time_or_too_late)
+{
+	int late = 0;
+
+	for (uint64_t seed = 0; seed < SEEDS; seed++)
+		late += tuza_sim_run(seed, wait_a_second, NULL);
+	CHECK(late > 0);
+	CHECK(late < SEEDS);
+}
+
+static void *sleep_in_thread(void *unused)
+{
+	int64_t really = real_now();
+
+	(void)unused;
+	tuza_sleep(30 * TUZA_MILLISECOND);
+	CHECK(real_now() - really >= 30 * TUZA_MILLISECOND);
+	return NULL;
+}
+
+static int sleep_really(void *unused)
+{
+	pthread_t thread;
+
+	(void)unused;
+	tuza_blocking_begin();
+	sleep_in_thread(NULL);
+	CHECK_EQ(pthread_create(&thread, NULL, sleep_in_thread, NULL), 0);
+	pthread_join(thread, NULL);
+	tuza_blocking_end();
+	return 0;
+}
+
+TEST_PLAIN(plain_threads_and_blocking_sections_sleep_really)
+{
+	CHECK_EQ(tuza_sim_run(1, sleep_really, NULL), 0);
+}
+
 // ---- the schedule ------------------------------------------------------------------------------
 
 static void write_letters(struct record *r, int letter, tuza_chan *c, tuza_waitgroup *wg)
@@ -354,6 +415,153 @@ TEST_PLAIN(who_yields_in_a_loop_lets_others_run)
 		CHECK_EQ(tuza_sim_run(seed, wait_in_a_loop, NULL), 0);
 }
 
+// Whoever has the lock may let go of it and have it again before the one that waits.
+struct relock {
+	tuza_mutex mutex;
+	bool was_let_in;
+};
+
+static void come_in(struct relock *r, tuza_waitgroup *wg)
+{
+	tuza_mutex_lock(&r->mutex);
+	r->was_let_in = true;
+	tuza_mutex_unlock(&r->mutex);
+	tuza_waitgroup_done(wg);
+}
+
+static int relock(void *unused)
+{
+	struct relock r = {.was_let_in = false};
+	tuza_waitgroup wg = {0};
+
+	(void)unused;
+	tuza_waitgroup_add(&wg, 1);
+	tuza_mutex_lock(&r.mutex);
+	TUZA_GO(come_in, &r, &wg);
+	tuza_sleep(1); // it waits now
+	tuza_mutex_unlock(&r.mutex);
+	tuza_mutex_lock(&r.mutex);
+	bool was_let_in = r.was_let_in;
+	tuza_mutex_unlock(&r.mutex);
+	tuza_waitgroup_wait(&wg);
+	return was_let_in;
+}
+
+TEST_PLAIN(who_waits_for_a_lock_may_be_let_in_or_not)
+{
+	int let_in = 0;
+
+	for (uint64_t seed = 0; seed < SEEDS; seed++)
+		let_in += tuza_sim_run(seed, relock, NULL);
+	CHECK(let_in > 0);
+	CHECK(let_in < SEEDS);
+}
+
+static void begin_at_once(struct record *r, int letter) { note(r, letter); }
+
+static int begin_four(void *record)
+{
+	for (int i = 0; i < 4; i++)
+		TUZA_GO(begin_at_once, record, 'a' + i);
+	tuza_sleep(1);
+	return 0;
+}
+
+TEST_PLAIN(many_orders_of_a_few_goroutines_are_tried)
+{
+	static char orders[24][5];
+	int count = 0;
+
+	for (uint64_t seed = 0; seed < 2 * SEEDS; seed++) {
+		struct record r = {.n = 0};
+		int i = 0;
+		CHECK_EQ(tuza_sim_run(seed, begin_four, &r), 0);
+		while (i < count && strcmp(orders[i], r.letters) != 0)
+			i++;
+		if (i == count && CHECK(count < 24))
+			memcpy(orders[count++], r.letters, 5);
+	}
+	CHECK(count >= 18);
+}
+
+// Whoever polls gives way to those that poll as well, but not for ever to them alone.
+static void poll_flag(const atomic_bool *is_set, tuza_waitgroup *wg)
+{
+	while (!*is_set)
+		tuza_yield();
+	tuza_waitgroup_done(wg);
+}
+
+static void set_flag(atomic_bool *is_set, tuza_waitgroup *wg)
+{
+	for (int i = 0; i < 20; i++)
+		tuza_yield();
+	*is_set = true;
+	tuza_waitgroup_done(wg);
+}
+
+static int poll_together(void *unused)
+{
+	atomic_bool is_set = false;
+	tuza_waitgroup wg = {0};
+
+	(void)unused;
+	tuza_waitgroup_add(&wg, 401);
+	for (int i = 0; i < 400; i++)
+		TUZA_GO(poll_flag, &is_set, &wg);
+	TUZA_GO(set_flag, &is_set, &wg);
+	tuza_waitgroup_wait(&wg);
+	return 0;
+}
+
+TEST_PLAIN(many_that_poll_do_not_keep_another_from_its_turn)
+{
+	for (uint64_t seed = 0; seed < 40; seed++)
+		CHECK_EQ(tuza_sim_run(seed, poll_together, NULL), 0);
+}
+
+static int fail_twice(tuza_context *ctx, void *failures)
+{
+	(void)ctx;
+	return (*(int *)failures)++ < 2 ? -EIO : 0;
+}
+
+static void supervise_one(int64_t *took)
+{
+	const tuza_supervisor_options options = {.restarts = 3, .backoff = TUZA_SECOND};
+	int64_t begun = tuza_now();
+	int failures = 0;
+
+	CHECK_EQ(tuza_supervise(tuza_context_background(), &options, fail_twice, &failures), 0);
+	*took = tuza_now() - begun;
+}
+
+static void supervise_for(int64_t *took, tuza_waitgroup *wg)
+{
+	supervise_one(took);
+	tuza_waitgroup_done(wg);
+}
+
+static int supervise_in_goroutine(void *took)
+{
+	tuza_waitgroup wg = {0};
+
+	tuza_waitgroup_add(&wg, 1);
+	TUZA_GO(supervise_for, took, &wg);
+	tuza_waitgroup_wait(&wg);
+	return 0;
+}
+
+TEST_PLAIN(the_pauses_of_supervisors_follow_from_the_seed)
+{
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		int64_t first = 0, again = 0;
+		CHECK_EQ(tuza_sim_run(seed, supervise_in_goroutine, &first), 0);
+		CHECK_EQ(tuza_sim_run(seed, supervise_in_goroutine, &again), 0);
+		CHECK_EQ(first, again);
+	}
+}
+
 // More than the queue of a processor has room for.
 static void count(atomic_int *n, tuza_waitgroup *wg)
 {
@@ -443,6 +651,32 @@ TEST_PLAIN(a_blocking_section_keeps_the_others_waiting)
 	}
 }
 
+// Each is short: it does not matter how long all of them take.
+static int block_again_and_again(void *record)
+{
+	struct record *r = record;
+	tuza_waitgroup wg = {0};
+
+	tuza_waitgroup_add(&wg, 1);
+	TUZA_GO(note_once, r, &wg);
+	int before = r->n;
+	for (int i = 0; i < 26; i++) {
+		tuza_blocking_begin();
+		usleep(50000);
+		tuza_blocking_end();
+	}
+	CHECK_EQ(r->n, before);
+	tuza_waitgroup_wait(&wg);
+	return r->n;
+}
+
+TEST_PLAIN(short_blocking_sections_keep_the_others_waiting_however_many)
+{
+	struct record r = {.n = 0};
+
+	CHECK_EQ(tuza_sim_run(1, block_again_and_again, &r), 1);
+}
+
 static void write_byte(int fd)
 {
 	tuza_sleep(TUZA_SECOND);
@@ -516,6 +750,48 @@ TEST_PLAIN(time_goes_on_really_while_somebody_waits_for_a_descriptor)
 	close(fds[1]);
 }
 
+// An event that nobody waits for ends the wait in the kernel, and nothing else.
+static void *write_to_both(void *fds)
+{
+	const int *fd = fds;
+
+	usleep(10000);
+	CHECK_EQ(write(fd[1], "x", 1), 1);
+	usleep(10000);
+	CHECK_EQ(write(fd[3], "y", 1), 1);
+	return NULL;
+}
+
+static int wait_for_second(void *fds)
+{
+	const int *fd = fds;
+	int64_t begun = tuza_now();
+	pthread_t thread;
+
+	CHECK_EQ(tuza_wait_fd(fd[0], POLLIN, begun + TUZA_MILLISECOND), TUZA_EIOTIMEOUT);
+	begun = tuza_now();
+	CHECK_EQ(pthread_create(&thread, NULL, write_to_both, fds), 0);
+	CHECK_EQ(tuza_wait_fd(fd[2], POLLIN, begun + 3600 * TUZA_SECOND), POLLIN);
+	CHECK(tuza_now() - begun < 3600 * TUZA_SECOND);
+	tuza_blocking_begin();
+	pthread_join(thread, NULL);
+	tuza_blocking_end();
+	return 0;
+}
+
+TEST_PLAIN(an_event_that_nobody_waits_for_moves_no_clock)
+{
+	int fds[4];
+
+	CHECK_EQ(pipe(fds), 0);
+	CHECK_EQ(pipe(fds + 2), 0);
+	CHECK_EQ(tuza_sim_run(1, wait_for_second, fds), 0);
+	tuza_close(fds[0]);
+	tuza_close(fds[2]);
+	close(fds[1]);
+	close(fds[3]);
+}
+
 static void *send_from_thread(void *chan)
 {
 	int value = 5;
@@ -583,6 +859,36 @@ TEST_PLAIN(timers_of_simulated_time_end_with_it)
 	CHECK_EQ(tuza_chan_try_recv(tuza_timer_chan(t), &when), -EAGAIN);
 	CHECK(!tuza_timer_stop(t));
 	tuza_timer_free(t);
+}
+
+static void *wait_with_limit(void *unused)
+{
+	tuza_chan *c = tuza_chan_new(sizeof(int), 0);
+	int value;
+
+	(void)unused;
+	CHECK_EQ(TUZA_SELECT(TUZA_RECV(c, &value), TUZA_AFTER(100 * TUZA_MILLISECOND)), 1);
+	tuza_chan_release(c);
+	return NULL;
+}
+
+static int run_beside(void *thread)
+{
+	CHECK_EQ(pthread_create(thread, NULL, wait_with_limit, NULL), 0);
+	for (int64_t begun = real_now(); real_now() - begun < 20 * TUZA_MILLISECOND;)
+		tuza_yield();
+	return 0;
+}
+
+// Or else for ever: its time limit was of simulated time.
+TEST_PLAIN(a_plain_thread_waits_for_the_rest_of_its_time_really)
+{
+	pthread_t thread;
+
+	CHECK_EQ(tuza_sim_run(1, run_beside, &thread), 0);
+	pthread_join(thread, NULL);
+	while (tuza_shutdown() != 0)
+		usleep(1000);
 }
 
 static int run_inside(void *seed)
