@@ -262,6 +262,7 @@ EXPORT void tuza_mutex_unlock_leaving_(tuza_mutex *m, uint32_t number)
 	race_release(m);
 	store_relaxed(&m->holder, number); // its own
 	mutex_unlocked(m, tuza_mutex_leave_(&m->state), true);
+	chaos_point(); // as tuza_mutex_unlock: a seed stands for the same order with and without
 }
 
 void mutex_unlock_to_park(tuza_mutex *m)
