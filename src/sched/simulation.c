@@ -33,6 +33,7 @@ enum {
 	DEMOTED_PLACES = 1024,
 	STARVED_LEAST = 16,  // schedulings that a victim waits: at least, and at most
 	STARVED_MOST = 1024, //
+	CALM_LOG = 10,       // for up to 2^9 schedulings there is no victim
 	RARELY = 32,         // IN_ORDER: one in so many is out of order
 };
 // Not 0; far enough from it that a program may subtract.
@@ -58,16 +59,20 @@ static struct {
 	uint32_t demotions;
 	uint64_t victim;
 	uint32_t victim_waits; // so many more schedulings
+	uint32_t calm;         // so many after that there is no victim
 	int64_t slept_at;      // the real time when the machine began to sleep
 } sim;
 
 static uint32_t below(uint32_t n) { return random_below(&sim.random, n); }
 
+// Short ones are as likely as long ones: a victim shall stand anywhere in what it does.
+static uint32_t calm_time(void) { return below(1u << below(CALM_LOG)); }
+
 void simulation_begin(uint64_t seed)
 {
 	// In twentieths: a guess.
 	static const uint8_t ways[] = {[BY_DICE] = 8, [BY_PRIORITY] = 6, [STARVING] = 3};
-	static const uint32_t preempts[] = {2, 4, 16, 64};
+	static const uint32_t preempts[] = {2, 3, 4, 8};
 	uint32_t dice;
 
 	memset(&sim, 0, sizeof sim);
@@ -79,6 +84,7 @@ void simulation_begin(uint64_t seed)
 	while (sim.way < IN_ORDER && dice >= ways[sim.way])
 		dice -= ways[sim.way++];
 	sim.preempts = preempts[below(COUNT_OF(preempts))];
+	sim.calm = below(2) ? calm_time() : 0;
 	store_relaxed(&simulated_now, BEGINS_AT); // as ids_taken
 }
 
@@ -132,9 +138,14 @@ static uint32_t any_but_victim(const struct runq *q, uint32_t n)
 {
 	uint32_t i = below(n);
 
-	if (sim.victim_waits == 0) {
+	if (sim.victim_waits == 0 && sim.calm == 0) {
 		sim.victim = name_of(in_queue(q, below(n)));
 		sim.victim_waits = STARVED_LEAST + below(STARVED_MOST - STARVED_LEAST);
+		sim.calm = calm_time();
+	}
+	if (sim.victim_waits == 0) {
+		sim.calm--;
+		return i;
 	}
 	sim.victim_waits--;
 	return name_of(in_queue(q, i)) == sim.victim ? (i + 1) % n : i;
