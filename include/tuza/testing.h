@@ -188,13 +188,14 @@ void tuza_leak_root_remove(const void *address);
  *     starts a goroutine or yields. (Lock calls of an optimised program are inlined and seldom
  *     looked at: compile it with -DTUZA_WATCH_LOCKS=1.)
  *   - tuza_now begins at one hour. A loop that asks it until some time has come never ends, unless
- *     it sleeps. After tuza_sleep(1) every other goroutine waits for something, or for a time that
- *     is still to come.
+ *     it sleeps; nor does one that waits for another goroutine without any such call. After
+ *     tuza_sleep(1) every other goroutine waits for something, or for a time that is not past.
  *   - blocking sections and file calls keep the others waiting, and take no time; one that lasts
  *     longer than a second of real time lets them run.
  *   - descriptors, plain threads, processes and signals are real: what they do is not repeated, and
  *     while a goroutine waits for a descriptor time goes on as it really does. Connections of
- *     tuza_pipe are simulated.
+ *     tuza_pipe are simulated. Plain threads, and goroutines in blocking sections, sleep really;
+ *     other time limits of plain threads are of simulated time until the run ends.
  *   - whatever asks the system for time or random numbers gets what there is. Timers, tickers and
  *     contexts that were made before do not fire, and those made in it do not fire afterwards.
  *
