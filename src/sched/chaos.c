@@ -26,9 +26,9 @@
 #include "sched/simulation.h"
 #include "sys/clock.h"
 
-bool chaos_on;
-static uint64_t seed;       // of chaos; constant while the runtime runs
-static int64_t yields_from; // atomic: before that no CPU is given away
+CACHE_ALIGNED bool chaos_on; // read by each send and receive
+static uint64_t seed;        // of chaos; constant while the runtime runs
+static int64_t yields_from;  // atomic: before that no CPU is given away
 
 // Of the time at most a fifth is given away: where others want the CPU, the kernel has a thread
 // that yields wait for a slice of each of them, and a switch costs as much as thousands.

@@ -46,7 +46,7 @@ enum way {
 	IN_ORDER,    // as in a real run, almost always
 };
 
-int64_t simulated_now;
+CACHE_ALIGNED int64_t simulated_now; // read by each look at the clock
 
 // The owner's of the one processor, and between runs whoever begins one.
 static struct {
@@ -100,8 +100,8 @@ static uint64_t name_of(const struct goroutine *g)
 	return g->id == MAIN_ID ? MAIN_ID : g->id - sim.ids_before;
 }
 
-// Forgetting a demotion would be fatal: while others become the lowest in turn, whoever is forgotten
-// would be the highest again, and the one that they all wait for would never run.
+// Forgetting a demotion would be fatal: while others become the lowest in turn, whoever is
+// forgotten would be the highest again, and the one that they all wait for would never run.
 static uint32_t *demotion_of(const struct goroutine *g)
 {
 	return &sim.demoted[name_of(g) % DEMOTED_PLACES];
@@ -157,7 +157,7 @@ void simulation_choose(struct processor *p)
 	struct goroutine *next, *chosen;
 	uint32_t n, i = 0;
 
-	// No dice where there is no choice: how often an idle machine looks is for the kernel to say.
+	// No dice where there is no choice: how often an idle machine looks is the kernel's matter.
 	if (runq_length(q) < 2 || (sim.way == IN_ORDER && below(RARELY) != 0))
 		return;
 	next = runq_take_next(q);
@@ -225,7 +225,7 @@ void simulation_slept(int64_t until, bool outside, bool woken)
 	int64_t passed = outside ? sys_clock_now() - sim.slept_at : 0;
 	int64_t now = clock_after(clock_now(), passed);
 
-	// What is outside may end the wait early for nobody's sake: an event that is not waited for.
+	// What is outside may end the wait early for nobody's sake: an event nobody waits for.
 	if (!outside && !woken)
 		now = until;
 	// A plain thread may have reckoned its timer before the clock was set the last time.
