@@ -25,19 +25,21 @@ static void echo(tuza_context *ctx, tuza_conn *conn, tuza_waitgroup *wg)
 			break;
 }
 
-static void serve(tuza_context *ctx, tuza_listener *l, tuza_waitgroup *wg)
+static void serve(tuza_context *ctx, tuza_listener *l, tuza_waitgroup *served)
 {
 	tuza_context_after *stop = tuza_context_after_func(ctx, stop_listening, l);
+	tuza_waitgroup connections = {0};
 	tuza_conn *conn;
 	int code;
 
-	TUZA_DEFER(tuza_waitgroup_done, wg);
+	TUZA_DEFER(tuza_waitgroup_done, served);
 	TUZA_DEFER(tuza_context_after_stop, stop);
 	while ((code = tuza_accept(l, &conn)) == 0) {
-		tuza_waitgroup_add(wg, 1);
-		go(echo, ctx, conn, wg);
+		tuza_waitgroup_add(&connections, 1);
+		go(echo, ctx, conn, &connections);
 	}
 	printf("accept: %s\n", tuza_strerror(code));
+	tuza_waitgroup_wait(&connections);
 }
 
 static int program(void *arg)

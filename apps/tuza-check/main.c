@@ -193,11 +193,11 @@ static int serve_site(struct site *site)
 	tuza_context *ctx = tuza_context_notify_signal(tuza_context_background(), SIGINT, SIGTERM);
 	for (const char *const *url = site_urls(site); *url; url++)
 		puts(*url);
-	if (fflush(stdout) != 0)
-		return complain("writing", -errno);
-	(void)tuza_chan_recv(tuza_context_done(ctx), NULL);
+	int status = fflush(stdout) == 0 ? EXIT_FINE : complain("writing", -errno);
+	if (status == EXIT_FINE)
+		(void)tuza_chan_recv(tuza_context_done(ctx), NULL);
 	tuza_context_free(ctx);
-	return EXIT_FINE;
+	return status;
 }
 
 static int program(void *arg)
