@@ -2,22 +2,10 @@
 /*
  * tuza/net.h: networks and addresses, as text and as they are seen from both ends.
  */
+#include "../ip6.h"
 #include "net_support.h"
 
 #include <sys/socket.h>
-
-struct accept {
-	tuza_listener *l;
-	tuza_conn *conn;
-	int result;
-	atomic_int done;
-};
-
-static void accept_now(struct accept *a)
-{
-	a->result = tuza_accept(a->l, &a->conn);
-	atomic_store(&a->done, 1);
-}
 
 TEST(wrong_addresses_are_told_apart)
 {
@@ -56,17 +44,6 @@ TEST(wrong_addresses_are_told_apart)
 	CHECK_EQ(tuza_listen_packet("tcp", "127.0.0.1:0", &conn), TUZA_ENETWORK);
 }
 
-static bool has_ip6(void)
-{
-	int fd = socket(AF_INET6, SOCK_STREAM, 0);
-	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-	bool has = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return has;
-}
-
 // Connects to a port of this machine; the other end must see who it was as what it is.
 static void check_is_reached(tuza_listener *l, const char *network, const char *host)
 {
@@ -76,9 +53,9 @@ static void check_is_reached(tuza_listener *l, const char *network, const char *
 	CHECK_EQ(tuza_listener_address(l, at, sizeof(at)), 0);
 	snprintf(address, sizeof(address), "%s%s", host, strrchr(at, ':'));
 	struct dialled d = {.network = network, .address = address};
-	struct accept a = {.l = l};
+	struct accepting a = {.l = l};
 	TUZA_GO(dial_now, &d);
-	TUZA_GO(accept_now, &a);
+	TUZA_GO(accept_for, &a);
 	WAIT_UNTIL(d.done);
 	if (CHECK_EQ(d.result, 0)) {
 		WAIT_UNTIL(a.done);

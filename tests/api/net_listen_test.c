@@ -12,19 +12,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-struct accept {
-	tuza_listener *l;
-	tuza_conn *conn;
-	int result;
-	atomic_int done;
-};
-
-static void accept_now(struct accept *a)
-{
-	a->result = tuza_accept(a->l, &a->conn);
-	atomic_store(&a->done, 1);
-}
-
 // N3, T9.2: Go: ListenerClose.
 TEST(close_unblocks_accept_and_frees_the_address)
 {
@@ -34,9 +21,9 @@ TEST(close_unblocks_accept_and_frees_the_address)
 	int kept = keep_port(address, sizeof(address));
 
 	CHECK_EQ(tuza_listen("tcp", address, &l), 0);
-	struct accept a = {.l = l}, b = {.l = l};
-	TUZA_GO(accept_now, &a);
-	TUZA_GO(accept_now, &b);
+	struct accepting a = {.l = l}, b = {.l = l};
+	TUZA_GO(accept_for, &a);
+	TUZA_GO(accept_for, &b);
 	wait_parked("IO wait", 1);
 	CHECK_EQ(tuza_listen("tcp", address, &second), -EADDRINUSE);
 	CHECK(second == NULL);
@@ -91,9 +78,9 @@ TEST(unix_path_is_made_and_removed)
 	CHECK_EQ(tuza_listen("unix", path, &second), -EADDRINUSE);
 	CHECK_EQ(stat(path, &s), 0);
 	struct dialled d = {.network = "unix", .address = path};
-	struct accept a = {.l = l};
+	struct accepting a = {.l = l};
 	TUZA_GO(dial_now, &d);
-	TUZA_GO(accept_now, &a);
+	TUZA_GO(accept_for, &a);
 	WAIT_UNTIL(d.done && a.done);
 	char text[TUZA_ADDRESS_TEXT];
 	CHECK_EQ(tuza_conn_remote_address(d.conn, text, sizeof(text)), 0);

@@ -33,6 +33,19 @@ TEST_UNUSED_ static void dial_now(struct dialled *d)
 	atomic_store(&d->done, 1);
 }
 
+struct accepting {
+	tuza_listener *l;
+	tuza_conn *conn;
+	int result;
+	atomic_int done;
+};
+
+TEST_UNUSED_ static void accept_for(struct accepting *a)
+{
+	a->result = tuza_accept(a->l, &a->conn);
+	atomic_store(&a->done, 1);
+}
+
 // Connects through a listener of the network, which is closed again.
 TEST_UNUSED_ static struct pair connected(const char *network, const char *address)
 {

@@ -111,15 +111,5 @@ TEST(a_password_in_the_url_stays_with_its_server)
 // The program's locale is "C", as it is without setlocale.
 TEST(a_name_beyond_ascii_is_asked_for_as_it_is_registered)
 {
-	struct server s = {0};
-	tuza_http_response *r;
-	if (!server_start(&s))
-		return;
-	tuza_http_client *client =
-		tuza_http_client_new(&(tuza_http_client_options){.proxy = s.base});
-	tuza_http_call call = {.url = "http://B\303\274cher.invalid/proxied"};
-	CHECK_EQ(tuza_http_do(client, tuza_context_background(), &call, &r), 0);
-	check_body(r, "in punycode");
-	tuza_http_client_free(client);
-	server_stop(&s);
+	check_by_proxy("http://B\303\274cher.invalid/proxied", "in punycode");
 }

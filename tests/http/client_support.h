@@ -372,4 +372,21 @@ TEST_UNUSED_ static void check_body(tuza_http_response *r, const char *want)
 	tuza_http_response_free(r);
 }
 
+// A request for the URL through a proxy, which answers with `body`.
+TEST_UNUSED_ static void check_by_proxy(const char *url, const char *body)
+{
+	struct server s = {0};
+	tuza_http_response *r;
+	if (!server_start(&s))
+		return;
+	tuza_http_client *client =
+		tuza_http_client_new(&(tuza_http_client_options){.proxy = s.base});
+	tuza_http_call call = {.url = url};
+	CHECK_EQ(tuza_http_do(client, tuza_context_background(), &call, &r), 0);
+	CHECK_EQ(tuza_http_response_status(r), 200);
+	check_body(r, body);
+	tuza_http_client_free(client);
+	server_stop(&s);
+}
+
 #endif

@@ -292,18 +292,4 @@ TEST(headers_are_sent_as_given_and_nothing_is_added_in_secret)
 	server_stop(&s);
 }
 
-TEST(a_proxy_gets_the_whole_url)
-{
-	struct server s = {0};
-	tuza_http_response *r;
-	if (!server_start(&s))
-		return;
-	tuza_http_client *client =
-		tuza_http_client_new(&(tuza_http_client_options){.proxy = s.base});
-	tuza_http_call call = {.url = "http://nobody.invalid/proxied"};
-	CHECK_EQ(tuza_http_do(client, tuza_context_background(), &call, &r), 0);
-	CHECK_EQ(tuza_http_response_status(r), 200);
-	check_body(r, "by proxy");
-	tuza_http_client_free(client);
-	server_stop(&s);
-}
+TEST(a_proxy_gets_the_whole_url) { check_by_proxy("http://nobody.invalid/proxied", "by proxy"); }

@@ -4,6 +4,7 @@
  * net/dial_test.go: TestDialParallel, TestDialSerialAsyncSpuriousConnection,
  * TestDialerFallbackDelay.
  */
+#include "ip6.h"
 #include "port.h"
 #include "test.h"
 
@@ -34,17 +35,6 @@ static void answer_with(int count, const char *const hosts[])
 	answer.count = 0;
 	for (int i = 0; i < count; i++)
 		CHECK(address_of_number(hosts[i], &answer.at[answer.count++]));
-}
-
-static bool has_ip6(void)
-{
-	int fd = socket(AF_INET6, SOCK_STREAM, 0);
-	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-	bool has = fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return has;
 }
 
 // A socket that listens at [::1] and whose queue is full: the system lets further clients wait.
